@@ -1,0 +1,74 @@
+//! Everything that can happen to the engine. A closed list.
+
+use crate::model::action::{ActionOutcome, Reconciled, Vitals};
+use crate::model::alert::Notification;
+use crate::model::container::TargetReport;
+use crate::model::fact::{LogRecovered, StepResult};
+use crate::model::id::{ActId, IncidentId};
+use crate::model::notice::NoticeOutcome;
+use std::time::Duration;
+
+/// One thing that happened outside.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The daemon has read its log and starts: what was under way goes on.
+    Started {
+        /// The log's torn end, if it had one.
+        recovered: Option<LogRecovered>,
+        /// Version of the daemon.
+        version: String,
+        /// Name of the machine.
+        hostname: String,
+        /// Each loaded file with its SHA-256.
+        files: Vec<(String, String)>,
+    },
+    /// A webhook body arrived and was decoded.
+    NotificationReceived(Notification),
+    /// Docker answered, or not, which container is meant.
+    TargetResolved {
+        /// For which incident.
+        incident: IncidentId,
+        /// The answer.
+        report: TargetReport,
+    },
+    /// A capture, verify or wait step came to its end.
+    StepEnded {
+        /// The incident.
+        incident: IncidentId,
+        /// The step's number in its branch when it was started: an answer for another step is ignored.
+        index: usize,
+        /// How long it took.
+        elapsed: Duration,
+        /// How it went.
+        result: StepResult,
+    },
+    /// An action's call came back, or not.
+    ActionReturned {
+        /// Which.
+        act: ActId,
+        /// How the call went.
+        outcome: ActionOutcome,
+    },
+    /// Looking showed what became of an action.
+    ActionObserved {
+        /// Which.
+        act: ActId,
+        /// What looking showed.
+        finding: Reconciled,
+        /// The container as found.
+        post: Option<Vitals>,
+        /// In words.
+        detail: String,
+    },
+    /// A message was sent, or not.
+    NoticeReturned {
+        /// Which.
+        act: ActId,
+        /// How it went.
+        outcome: NoticeOutcome,
+    },
+    /// Time passed: about once a minute.
+    Ticked,
+    /// The daemon stops in good order.
+    Stopping,
+}

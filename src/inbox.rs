@@ -1,0 +1,69 @@
+//! The bounded way in: receivers put events here and wait until what they caused is durable.
+//!
+//! The dispatcher is the only reader. A full or closed inbox is an answer, not a wait: the sender gets 503 and tries again.
+
+use crate::engine::event::Event;
+use crate::engine::receipt::AlertReceipt;
+use crate::engine::snapshot::Snapshot;
+use crate::model::alert::Notification;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How many deliveries may wait for the dispatcher.
+pub const INBOX_LEN_MAX: usize = 1024;
+
+/// One event with the way to answer whoever brought it.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What happened.
+    pub event: Event,
+    /// Answered once the event's records are durable; dropped if they cannot become so.
+    pub ack: oneshot::Sender<Vec<AlertReceipt>>,
+}
+
+/// Why a delivery was not taken. Every one of them means: try again later (503).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Too many deliveries are waiting.
+    #[error("the inbox is full")]
+    Full,
+    /// The daemon is stopping, or its log cannot be written.
+    #[error("the incident log cannot be written or the daemon is stopping")]
+    Closed,
+}
+
+/// The senders' end, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    deliveries: mpsc::Sender<Delivery>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Inbox {
+    /// Makes an inbox and the dispatcher's end of it.
+    #[must_use]
+    pub fn new(snapshot: watch::Receiver<Arc<Snapshot>>) -> (Self, mpsc::Receiver<Delivery>) {
+        let (deliveries, receiver) = mpsc::channel(INBOX_LEN_MAX);
+        (Self { deliveries, snapshot }, receiver)
+    }
+
+    /// Hands in a notification and waits until everything it caused is durable.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it was not taken or could not be made durable; nothing was done for it then.
+    pub async fn submit(&self, notification: Notification) -> Result<Vec<AlertReceipt>, Unavailable> {
+        let (ack, answer) = oneshot::channel();
+        let delivery = Delivery { event: Event::NotificationReceived(notification), ack };
+        self.deliveries.try_send(delivery).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Unavailable::Full,
+            mpsc::error::TrySendError::Closed(_) => Unavailable::Closed,
+        })?;
+        answer.await.map_err(|_dropped| Unavailable::Closed)
+    }
+
+    /// The latest copy of the state.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
+    }
+}

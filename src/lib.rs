@@ -1,0 +1,20 @@
+//! sickbay: Alertmanager calls; sickbay treats the container, watches it recover, and writes everything down.
+//!
+//! The modules below stand in reading order, the pure ones first: they decide and never touch the world.
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod engine;
+pub mod model;
+pub mod playbook;
+pub mod record;
+
+pub mod cli;
+pub mod daemon;
+pub mod docker;
+pub mod inbox;
+pub mod incident_log;
+pub mod notifier;
+pub mod receiver;
+pub mod settings;
+pub mod telemetry;
+pub mod web;

@@ -1,0 +1,201 @@
+//! What Docker said about a container, as far as a decision needs it.
+//!
+//! Decoded leniently: a state or health value of a newer engine becomes `Other` and is refused by the gates instead of
+//! making the whole answer unreadable.
+
+use super::target::{ContainerId, ContainerName};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// `State.Status` of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Created, never started.
+    Created,
+    /// Running.
+    Running,
+    /// Paused.
+    Paused,
+    /// Docker's restart policy is at work.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Stopped.
+    Exited,
+    /// Could not be removed.
+    Dead,
+    /// A value this version does not know.
+    Other(String),
+}
+
+impl ContainerState {
+    /// Reads Docker's word for it.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "created" => Self::Created,
+            "running" => Self::Running,
+            "paused" => Self::Paused,
+            "restarting" => Self::Restarting,
+            "removing" => Self::Removing,
+            "exited" => Self::Exited,
+            "dead" => Self::Dead,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Docker's word for it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Removing => "removing",
+            Self::Exited => "exited",
+            Self::Dead => "dead",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// `State.Health.Status` of a container that has a health check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// In its start period, no verdict yet.
+    Starting,
+    /// The last checks passed.
+    Healthy,
+    /// As many checks in a row failed as `Retries` says.
+    Unhealthy,
+    /// A value this version does not know.
+    Other(String),
+}
+
+impl Health {
+    /// Docker's word for it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// `HostConfig.RestartPolicy.Name`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Docker never restarts it.
+    No,
+    /// Docker restarts it after a non-zero exit.
+    OnFailure,
+    /// Docker restarts it whenever it ends.
+    Always,
+    /// As `Always`, until a person stops it.
+    UnlessStopped,
+}
+
+/// The timing of a container's health check, with Docker's defaults filled in (moby `daemon/health.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Time between checks.
+    pub interval: Duration,
+    /// Time one check may take.
+    pub timeout: Duration,
+    /// Failures in a row that make it unhealthy.
+    pub retries: u32,
+    /// Time after the start in which failures do not count.
+    pub start_period: Duration,
+}
+
+impl HealthCheck {
+    /// The longest a sound container takes from start to its first verdict.
+    #[must_use]
+    pub fn settles_within(&self) -> Duration {
+        self.start_period + (self.interval + self.timeout) * self.retries
+    }
+}
+
+/// One container as inspect showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Full ID.
+    pub id: ContainerId,
+    /// Name without the leading slash.
+    pub name: ContainerName,
+    /// Image name as the container was created with it.
+    pub image: String,
+    /// `sha256:…` of the image it runs.
+    pub image_id: String,
+    /// What it is doing.
+    pub state: ContainerState,
+    /// Health; `None` without a health check. Meaningful only while running.
+    pub health: Option<Health>,
+    /// The health check's timing; `None` without one.
+    pub health_check: Option<HealthCheck>,
+    /// The engine's own `StartedAt`, verbatim: compared with itself only.
+    pub started_at: String,
+    /// The engine's own `FinishedAt`, verbatim.
+    pub finished_at: String,
+    /// How often the restart policy restarted it; an API restart resets it.
+    pub restart_count: u64,
+    /// Exit code of the last run.
+    pub exit_code: i64,
+    /// Whether the kernel killed it for memory.
+    pub oom_killed: bool,
+    /// `State.Error`: why the last start failed.
+    pub start_error: String,
+    /// What Docker does when it ends.
+    pub restart_policy: RestartPolicy,
+    /// `--rm`: deleted with its volumes when it stops.
+    pub auto_remove: bool,
+    /// Seconds Docker waits before it kills, if the container says so.
+    pub stop_timeout: Option<Duration>,
+    /// `HostConfig.NetworkMode`.
+    pub network_mode: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What Docker's event history says about how a stopped container came to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// It is not stopped, or nobody asked.
+    NotAsked,
+    /// Somebody called stop: the event is there.
+    Stopped,
+    /// It died without a stop: killed, crashed or out of memory.
+    Died,
+    /// The history no longer reaches back that far.
+    Forgotten,
+}
+
+/// The target as it stands, with the containers that depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetView {
+    /// The target itself.
+    pub container: Container,
+    /// Containers that live in its network, PID or IPC namespace, by name.
+    pub dependents: Vec<Container>,
+    /// How it came to stop, if it is stopped.
+    pub stop_cause: StopCause,
+}
+
+/// Docker's answer to a [`super::target::TargetQuery`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetReport {
+    /// Exactly one.
+    Found(Box<TargetView>),
+    /// None.
+    Missing,
+    /// More than one: their names.
+    Ambiguous(Vec<String>),
+    /// Docker could not be asked, or did not answer in time.
+    Unavailable(String),
+    /// A proxy or plugin said no: the method and path.
+    Denied(String),
+}

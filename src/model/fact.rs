@@ -1,0 +1,382 @@
+//! Every thing that can be recorded, in the past tense. [`Fact`] is the closed list; `record/` writes each as one line.
+//!
+//! `State::apply` changes the state from facts alone, so whatever must survive a restart is in here.
+
+use super::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
+use super::id::{ActId, IncidentId, Seq};
+use super::incident::{EpisodeEnd, FirstSight, Verdict};
+use super::label::{Fingerprint, Labels};
+use super::notice::{Notice, NoticeOutcome};
+use super::reason::{Gate, Reason};
+use super::stamp::Stamp;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A fact with its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its number.
+    pub seq: Seq,
+    /// When it was decided.
+    pub at: Stamp,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// The daemon started to write.
+    LogOpened(LogOpened),
+    /// The daemon stopped in good order.
+    LogClosed,
+    /// The log ended in a torn line, which was moved aside.
+    LogRecovered(LogRecovered),
+    /// Settings and playbooks were loaded.
+    ConfigLoaded(ConfigLoaded),
+    /// An episode was seen for the first time.
+    AlertReceived(Arc<AlertReceived>),
+    /// An episode ended.
+    AlertEnded(AlertEnded),
+    /// Alerts of a notification could not be read.
+    AlertsRejected(AlertsRejected),
+    /// The gates said yes or no.
+    Decided(Decided),
+    /// A step that changes nothing came to its end: capture, verify, wait.
+    StepFinished(StepFinished),
+    /// An action is about to be sent.
+    ActionIntended(ActionIntended),
+    /// The call came back, or not.
+    ActionFinished(ActionFinished),
+    /// Looking showed what became of an action without an answer.
+    ActionReconciled(ActionReconciled),
+    /// A message is about to be sent.
+    NoticeIntended(NoticeIntended),
+    /// Sending it went well, or not.
+    NoticeFinished(NoticeFinished),
+    /// An incident came to its end.
+    IncidentClosed(IncidentClosed),
+}
+
+/// See [`Fact::LogOpened`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogOpened {
+    /// Version of the daemon.
+    pub version: String,
+    /// Name of the machine or container.
+    pub hostname: String,
+    /// Whether the whole daemon is in dry-run.
+    pub dry_run: bool,
+}
+
+/// See [`Fact::LogRecovered`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecovered {
+    /// How many bytes were cut off.
+    pub bytes: u64,
+    /// SHA-256 of those bytes, hex.
+    pub sha256: String,
+    /// Where in the segment they stood.
+    pub offset: u64,
+    /// The file they were moved to, relative to the log's directory.
+    pub quarantine: String,
+}
+
+/// See [`Fact::ConfigLoaded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigLoaded {
+    /// Each file with the SHA-256 of its bytes, hex.
+    pub files: Vec<(String, String)>,
+    /// Each playbook's name and revision.
+    pub playbooks: Vec<(String, String)>,
+    /// Whether the whole daemon is in dry-run.
+    pub dry_run: bool,
+}
+
+/// See [`Fact::AlertReceived`]. If a playbook took the alert, this record opens the incident, which bears its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertReceived {
+    /// The alert's identity.
+    pub fingerprint: Fingerprint,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotations.
+    pub annotations: Labels,
+    /// When the sender says it began.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// Link to the expression that fired.
+    pub generator_url: Box<str>,
+    /// Which sender.
+    pub sender: Box<str>,
+    /// The sender's receiver name.
+    pub receiver_name: Box<str>,
+    /// The sender's group key.
+    pub group_key: Box<str>,
+    /// Why it is a new record.
+    pub sight: FirstSight,
+    /// What became of it at once.
+    pub taken: Taken,
+}
+
+/// What became of an alert when it was first seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A playbook took it: an incident is open.
+    ByPlaybook {
+        /// Its name.
+        playbook: Arc<str>,
+        /// The revision it was decided with.
+        revision: Arc<str>,
+    },
+    /// Nobody took it, and why.
+    ByNobody(Reason),
+}
+
+/// See [`Fact::AlertEnded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertEnded {
+    /// The alert's identity.
+    pub fingerprint: Fingerprint,
+    /// The incident of this episode, if there was one.
+    pub incident: Option<IncidentId>,
+    /// How we know.
+    pub end: EpisodeEnd,
+    /// When the sender says it ended.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// See [`Fact::AlertsRejected`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertsRejected {
+    /// Which sender.
+    pub sender: Box<str>,
+    /// How many.
+    pub count: u64,
+    /// The first one's place in the body and what was wrong with it.
+    pub first: String,
+}
+
+/// See [`Fact::Decided`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The incident it is about.
+    pub incident: IncidentId,
+    /// The playbook.
+    pub playbook: Arc<str>,
+    /// The target, once known.
+    pub target: Option<TargetIdent>,
+    /// Yes or no.
+    pub answer: Answer,
+}
+
+/// What the gates said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Go ahead.
+    Run {
+        /// Nothing will be changed.
+        dry_run: bool,
+        /// SHA-256 of the plan, hex, or `None` if the playbook has no action.
+        plan: Option<String>,
+    },
+    /// No.
+    Refused(Refusal),
+}
+
+/// A gate's no.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Which gate.
+    pub gate: Gate,
+    /// Why.
+    pub reason: Reason,
+    /// In words, with the values the gate saw.
+    pub detail: String,
+    /// How long until the same question may have another answer. Asked again only when the alert is delivered again.
+    pub retry_after: Duration,
+}
+
+/// Which list of a playbook a step stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// `steps`
+    Steps,
+    /// `on_failure`
+    OnFailure,
+}
+
+impl Branch {
+    /// The key in the playbook.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Steps => "steps",
+            Self::OnFailure => "on_failure",
+        }
+    }
+}
+
+/// A step's place in its playbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRef {
+    /// Which list.
+    pub branch: Branch,
+    /// Its place in the list, from 0.
+    pub index: usize,
+    /// Its `id` if it has one.
+    pub id: Option<Arc<str>>,
+    /// `capture`, `restart`, `verify`, `wait`, `notify`.
+    pub verb: &'static str,
+}
+
+/// See [`Fact::StepFinished`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepFinished {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The step.
+    pub step: StepRef,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How it went.
+    pub result: StepResult,
+}
+
+/// How a step that changes nothing went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepResult {
+    /// Evidence, as one JSON object: bounded, redacted, untrusted.
+    Captured(serde_json::Value),
+    /// The target recovered; in words, what was seen.
+    Verified(String),
+    /// The target did not recover; in words, what was seen.
+    NotVerified(String),
+    /// The time is over.
+    Waited,
+    /// Left out, because a dry run changed nothing that could be verified.
+    Skipped,
+}
+
+/// See [`Fact::ActionIntended`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionIntended {
+    /// Names the action.
+    pub act: ActId,
+    /// The playbook, for the limits.
+    pub playbook: Arc<str>,
+    /// What.
+    pub action: Action,
+    /// On what.
+    pub target: TargetIdent,
+    /// The container before.
+    pub pre: Vitals,
+    /// After this time without an answer, look instead of waiting.
+    pub deadline: Duration,
+    /// SHA-256 of the plan, hex.
+    pub plan: String,
+    /// The target is a dependent of the incident's own target.
+    pub dependent: bool,
+    /// Nothing will be sent.
+    pub dry_run: bool,
+}
+
+/// See [`Fact::ActionFinished`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionFinished {
+    /// Names the action.
+    pub act: ActId,
+    /// How the call went.
+    pub outcome: ActionOutcome,
+}
+
+/// See [`Fact::ActionReconciled`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionReconciled {
+    /// Names the action.
+    pub act: ActId,
+    /// What looking showed.
+    pub finding: Reconciled,
+    /// The container as found, if there is one.
+    pub post: Option<Vitals>,
+    /// In words.
+    pub detail: String,
+}
+
+/// See [`Fact::NoticeIntended`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeIntended {
+    /// The message.
+    pub notice: Notice,
+}
+
+/// See [`Fact::NoticeFinished`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeFinished {
+    /// Names the message.
+    pub act: ActId,
+    /// How it went.
+    pub outcome: NoticeOutcome,
+}
+
+/// See [`Fact::IncidentClosed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentClosed {
+    /// The incident.
+    pub incident: IncidentId,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why, where the verdict alone does not say.
+    pub reason: Option<Reason>,
+    /// In words.
+    pub detail: String,
+}
+
+impl Fact {
+    /// Its name in the log.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::LogOpened(_) => "log.open",
+            Self::LogClosed => "log.close",
+            Self::LogRecovered(_) => "log.recovered",
+            Self::ConfigLoaded(_) => "config.loaded",
+            Self::AlertReceived(_) => "alert.received",
+            Self::AlertEnded(_) => "alert.ended",
+            Self::AlertsRejected(_) => "alert.rejected_summary",
+            Self::Decided(_) => "decision",
+            Self::StepFinished(_) => "step.finished",
+            Self::ActionIntended(_) => "action.intent",
+            Self::ActionFinished(_) => "action.outcome",
+            Self::ActionReconciled(_) => "action.reconciled",
+            Self::NoticeIntended(_) => "notify.intent",
+            Self::NoticeFinished(_) => "notify.outcome",
+            Self::IncidentClosed(_) => "incident.closed",
+        }
+    }
+
+    /// The incident it belongs to. A record that opens an incident is named by its own number.
+    #[must_use]
+    pub fn incident(&self, seq: Seq) -> Option<IncidentId> {
+        match self {
+            Self::LogOpened(_)
+            | Self::LogClosed
+            | Self::LogRecovered(_)
+            | Self::ConfigLoaded(_)
+            | Self::AlertsRejected(_) => None,
+            Self::AlertReceived(received) => match received.taken {
+                Taken::ByPlaybook { .. } => Some(IncidentId(seq)),
+                Taken::ByNobody(_) => None,
+            },
+            Self::AlertEnded(ended) => ended.incident,
+            Self::Decided(decided) => Some(decided.incident),
+            Self::StepFinished(step) => Some(step.incident),
+            Self::ActionIntended(intended) => Some(intended.act.incident),
+            Self::ActionFinished(finished) => Some(finished.act.incident),
+            Self::ActionReconciled(reconciled) => Some(reconciled.act.incident),
+            Self::NoticeIntended(intended) => Some(intended.notice.act.incident),
+            Self::NoticeFinished(finished) => Some(finished.act.incident),
+            Self::IncidentClosed(closed) => Some(closed.incident),
+        }
+    }
+}

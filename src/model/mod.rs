@@ -1,0 +1,21 @@
+//! What the words mean: alerts, matchers, targets, actions, facts.
+//!
+//! Everything here is plain data with the rules that make it valid. Nothing here knows a clock, a file, a socket or
+//! another module of this crate. Read [`alert::Alert`] first, then [`fact::Fact`].
+
+pub mod action;
+pub mod alert;
+pub mod container;
+pub mod duration;
+pub mod fact;
+pub mod go_regex;
+pub mod id;
+pub mod incident;
+pub mod label;
+pub mod limit;
+pub mod matcher;
+pub mod notice;
+pub mod policy;
+pub mod reason;
+pub mod stamp;
+pub mod target;

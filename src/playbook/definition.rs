@@ -1,0 +1,180 @@
+//! A playbook, valid by construction: nothing here needs a later check.
+//!
+//! Made by `resolve` from YAML; read by the engine. [`Playbook`] is the type to read first.
+
+use super::template::Template;
+use crate::model::limit::Limits;
+use crate::model::matcher::Matcher;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One entry of a rules file.
+#[derive(Clone, Debug)]
+pub struct Playbook {
+    /// Unique over all files.
+    pub name: Arc<str>,
+    /// SHA-256 (first 12 hex digits) of the entry's own text: changes with any edit of the entry.
+    pub revision: Arc<str>,
+    /// Where it stands: `rules/web.yaml:12`.
+    pub source: String,
+    /// What it is for, in a sentence; may be empty.
+    pub description: String,
+    /// Whether it may match at all.
+    pub enabled: bool,
+    /// Decides and records, changes nothing.
+    pub dry_run: bool,
+    /// All must match. Never empty for a playbook with an action.
+    pub matchers: Vec<Matcher>,
+    /// What it acts on; `None` only if no step needs a target.
+    pub target: Option<TargetSpec>,
+    /// How often it may run.
+    pub limits: Limits,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What is done when a step failed: notices and evidence only.
+    pub on_failure: Vec<Step>,
+}
+
+impl Playbook {
+    /// Whether any step changes something.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.verb, Verb::Restart(_)))
+    }
+}
+
+/// Which container is meant, still to be rendered from an alert.
+#[derive(Clone, Debug)]
+pub enum TargetSpec {
+    /// `container: NAME`
+    Container(Template),
+    /// `compose: {project, service}`: the service's one container.
+    Compose {
+        /// The Compose project's name.
+        project: Template,
+        /// The service's name within the project.
+        service: Template,
+    },
+}
+
+/// One entry of `steps` or `on_failure`.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// How templates refer to it: `steps.ID`.
+    pub id: Option<Arc<str>>,
+    /// How people call it.
+    pub name: Option<String>,
+    /// What it does.
+    pub verb: Verb,
+}
+
+impl Step {
+    /// The step's `name`, or its verb where it has none.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.verb.word())
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Keep the evidence.
+    Capture(CaptureSpec),
+    /// Stop and start the target, then its dependents.
+    Restart(RestartSpec),
+    /// Watch the target recover.
+    Verify(VerifySpec),
+    /// Let time pass.
+    Wait(Duration),
+    /// Tell people.
+    Notify(NotifySpec),
+}
+
+impl Verb {
+    /// The key in the playbook.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Capture(_) => "capture",
+            Self::Restart(_) => "restart",
+            Self::Verify(_) => "verify",
+            Self::Wait(_) => "wait",
+            Self::Notify(_) => "notify",
+        }
+    }
+}
+
+/// What evidence to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureSpec {
+    /// How many of the last log lines, 0 to 1000.
+    pub logs: u32,
+    /// The container's configuration and state, from an allow-list.
+    pub inspect: bool,
+    /// One sample of memory and process counts.
+    pub stats: bool,
+}
+
+impl Default for CaptureSpec {
+    fn default() -> Self {
+        Self { logs: 50, inspect: true, stats: true }
+    }
+}
+
+/// How to restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestartSpec {
+    /// Time before Docker kills; `None` leaves the container's own setting. Whole seconds, at most 10 minutes.
+    pub stop_timeout: Option<Duration>,
+    /// Whether a container that is not running may be started.
+    pub start_if_stopped: bool,
+}
+
+/// What counts as recovered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifySpec {
+    /// Which check.
+    pub health: HealthGoal,
+    /// After this, it did not recover. `None`: as long as the health check's own timing needs, and a margin.
+    pub within: Option<Duration>,
+    /// Time between looks, at least a second.
+    pub every: Duration,
+    /// How long it must stay well.
+    pub stable_for: Duration,
+}
+
+impl Default for VerifySpec {
+    fn default() -> Self {
+        Self {
+            health: HealthGoal::Auto,
+            within: None,
+            every: Duration::from_secs(1),
+            stable_for: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What `verify: {health: …}` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthGoal {
+    /// `healthy` where the container has a health check, `running` where not.
+    Auto,
+    /// The health check passes.
+    Healthy,
+    /// It runs on the same start.
+    Running,
+}
+
+/// Whom to tell, and what.
+#[derive(Clone, Debug)]
+pub struct NotifySpec {
+    /// Names of notifiers; `log` is built in. Never empty.
+    pub to: Vec<String>,
+    /// `info`, `warning` or `critical`.
+    pub severity: String,
+    /// One line; `None` for the default.
+    pub title: Option<Template>,
+    /// The text.
+    pub message: Template,
+}
