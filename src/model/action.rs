@@ -5,7 +5,6 @@
 use super::container::Container;
 use super::reason::codes;
 use super::target::{ContainerId, ContainerName};
-use std::fmt;
 use std::time::Duration;
 
 /// A change to one container.
