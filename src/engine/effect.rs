@@ -1,10 +1,11 @@
 //! Everything the engine can ask for. A closed list; each is released only when the facts before it are durable.
 
-use crate::model::action::{Action, TargetIdent, Vitals};
+use crate::model::action::{Action, TargetIdent};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
+use crate::model::step::{CaptureSpec, VerifySpec};
+pub use crate::model::step::{Reconciliation, Watched};
 use crate::model::target::TargetQuery;
-use crate::playbook::definition::{CaptureSpec, VerifySpec};
 use std::time::Duration;
 
 /// One thing to do outside. Its result comes back as an event.
@@ -16,6 +17,11 @@ pub enum Effect {
         incident: IncidentId,
         /// The question.
         query: TargetQuery,
+    },
+    /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.
+    SkipTarget {
+        /// For which incident.
+        incident: IncidentId,
     },
     /// Keep the evidence.
     Capture {
@@ -68,15 +74,6 @@ pub enum Effect {
     },
 }
 
-/// A container that is watched to recover.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Which.
-    pub target: TargetIdent,
-    /// How it was before the action: only a later start counts. `None` if nothing was done to it.
-    pub before: Option<Vitals>,
-}
-
 /// The right to do one action once. Only the gates make one, and the executor uses it up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionPermit {
@@ -97,19 +94,4 @@ impl ActionPermit {
     pub fn redeem(self) -> (ActId, Action, TargetIdent, Duration) {
         (self.act, self.action, self.target, self.deadline)
     }
-}
-
-/// An action whose answer never came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reconciliation {
-    /// Which act.
-    pub act: ActId,
-    /// What was meant to happen.
-    pub action: Action,
-    /// On what.
-    pub target: TargetIdent,
-    /// The container before.
-    pub pre: Vitals,
-    /// How long to wait before looking: Docker may still be at it.
-    pub settle: Duration,
 }
