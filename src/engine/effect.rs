@@ -1,6 +1,6 @@
 //! Everything the engine can ask for. A closed list; each is released only when the facts before it are durable.
 
-use crate::model::action::{Action, TargetIdent};
+use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
 use crate::model::step::{CaptureSpec, VerifySpec};
@@ -36,11 +36,6 @@ pub enum Effect {
     },
     /// Change something. The permit cannot be made outside the gates.
     RunAction(ActionPermit),
-    /// Pretend to change something, for a dry run.
-    RehearseAction {
-        /// Which action.
-        act: ActId,
-    },
     /// Wait out the deadline, then look what became of an action.
     Reconcile(Reconciliation),
     /// Watch containers recover.
@@ -81,17 +76,40 @@ pub struct ActionPermit {
     action: Action,
     target: TargetIdent,
     deadline: Duration,
+    pre: Vitals,
 }
 
 impl ActionPermit {
     /// Made where an intent was decided, nowhere else.
-    pub(in crate::engine) fn new(act: ActId, action: Action, target: TargetIdent, deadline: Duration) -> Self {
-        Self { act, action, target, deadline }
+    pub(in crate::engine) fn new(
+        act: ActId,
+        action: Action,
+        target: TargetIdent,
+        deadline: Duration,
+        pre: Vitals,
+    ) -> Self {
+        Self { act, action, target, deadline, pre }
     }
 
-    /// Uses the permit up: which act, what, on what, and how long to wait for the answer.
+    /// Uses the permit up.
     #[must_use]
-    pub fn redeem(self) -> (ActId, Action, TargetIdent, Duration) {
-        (self.act, self.action, self.target, self.deadline)
+    pub fn redeem(self) -> PermittedAction {
+        let Self { act, action, target, deadline, pre } = self;
+        PermittedAction { act, action, target, deadline, pre }
     }
+}
+
+/// What a permit permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermittedAction {
+    /// Which act.
+    pub act: ActId,
+    /// What.
+    pub action: Action,
+    /// On what.
+    pub target: TargetIdent,
+    /// After this time without an answer the outcome is unknown.
+    pub deadline: Duration,
+    /// The container before.
+    pub pre: Vitals,
 }

@@ -11,6 +11,7 @@ use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::Verdict;
 use crate::model::stamp::Stamp;
 use crate::model::step::Watched;
+use crate::model::target::ContainerId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,8 +71,10 @@ pub struct Run {
     pub stage: Stage,
     /// What was acted on, with how it was before.
     pub touched: Vec<Watched>,
-    /// Dependents that are restarted after the target, in order; those already done are in `touched`.
+    /// Dependents that are restarted after the target, in order.
     pub dependents: Vec<TargetIdent>,
+    /// The containers the current step has acted on.
+    pub begun: Vec<ContainerId>,
     /// What the finished steps with an id left for templates.
     pub notes: Vec<StepNote>,
     /// Which step failed, if one did.
@@ -85,10 +88,10 @@ pub struct Run {
 pub enum Stage {
     /// Not begun, or begun and without a trace in the log: it may be begun again.
     Ready,
-    /// The intent is recorded: the call may have been sent.
-    Acting(ActionIntended),
-    /// The call was sent and no answer came.
-    InDoubt(ActionIntended),
+    /// The intent is recorded, since when: the call may have been sent.
+    Acting(ActionIntended, Stamp),
+    /// The call was sent and no answer came; since when the intent is recorded.
+    InDoubt(ActionIntended, Stamp),
     /// A message is on its way.
     Telling {
         /// The message.
@@ -196,6 +199,7 @@ impl Run {
             stage: Stage::Ready,
             touched: Vec::new(),
             dependents: Vec::new(),
+            begun: Vec::new(),
             notes: Vec::new(),
             failure: None,
             verified: false,
@@ -204,28 +208,24 @@ impl Run {
 
     fn apply(&mut self, fact: &Fact, at: Stamp) {
         match fact {
-            Fact::StepFinished(finished) if finished.step.branch == self.branch && finished.step.index == self.index => {
+            Fact::StepFinished(finished)
+                if finished.step.branch == self.branch && finished.step.index == self.index =>
+            {
                 self.step_finished(finished, at);
             }
             Fact::ActionIntended(intended) => {
-                if !intended.dependent {
-                    self.dependents.clone_from(&intended.dependents);
-                }
-                self.verified = false;
-                let before = Some(intended.pre.clone());
-                self.touched.push(Watched { target: intended.target.clone(), before });
-                self.stage = Stage::Acting(intended.clone());
+                self.action_intended(intended, at);
             }
             Fact::ActionFinished(finished) => {
-                if let Stage::Acting(intended) = &self.stage
+                if let Stage::Acting(intended, since) = &self.stage
                     && intended.act == finished.act
                 {
-                    let intended = intended.clone();
-                    self.action_finished(intended, &finished.outcome, at);
+                    let doubt = Stage::InDoubt(intended.clone(), *since);
+                    self.action_finished(doubt, &finished.outcome, at);
                 }
             }
             Fact::ActionReconciled(reconciled) => {
-                if let Stage::Acting(intended) | Stage::InDoubt(intended) = &self.stage
+                if let Stage::Acting(intended, _) | Stage::InDoubt(intended, _) = &self.stage
                     && intended.act == reconciled.act
                 {
                     match reconciled.finding {
@@ -270,6 +270,10 @@ impl Run {
                 self.fail(Verdict::Ineffective, seen, at);
                 return;
             }
+            StepResult::Failed(error) => {
+                self.fail(Verdict::Failed, error, at);
+                return;
+            }
             StepResult::Captured(_) => "captured".to_owned(),
             StepResult::Waited => "waited".to_owned(),
             StepResult::Notified => "notified".to_owned(),
@@ -281,34 +285,51 @@ impl Run {
         self.next_step(at);
     }
 
-    fn action_finished(&mut self, intended: ActionIntended, outcome: &ActionOutcome, at: Stamp) {
+    fn action_intended(&mut self, intended: &ActionIntended, at: Stamp) {
+        if !intended.dependent {
+            self.dependents.clone_from(&intended.dependents);
+        }
+        self.verified = false;
+        self.begun.push(intended.target.id.clone());
+        self.touched.retain(|touched| touched.target.id != intended.target.id);
+        self.touched.push(Watched { target: intended.target.clone(), before: Some(intended.pre.clone()) });
+        self.stage = Stage::Acting(intended.clone(), at);
+    }
+
+    fn action_finished(&mut self, doubt: Stage, outcome: &ActionOutcome, at: Stamp) {
         match outcome {
             ActionOutcome::Succeeded { .. } | ActionOutcome::Rehearsed => self.action_done(at),
-            ActionOutcome::Failed { error } => {
-                let error = format!("{}: {error}", intended.target.name);
-                self.fail(Verdict::Failed, &error, at);
-            }
-            ActionOutcome::Unknown { .. } => self.stage = Stage::InDoubt(intended),
+            ActionOutcome::Failed { error } => self.fail(Verdict::Failed, error, at),
+            ActionOutcome::Unknown { .. } => self.stage = doubt,
         }
     }
 
     /// One container is done: the next dependent, or the next step.
     fn action_done(&mut self, at: Stamp) {
-        if self.next_dependent().is_some() {
+        if self.next_to_act().is_some() {
             self.stage = Stage::Ready;
         } else {
             self.next_step(at);
         }
     }
 
-    /// The dependent whose turn it is, once the target itself is done.
+    /// The container whose turn it is in a restart step: the target itself, then its dependents.
     #[must_use]
-    pub fn next_dependent(&self) -> Option<&TargetIdent> {
-        self.dependents.iter().find(|dependent| !self.touched.iter().any(|touched| touched.target.id == dependent.id))
+    pub fn next_to_act(&self) -> Option<&TargetIdent> {
+        let target = self.target.as_ref()?;
+        let turns = std::iter::once(target).chain(&self.dependents);
+        turns.into_iter().find(|turn| !self.begun.contains(&turn.id))
+    }
+
+    /// Whether the container whose turn it is depends on the target, which is done.
+    #[must_use]
+    pub fn at_dependents(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| self.begun.contains(&target.id))
     }
 
     fn next_step(&mut self, at: Stamp) {
         self.index += 1;
+        self.begun.clear();
         self.since = at;
         self.stage = Stage::Ready;
     }

@@ -252,6 +252,8 @@ pub enum StepResult {
     Verified(String),
     /// The target did not recover; in words, what was seen.
     NotVerified(String),
+    /// It could not be done; in words, why.
+    Failed(String),
     /// The time is over.
     Waited,
     /// All messages of a notify step were sent or given up.
