@@ -43,6 +43,14 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Stamp, res
     let playbook = playbook_of(incident, ruleset);
     match (&incident.phase, playbook) {
         (Phase::Running(run), _) => running(incident, run, playbook.map(|known| &**known), (now, resuming)),
+        (Phase::AwaitingTarget, _) if incident.alert_ended => {
+            let detail = "the alert ended before anything was done".to_owned();
+            Move::Record(closed(incident, Verdict::Cancelled, Some(Reason::ResolvedFirst), detail))
+        }
+        (Phase::Refused { refusal, .. }, _) if incident.alert_ended => {
+            let detail = "the alert ended; nothing was done".to_owned();
+            Move::Record(closed(incident, Verdict::Cancelled, Some(refusal.reason), detail))
+        }
         (Phase::AwaitingTarget | Phase::Refused { .. }, None) => {
             let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
             Move::Record(closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail))

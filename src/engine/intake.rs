@@ -10,7 +10,7 @@ use super::values;
 use crate::model::alert::{Alert, AlertStatus, Notification};
 use crate::model::fact::{AlertEnded, AlertReceived, AlertsRejected, Answer, Fact, Taken};
 use crate::model::id::IncidentId;
-use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
+use crate::model::incident::{EpisodeEnd, FirstSight};
 use crate::model::label::Fingerprint;
 use crate::model::reason::{Gate, Reason};
 use crate::model::target::TargetQuery;
@@ -219,16 +219,15 @@ pub(super) fn end_episode(
     (end, ends_at): (EpisodeEnd, Option<chrono::DateTime<chrono::Utc>>),
 ) {
     let live = incident.filter(|incident| draft.state.incident(*incident).is_some());
-    draft.decision.facts.push(Fact::AlertEnded(AlertEnded { fingerprint, incident: live, end, ends_at }));
-    let Some(waiting) = draft.not_begun(live) else { return };
-    let (reason, detail) = match &waiting.phase {
-        Phase::Refused { refusal, .. } => (refusal.reason, "the alert ended; nothing was done".to_owned()),
-        Phase::AwaitingTarget | Phase::Running(_) => {
-            (Reason::ResolvedFirst, "the alert ended before anything was done".to_owned())
-        }
-    };
-    let fact = advance::closed(waiting, Verdict::Cancelled, Some(reason), detail);
-    draft.decision.facts.push(fact);
+    let ended = Fact::AlertEnded(AlertEnded { fingerprint, incident: live, end, ends_at });
+    let waiting = draft.not_begun(live).cloned();
+    if let Some(mut waiting) = waiting {
+        waiting.apply(&ended, *draft.now);
+        draft.decision.facts.push(ended);
+        draft.carry_on(waiting, false);
+    } else {
+        draft.decision.facts.push(ended);
+    }
 }
 
 fn receipt(fingerprint: Fingerprint, answer: AlertAnswer, episode: Option<&Episode>) -> AlertReceipt {

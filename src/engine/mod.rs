@@ -15,6 +15,8 @@ pub mod receipt;
 pub mod ruleset;
 pub mod snapshot;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod values;
 
