@@ -15,10 +15,11 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::engine::{decide, Decision};
 use crate::inbox::Delivery;
-use crate::incident_log::LogWriter;
+use crate::incident_log::{LogClosed, LogWriter};
 use crate::model::fact::Record;
 use crate::model::id::Seq;
 use crate::telemetry::metrics::Metrics;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,10 +46,6 @@ const DRAIN_MAX: Duration = Duration::from_secs(20);
 pub struct LogStatus {
     /// The number after the last durable record.
     pub durable: Seq,
-    /// The hash of the last durable record.
-    pub head: Option<[u8; 32]>,
-    /// Why writing is being retried, if it is.
-    pub stalled: Option<String>,
     /// Why the log will never be written again by this process, if so.
     pub poisoned: Option<String>,
 }
@@ -83,6 +80,8 @@ pub struct Dispatcher {
     observer: Observer,
     metrics: Arc<Metrics>,
     hold: Hold,
+    /// Batches for which the writer's queue had no place yet, in order.
+    backlog: VecDeque<Vec<Record>>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     changed: bool,
 }
@@ -114,7 +113,8 @@ impl Dispatcher {
         let hold = Hold::new(state.next_seq());
         let observer = Observer::new(Arc::clone(&metrics));
         let executor = Some(executor);
-        Self { state, ruleset, clock, log, executor, observer, metrics, hold, snapshot, changed: true }
+        let backlog = VecDeque::new();
+        Self { state, ruleset, clock, log, executor, observer, metrics, hold, backlog, snapshot, changed: true }
     }
 
     /// Runs until `stopping`, then until everything taken is decided and durable.
@@ -188,7 +188,7 @@ impl Dispatcher {
     }
 
     fn has_room(&self) -> bool {
-        self.state.next_seq().0.saturating_sub(self.hold.durable_before().0) < UNSYNCED_MAX
+        self.backlog.is_empty() && self.state.next_seq().0.saturating_sub(self.hold.durable_before().0) < UNSYNCED_MAX
     }
 
     fn handle(&mut self, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
@@ -208,7 +208,8 @@ impl Dispatcher {
         }
         if !records.is_empty() {
             self.changed = true;
-            self.log.append(records);
+            self.backlog.push_back(records);
+            self.hand_over();
         }
         let answer = ack.map(|ack| (ack, receipts));
         let held = Held { before: self.state.next_seq(), answer, effects };
@@ -233,10 +234,22 @@ impl Dispatcher {
         }
     }
 
+    /// Gives the writer what it has room for. Once it has ended, its status says so.
+    fn hand_over(&mut self) {
+        while let Some(records) = self.backlog.pop_front() {
+            match self.log.try_reserve() {
+                Ok(Some(slot)) => slot.append(records),
+                Ok(None) => return self.backlog.push_front(records),
+                Err(LogClosed) => return,
+            }
+        }
+    }
+
     fn log_progressed(&mut self, status: &LogStatus) -> Result<(), LogPoisoned> {
         if let Some(error) = &status.poisoned {
             return Err(LogPoisoned(error.clone()));
         }
+        self.hand_over();
         self.changed |= self.hold.durable_before() < status.durable;
         let executor = &mut self.executor;
         self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), held));

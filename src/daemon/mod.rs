@@ -8,6 +8,7 @@ pub mod dispatcher;
 pub mod executor;
 pub mod hold;
 pub mod observe;
+pub mod parts;
 pub mod probe;
 pub mod run;
 pub mod tasks;

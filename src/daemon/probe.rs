@@ -1,7 +1,9 @@
 //! Asks Docker now and then whether it is there, for readiness and metrics. Decides nothing.
 
+use super::clock::Clock;
 use crate::docker::Reader;
 use crate::telemetry::metrics::Metrics;
+use crate::web::health::{Condition, DockerCondition};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -9,43 +11,39 @@ use tokio::sync::watch;
 /// How often Docker is asked.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// What Docker last said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum DockerStatus {
-    /// It has not been asked yet.
-    #[default]
-    NotAsked,
-    /// It answered: its version and the API version spoken.
-    Answered(String),
-    /// It did not, and why.
-    Silent(String),
-}
-
 /// Asks for ever, and reports each change.
-pub async fn probe(reader: Reader, metrics: Arc<Metrics>, status: watch::Sender<DockerStatus>) {
+pub async fn probe(reader: Reader, (metrics, clock): (Arc<Metrics>, Clock), condition: Arc<watch::Sender<Condition>>) {
     loop {
-        let now = match reader.version().await {
+        let docker = match reader.version().await {
             Ok(version) => {
-                metrics.docker_answered();
-                DockerStatus::Answered(version.to_string())
+                metrics.docker_answered(seconds(&clock));
+                changed(&condition, &DockerCondition::Answering).then(|| {
+                    tracing::info!(docker.version = version.engine, docker.api = version.api, "Docker answers");
+                });
+                DockerCondition::Answering
             }
             Err(error) => {
                 metrics.docker_silent();
-                DockerStatus::Silent(format!("{:#}", anyhow::Error::from(error)))
+                let error = format!("{:#}", anyhow::Error::from(error));
+                let docker = DockerCondition::Silent { error: error.clone() };
+                changed(&condition, &docker).then(|| tracing::warn!(error, "Docker does not answer"));
+                docker
             }
         };
-        status.send_if_modified(|before| {
-            let changed = *before != now;
-            if changed {
-                match &now {
-                    DockerStatus::Silent(error) => tracing::warn!(error, "Docker does not answer"),
-                    DockerStatus::Answered(version) => tracing::info!(docker.version = version, "Docker answers"),
-                    DockerStatus::NotAsked => {}
-                }
-                before.clone_from(&now);
-            }
+        condition.send_if_modified(|known| {
+            let changed = known.docker != docker;
+            known.docker = docker;
             changed
         });
         tokio::time::sleep(EVERY).await;
     }
+}
+
+fn changed(condition: &watch::Sender<Condition>, docker: &DockerCondition) -> bool {
+    condition.borrow().docker != *docker
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge of seconds")]
+fn seconds(clock: &Clock) -> f64 {
+    clock.now().wall.timestamp_millis() as f64 / 1000.0
 }

@@ -137,9 +137,9 @@ impl State {
         }
     }
 
-    /// Moves on past a record of a kind this version does not know.
-    pub fn skip(&mut self, seq: Seq) {
-        self.next_seq = seq.next();
+    /// The log goes on at this number: records of kinds that this version does not know were passed over.
+    pub fn continue_at(&mut self, next_seq: Seq) {
+        self.next_seq = self.next_seq.max(next_seq);
     }
 
     fn alert_received(&mut self, seq: Seq, received: &Arc<AlertReceived>, at: Stamp) {
