@@ -1,1 +1,5 @@
-//! Stub.
+//! The command line.
+
+pub mod check;
+
+mod drawing;
