@@ -1,0 +1,43 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both install what is missing (Rust excepted), start a Docker
+# engine if none answers, stop what they started, and need no image registry.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench build setup clean-demo up break log down
+
+help: ## Lists what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## Breaks a container and shows how it is healed, on this machine alone
+	@bash scripts/demo.sh
+
+test: ## Runs every test, the ones on a real Docker engine, Prometheus and Alertmanager included
+	@bash scripts/test.sh
+
+lint: ## Checks format, lints, and the licences and sources of the dependencies
+	@bash scripts/lint.sh
+
+bench: ## Measures the intake of alerts against its ceiling, and prints a table
+	@cargo bench --locked
+
+build: ## Builds the binary: target/release/sickbay
+	@cargo build --release --locked
+
+setup: ## Installs what the demo and the tests need
+	@bash scripts/setup.sh
+
+clean-demo: ## Removes what a killed demo left behind
+	@bash scripts/clean-demo.sh
+
+# The larger demonstration of docker-compose.yml; it needs Docker Compose 2 and an image registry.
+
+up: ## Starts the demonstration of docker-compose.yml
+	@bash scripts/up.sh
+
+break: ## Breaks its web server (FAULT=kill or FAULT=page)
+	@bash scripts/break.sh $(FAULT)
+
+log: ## Follows its incident log
+	@docker exec sickbay /sickbay log tail --path /data --follow
+
+down: ## Stops and removes it, with its data
+	@DOCKER_GID=0 docker compose down --volumes
