@@ -13,7 +13,7 @@ use crate::engine::receipt::AlertReceipt;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
-use crate::engine::{decide, Decision};
+use crate::engine::{Decision, decide};
 use crate::inbox::Delivery;
 use crate::incident_log::{LogClosed, LogWriter};
 use crate::model::fact::Record;
@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{interval, Interval, MissedTickBehavior};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// Deliveries taken in one go, so that their records share one sync of the disk.

@@ -108,12 +108,7 @@ impl Executor {
         self.asked.insert(incident, now).is_some()
     }
 
-    fn look(
-        &self,
-        name: &'static str,
-        incident: IncidentId,
-        work: impl Future<Output = Event> + Send + 'static,
-    ) {
+    fn look(&self, name: &'static str, incident: IncidentId, work: impl Future<Output = Event> + Send + 'static) {
         let results = self.results.clone();
         let span = tracing::info_span!("effect", incident.id = %incident, effect.name = name);
         self.tasks.watch(name, async move { report(results, work.await).await }.instrument(span));
@@ -133,7 +128,7 @@ impl Executor {
             tracing::info!(container.name = %target.name, container.id = target.id.short(), op = permitted.action.op(), "acting");
             let outcome = match (writer, &permitted.action) {
                 (Some(writer), Action::Restart { stop_timeout }) => {
-                    docker::restart(&writer, &target.id, *stop_timeout, (&permitted.pre, permitted.deadline)).await
+                    docker::restart(&writer, &target.id, &permitted.pre, *stop_timeout, permitted.deadline).await
                 }
                 // Unreachable by the gates; if it is reached all the same, nothing is sent.
                 (None, _) => ActionOutcome::Failed { error: "not sent: the daemon is in dry-run".to_owned() },

@@ -4,7 +4,7 @@ use super::executor::Hands;
 use crate::docker::{DockerEndpoint, Reader, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, Pace};
 use crate::receiver::auth::{Credential, Sender, Senders};
-use crate::settings::{DockerUrl, SenderAuth, Settings};
+use crate::settings::{SenderAuth, Settings};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,20 +54,25 @@ pub fn senders(settings: &Settings) -> Senders {
 }
 
 /// What the daemon can do to Docker: in dry-run it gets no writer at all.
-#[must_use]
-pub fn hands(settings: &Settings, metrics: &Arc<Metrics>) -> Hands {
-    let endpoint = match &settings.docker.host.url {
-        DockerUrl::Unix(path) => DockerEndpoint::Unix(path.clone()),
-        DockerUrl::Tcp(authority) => DockerEndpoint::Tcp(authority.clone()),
-    };
+///
+/// # Errors
+/// Why the address cannot be used.
+pub fn hands(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Hands, String> {
+    let endpoint: DockerEndpoint = settings
+        .docker
+        .host
+        .url
+        .to_string()
+        .parse()
+        .map_err(|error| format!("docker.hosts: {}: {error}", settings.docker.host.name))?;
     let counted = Arc::clone(metrics);
     let observer: crate::docker::Observer = Arc::new(move |operation, code| counted.docker_requested(operation, code));
     let reader = Reader::new(&endpoint, Some(Arc::clone(&observer)));
     if settings.dry_run {
-        return Hands::DryRun(reader);
+        return Ok(Hands::DryRun(reader));
     }
     let writer = Writer::new(&endpoint, reader.clone(), Some(observer));
-    Hands::Live(reader, writer)
+    Ok(Hands::Live(reader, writer))
 }
 
 /// What is counted.

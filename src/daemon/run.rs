@@ -19,8 +19,8 @@ use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 use crate::web::health::{Condition, LogCondition, Phase, Readiness};
-use crate::web::routes::{router, Mode, Site};
-use crate::web::server::{serve, ServerLimits};
+use crate::web::routes::{Mode, Site, router};
+use crate::web::server::{ServerLimits, serve};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -76,7 +76,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let Daemon { settings, playbooks, files, listeners, clock } = daemon;
     let metrics = parts::metrics(seconds(&clock));
     let notifiers = parts::notifiers(&settings).map_err(RunError::Settings)?;
-    let hands = parts::hands(&settings, &metrics);
+    let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
     metrics.playbooks_loaded(playbooks.iter().count());
     let condition = Condition { playbooks: Some(playbooks.iter().count()), ..Condition::default() };
     let condition = Arc::new(watch::channel(condition).0);
@@ -103,7 +103,8 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     state.continue_at(opened.next_seq());
     let recovered = opened.recovered().cloned();
     let (status, log) = watch::channel(LogStatus { durable: state.next_seq(), ..LogStatus::default() });
-    let follower = Follower { status, metrics: Arc::clone(&metrics), condition: Arc::clone(&condition), clock: clock.clone() };
+    let follower =
+        Follower { status, metrics: Arc::clone(&metrics), condition: Arc::clone(&condition), clock: clock.clone() };
     let writer = LogWriter::start(opened, move |event| follower.follow(event)).map_err(RunError::Thread)?;
     condition.send_modify(|condition| condition.log = LogCondition::Writable);
 
@@ -189,7 +190,7 @@ impl Follower {
                 let durable = last.next();
                 let before = self.status.borrow().durable;
                 self.metrics.log_written(durable.0.saturating_sub(before.0), seconds(&self.clock));
-                self.metrics.log_position(last.0, &head.0, size);
+                self.metrics.log_position(last.0, head.as_bytes(), size);
                 self.status.send_modify(|status| status.durable = durable);
                 self.condition.send_if_modified(|condition| {
                     condition.log_head = Some(head.to_string());

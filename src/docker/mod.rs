@@ -19,3 +19,11 @@ mod log_text;
 mod recovery;
 mod stop_cause;
 mod transport;
+
+pub use act::restart;
+pub use client::{Observer, Reader, Writer};
+pub use endpoint::DockerEndpoint;
+pub use evidence::capture;
+pub use reconcile::reconcile;
+pub use resolve::resolve;
+pub use verify::verify;

@@ -123,6 +123,8 @@ impl Draft<'_> {
         };
         let Some(step) = steps.get(index) else { return };
         let step = advance::step_ref(run, step);
+        // The log keeps milliseconds: live and replayed state must be the same.
+        let elapsed = Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
         let finished = StepFinished { incident: incident.id, step, elapsed, result };
         self.came_back(incident.id, Fact::StepFinished(finished));
     }
