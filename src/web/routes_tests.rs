@@ -54,8 +54,10 @@ pub(super) fn site(limits: WebhookLimits) -> TestSite {
         mode: Mode::DryRun,
         started: Instant::now(),
     };
-    let panics = Router::new().route("/panics", axum::routing::get(async || -> &'static str { panic!("planted") }));
-    TestSite { router: router(Arc::new(site)).merge(panics), condition, _dispatcher: dispatcher }
+    let odd = Router::new()
+        .route("/panics", axum::routing::get(async || -> &'static str { panic!("planted") }))
+        .route("/hangs", axum::routing::get(std::future::pending::<&'static str>));
+    TestSite { router: router(Arc::new(site)).merge(odd), condition, _dispatcher: dispatcher }
 }
 
 async fn stand_in(mut deliveries: mpsc::Receiver<Delivery>) {

@@ -4,7 +4,7 @@ use super::routes_tests::{ALERT, TestSite, short_limits, site};
 use super::server::{ServerLimits, serve};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ struct Server {
 }
 
 const SHORT: Duration = Duration::from_millis(300);
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn limits() -> ServerLimits {
     ServerLimits { connections: 20, per_peer: 4, head: SHORT, body: SHORT * 3, idle: SHORT * 2, grace: SHORT }
@@ -37,6 +39,13 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
+    async fn ends(&mut self) {
+        tokio::select! {
+            ended = self.running.join_next() => ended.unwrap().unwrap(),
+            () = tokio::time::sleep(PATIENCE) => panic!("the server does not stop"),
+        }
+    }
+
     /// Sends bytes and reads until the server closes.
     async fn exchange(&self, bytes: &[u8]) -> String {
         let mut client = self.connect().await;
@@ -45,9 +54,13 @@ impl Server {
     }
 }
 
-async fn read_all(client: &mut TcpStream) -> String {
+/// Everything until the server closes; a server that never does is a failure, not a wait.
+async fn read_all(client: &mut (impl AsyncRead + Unpin)) -> String {
     let mut answer = Vec::new();
-    let _reset = client.read_to_end(&mut answer).await;
+    tokio::select! {
+        _reset = client.read_to_end(&mut answer) => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("the connection stays open"),
+    }
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -63,7 +76,11 @@ async fn read_one(client: &mut TcpStream) -> String {
                 return text;
             }
         }
-        assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0, "closed after {text:?}");
+        let read = tokio::select! {
+            read = client.read_buf(&mut answer) => read.unwrap(),
+            () = tokio::time::sleep(PATIENCE) => panic!("no more comes after {text:?}"),
+        };
+        assert_ne!(read, 0, "closed after {text:?}");
     }
 }
 
@@ -95,6 +112,19 @@ async fn a_slow_header_is_cut_off_however_steadily_it_drips() {
 }
 
 #[tokio::test]
+async fn a_slow_header_is_cut_off_on_a_used_connection_too() {
+    let server = start(ServerLimits { idle: PATIENCE * 3, ..limits() }).await;
+    let mut client = server.connect().await;
+    client.write_all(post(ALERT).as_bytes()).await.unwrap();
+    read_one(&mut client).await;
+    tokio::time::sleep(SHORT * 2).await;
+    client.write_all(b"POST /webhook HTTP/1.1\r\n").await.unwrap();
+    let started = Instant::now();
+    assert_eq!(read_all(&mut client).await, "");
+    assert!(started.elapsed() < SHORT * 4, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn silence_and_idleness_end() {
     let server = start(limits()).await;
     let mut silent = server.connect().await;
@@ -119,18 +149,16 @@ async fn a_slow_body_is_answered_with_408() {
 #[tokio::test]
 async fn a_body_that_is_too_large_gets_its_413_while_it_is_still_being_sent() {
     let server = start(limits()).await;
-    let body = "x".repeat(3_000_000);
-    for head in ["Content-Length: 3000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n"] {
+    let body = "x".repeat(0x0100_0000);
+    for head in ["Content-Length: 16777216\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1000000\r\n"] {
         let (mut reader, mut writer) = server.connect().await.into_split();
         let request = format!("POST /webhook HTTP/1.1\r\nHost: x\r\n{head}{body}");
         let mut sending = JoinSet::new();
-        sending.spawn(async move {
-            let _cut = writer.write_all(request.as_bytes()).await;
-        });
-        let mut answer = Vec::new();
-        let _reset = reader.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
+        sending.spawn(async move { writer.write_all(request.as_bytes()).await });
+        let answer = read_all(&mut reader).await;
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("max_alerts"), "{answer}");
+        // Go's client forgets the answer if writing fails before it, and Alertmanager would send it all again at once.
+        sending.join_next().await.unwrap().unwrap().expect("the rest is taken, and forgotten");
     }
 }
 
@@ -180,7 +208,7 @@ async fn what_is_not_http_1_is_not_served() {
 
 #[tokio::test]
 async fn stopping_lets_requests_finish_and_waits_for_nobody_else() {
-    let mut server = start(ServerLimits { idle: Duration::from_secs(30), ..limits() }).await;
+    let mut server = start(ServerLimits { idle: PATIENCE * 3, grace: PATIENCE * 3, ..limits() }).await;
     let mut idle = server.connect().await;
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     read_one(&mut idle).await;
@@ -198,6 +226,18 @@ async fn stopping_lets_requests_finish_and_waits_for_nobody_else() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(read_all(&mut idle).await, "");
     drop((busy, idle));
-    server.running.join_next().await.unwrap().unwrap();
+    server.ends().await;
     assert!(started.elapsed() < SHORT * 3, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn stopping_waits_for_an_answer_no_longer_than_the_grace() {
+    let mut server = start(limits()).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET /hangs HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(SHORT / 3).await;
+    let started = Instant::now();
+    server.shutdown.cancel();
+    server.ends().await;
+    assert!((SHORT..SHORT * 4).contains(&started.elapsed()), "{:?}", started.elapsed());
 }
