@@ -36,6 +36,7 @@ pub struct Decoded {
 
 /// What a line tells.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every line is a fact, and a box would cost each of them")]
 pub enum Content {
     /// Something this version knows.
     Fact(Fact),
@@ -122,4 +123,5 @@ pub fn decode(line: &[u8]) -> Result<Decoded, LineError> {
 }
 
 #[cfg(test)]
+#[path = "line_tests.rs"]
 mod tests;

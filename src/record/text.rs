@@ -50,8 +50,8 @@ impl<'a> Text<'a> {
             return Self::Whole(Cow::Borrowed(text));
         }
         let half = cap.text / 2;
-        let (head, rest) = text.split_at(text.floor_char_boundary(half));
-        let (_, tail) = rest.split_at(rest.ceil_char_boundary(rest.len().saturating_sub(half)));
+        let (head, rest) = split_near(text, half);
+        let (_, tail) = split_near(rest, rest.len().saturating_sub(half));
         let sha256 = Hash::of(text.as_bytes()).to_string();
         Self::Cut { head: Cow::Borrowed(head), tail: Cow::Borrowed(tail), sha256, len: text.len() }
     }
@@ -72,6 +72,11 @@ impl<'a> Text<'a> {
             Self::Cut { .. } => self.into_string().into(),
         }
     }
+}
+
+/// Splits at the last character boundary that is not behind `at`.
+fn split_near(text: &str, at: usize) -> (&str, &str) {
+    (0..=at).rev().find_map(|at| text.split_at_checked(at)).unwrap_or(("", text))
 }
 
 impl Serialize for Text<'_> {

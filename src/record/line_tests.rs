@@ -172,13 +172,12 @@ fn what_a_newer_version_added_is_ignored_and_what_it_changed_is_an_error() {
 #[test]
 fn what_is_not_a_record_is_an_error() {
     let line = line_of(Fact::LogClosed);
-    let seal_at = line.find(",\"prev\"").unwrap();
     for wrong in [
         "",
         "{}",
-        &line[..line.len() - 1],
-        &line[1..],
-        &line[..seal_at],
+        line.strip_suffix('}').unwrap(),
+        line.strip_prefix('{').unwrap(),
+        line.split(",\"prev\"").next().unwrap(),
         &line.replace("\"seq\":3", "\"seq\":03"),
         &line.replace("\"seq\":3", "\"seq\":99999999999999999999999"),
         &line.replace("\"seq\":3", "\"seq\":-3"),
