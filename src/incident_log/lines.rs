@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-const CHUNK_LEN: usize = 1 << 20;
+const PIECE_LEN: usize = 256 << 10;
 /// Far more than any record: a file with longer lines is not a log.
 const LINE_LEN_MAX: usize = 16 << 20;
 
@@ -89,8 +89,10 @@ impl LineReader {
             let text = format!("the line at byte {} is longer than {LINE_LEN_MAX} bytes: this is not a log", self.base);
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        if self.buffer.len() < self.end + CHUNK_LEN {
-            self.buffer.resize(self.end + CHUNK_LEN, 0);
+        if self.buffer.len() < self.end + PIECE_LEN {
+            let mut larger = vec![0; self.end + 2 * PIECE_LEN];
+            larger.split_at_mut(self.buffer.len()).0.copy_from_slice(&self.buffer);
+            self.buffer = larger;
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let count = loop {

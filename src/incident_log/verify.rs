@@ -66,7 +66,7 @@ pub fn verify(path: &Path) -> Result<Report, ReadError> {
 }
 
 /// The report, and the last file's size before it was read.
-fn verify_once(path: &Path) -> Result<(Report, u64), ReadError> {
+pub(super) fn verify_once(path: &Path) -> Result<(Report, u64), ReadError> {
     let (dir, mut segments) = segments_of(path)?;
     let mut chain = Chain::default();
     if let (None, [only]) = (dir, segments.as_mut_slice()) {

@@ -158,6 +158,8 @@ fn stopped(view: &TargetView, restart: &RestartSpec) -> Result<(), No> {
         matches!(container.restart_policy, RestartPolicy::Always | RestartPolicy::UnlessStopped)
             && container.start_error.is_empty();
     let by_human = match view.stop_cause {
+        // A restart whose second half failed leaves a stop in the history too.
+        _ if !container.start_error.is_empty() => None,
         StopCause::Stopped => Some(format!("somebody stopped {name}: Docker's event history shows it")),
         StopCause::Died => None,
         StopCause::Forgotten | StopCause::NotAsked => {
