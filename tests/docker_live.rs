@@ -5,7 +5,7 @@
 #[path = "support/real_docker.rs"]
 mod real_docker;
 
-use real_docker::{Box1, OBEDIENT, docker, unique};
+use real_docker::{OBEDIENT, TestContainer, docker, unique};
 use sickbay::docker::act::{call_deadline, restart};
 use sickbay::docker::client::{Reader, Writer};
 use sickbay::docker::endpoint::DockerEndpoint;
@@ -25,7 +25,7 @@ fn reader() -> Reader {
     Reader::new(&DockerEndpoint::default(), None)
 }
 
-async fn inspect(container: &Box1) -> Container {
+async fn inspect(container: &TestContainer) -> Container {
     reader().inspect(&ContainerId::parse(&container.id).unwrap()).await.unwrap()
 }
 
@@ -33,7 +33,7 @@ async fn report(name: &str) -> TargetReport {
     resolve(&reader(), &TargetQuery::Name(ContainerName::parse(name).unwrap())).await
 }
 
-async fn view(container: &Box1) -> TargetView {
+async fn view(container: &TestContainer) -> TargetView {
     match report(&container.name).await {
         TargetReport::Found(view) => *view,
         other @ (TargetReport::Missing
@@ -44,7 +44,7 @@ async fn view(container: &Box1) -> TargetView {
 }
 
 /// Restarts a container with one second of grace.
-async fn restart_it(container: &Box1) -> (Container, ActionOutcome) {
+async fn restart_it(container: &TestContainer) -> (Container, ActionOutcome) {
     let before = inspect(container).await;
     let writer = Writer::new(&DockerEndpoint::default(), reader(), None);
     let grace = Some(Duration::from_secs(1));
@@ -54,7 +54,7 @@ async fn restart_it(container: &Box1) -> (Container, ActionOutcome) {
 }
 
 /// Restarts a container and watches it: whether it recovered, and what was seen.
-async fn restart_and_verify(container: &Box1) -> (bool, String) {
+async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
     let (before, outcome) = restart_it(container).await;
     let ActionOutcome::Succeeded { post: Some(post) } = outcome else { panic!("{outcome:?}") };
     assert_ne!(post.started_at, before.started_at);
@@ -84,7 +84,7 @@ async fn the_engine_introduces_itself() {
 
 #[tokio::test]
 async fn a_restarted_container_without_a_check_is_seen_running() {
-    let container = Box1::run("running", &[], &OBEDIENT);
+    let container = TestContainer::run("running", &[], &OBEDIENT);
     let (well, words) = restart_and_verify(&container).await;
     assert!(well, "{words}");
     assert_eq!(words, format!("{}: running on the same start, stable for 2 s", container.name));
@@ -93,26 +93,28 @@ async fn a_restarted_container_without_a_check_is_seen_running() {
 #[tokio::test]
 async fn a_health_check_decides_after_the_restart() {
     let options = ["--health-interval", "1s", "--health-timeout", "5s", "--health-retries", "2", "--health-cmd"];
-    let sound = Box1::run("healthy", &[&options[..], &["true"]].concat(), &OBEDIENT);
+    let sound = TestContainer::run("healthy", &[&options[..], &["true"]].concat(), &OBEDIENT);
     let (well, words) = restart_and_verify(&sound).await;
     assert!(well && words.contains(": healthy ") && words.contains(" s after its start, stable for 2 s"), "{words}");
-    let sick = Box1::run("unhealthy", &[&options[..], &["false"]].concat(), &OBEDIENT);
+    let sick = TestContainer::run("unhealthy", &[&options[..], &["false"]].concat(), &OBEDIENT);
     let (well, words) = restart_and_verify(&sick).await;
     assert!(!well && words.ends_with(": unhealthy"), "{words}");
 }
 
 #[tokio::test]
 async fn a_crash_loop_is_told_at_once() {
-    let script = "test -e /tmp/ran && exit 3; touch /tmp/ran; sleep 1000";
-    let container = Box1::run("crashloop", &["--restart", "always"], &["sh", "-c", script]);
+    let script = "test -e /tmp/ran && exit 3; touch /tmp/ran && echo ready; sleep 1000";
+    let container = TestContainer::run("crashloop", &["--restart", "always"], &["sh", "-c", script]);
+    container.wait_for_output("ready");
     let (well, words) = restart_and_verify(&container).await;
     assert!(!well && words.contains("crash loop"), "{words}");
 }
 
 #[tokio::test]
 async fn an_exit_is_told_with_its_code() {
-    let script = "test -e /tmp/ran && exit 7; touch /tmp/ran; sleep 1000";
-    let container = Box1::run("exits", &[], &["sh", "-c", script]);
+    let script = "test -e /tmp/ran && exit 7; touch /tmp/ran && echo ready; sleep 1000";
+    let container = TestContainer::run("exits", &[], &["sh", "-c", script]);
+    container.wait_for_output("ready");
     let (well, words) = restart_and_verify(&container).await;
     assert!(!well && words.ends_with("exited with code 7"), "{words}");
 }
@@ -123,7 +125,7 @@ async fn a_restart_whose_start_fails_is_a_failure_with_dockers_words() {
     let source = directory.path().join("source");
     std::fs::create_dir(&source).unwrap();
     let mount = format!("type=bind,src={},dst=/mnt", source.display());
-    let container = Box1::run("startfails", &["--mount", &mount], &OBEDIENT);
+    let container = TestContainer::run("startfails", &["--mount", &mount], &OBEDIENT);
     std::fs::remove_dir(&source).unwrap();
     let (_, outcome) = restart_it(&container).await;
     let ActionOutcome::Failed { error } = outcome else { panic!("{outcome:?}") };
@@ -132,7 +134,7 @@ async fn a_restart_whose_start_fails_is_a_failure_with_dockers_words() {
 
 #[tokio::test]
 async fn a_restart_of_what_is_gone_is_a_failure() {
-    let container = Box1::run("gone", &[], &OBEDIENT);
+    let container = TestContainer::run("gone", &[], &OBEDIENT);
     let before = inspect(&container).await;
     docker(&["rm", "-f", "-v", &container.id]);
     let writer = Writer::new(&DockerEndpoint::default(), reader(), None);
@@ -143,7 +145,7 @@ async fn a_restart_of_what_is_gone_is_a_failure() {
 
 #[tokio::test]
 async fn a_stop_by_a_person_is_told_from_a_death() {
-    let container = Box1::run("cause", &[], &OBEDIENT);
+    let container = TestContainer::run("cause", &[], &OBEDIENT);
     assert_eq!(view(&container).await.stop_cause, StopCause::NotAsked);
     docker(&["stop", "-t", "1", &container.id]);
     assert_eq!(view(&container).await.stop_cause, StopCause::Stopped);
@@ -153,7 +155,7 @@ async fn a_stop_by_a_person_is_told_from_a_death() {
     // A restart stops too, but only what came after it counts.
     docker(&["start", &container.id]);
     docker(&["restart", "-t", "1", &container.id]);
-    docker(&["exec", &container.id, "kill", "1"]);
+    container.end_from_within();
     docker(&["wait", &container.id]);
     let view = view(&container).await;
     assert_eq!((view.stop_cause, view.container.exit_code), (StopCause::Died, 0));
@@ -170,7 +172,7 @@ async fn a_compose_service_is_one_container_or_nobody() {
             format!("com.docker.compose.oneoff={oneoff}"),
         ];
         let options: Vec<&str> = labels.iter().flat_map(|label| ["--label", label.as_str()]).collect();
-        Box1::run(name, &options, &OBEDIENT)
+        TestContainer::run(name, &options, &OBEDIENT)
     };
     let web_1 = member("web-1", "web", "False");
     let _run = member("web-run", "web", "True");
@@ -186,22 +188,22 @@ async fn a_compose_service_is_one_container_or_nobody() {
 
 #[tokio::test]
 async fn a_name_means_the_name_and_never_an_id() {
-    let first = Box1::run("first", &[], &OBEDIENT);
+    let first = TestContainer::run("first", &[], &OBEDIENT);
     let short_id = first.id.get(..12).unwrap();
     assert_eq!(report(short_id).await, TargetReport::Missing);
-    let namesake = Box1::run_as(short_id, &[], &OBEDIENT);
+    let namesake = TestContainer::run_as(short_id, &[], &OBEDIENT);
     assert_eq!(view(&namesake).await.container.id.as_str(), namesake.id);
     assert_eq!(report(first.name.get(..first.name.len() - 1).unwrap()).await, TargetReport::Missing);
 }
 
 #[tokio::test]
 async fn running_containers_in_the_targets_namespaces_depend_on_it() {
-    let target = Box1::run("parent", &["--ipc", "shareable"], &OBEDIENT);
+    let target = TestContainer::run("parent", &["--ipc", "shareable"], &OBEDIENT);
     let shared = format!("container:{}", target.name);
-    let network = Box1::run("child-net", &["--network", &shared], &OBEDIENT);
-    let pid = Box1::run("child-pid", &["--pid", &shared], &OBEDIENT);
-    let ipc = Box1::run("child-ipc", &["--ipc", &shared], &OBEDIENT);
-    let stopped = Box1::run("child-stopped", &["--network", &shared], &OBEDIENT);
+    let network = TestContainer::run("child-net", &["--network", &shared], &OBEDIENT);
+    let pid = TestContainer::run("child-pid", &["--pid", &shared], &OBEDIENT);
+    let ipc = TestContainer::run("child-ipc", &["--ipc", &shared], &OBEDIENT);
+    let stopped = TestContainer::run("child-stopped", &["--network", &shared], &OBEDIENT);
     docker(&["stop", "-t", "1", &stopped.id]);
     let mut want = [network.name.as_str(), pid.name.as_str(), ipc.name.as_str()];
     want.sort_unstable();
@@ -212,7 +214,7 @@ async fn running_containers_in_the_targets_namespaces_depend_on_it() {
 
 #[tokio::test]
 async fn looking_finds_out_who_restarted_it() {
-    let container = Box1::run("reconcile", &["--restart", "always"], &OBEDIENT);
+    let container = TestContainer::run("reconcile", &["--restart", "always"], &OBEDIENT);
     let look = async |pre: &Container| {
         let reconciliation = Reconciliation {
             act: ActId { incident: IncidentId(Seq(1)), number: 1 },
@@ -228,26 +230,26 @@ async fn looking_finds_out_who_restarted_it() {
     docker(&["restart", "-t", "1", &container.id]);
     assert_eq!(look(&pre).await, Reconciled::Observed);
     let pre = inspect(&container).await;
-    docker(&["exec", &container.id, "kill", "1"]);
+    container.end_from_within();
     assert_eq!(look(&pre).await, Reconciled::RestartPolicy);
     docker(&["rm", "-f", "-v", &container.id]);
     assert_eq!(look(&pre).await, Reconciled::Superseded);
 }
 
-async fn evidence(container: &Box1) -> serde_json::Value {
+async fn evidence(container: &TestContainer) -> serde_json::Value {
     let target = TargetIdent::from(&inspect(container).await);
     capture(&reader(), &target, &CaptureSpec::default()).await
 }
 
 #[tokio::test]
 async fn evidence_is_readable_and_keeps_secrets() {
-    const SCRIPT: &str = r"printf '\001\000\000\000\000\000\000\004evil\n'; echo password=hunter2; \
-        printf '\033[31mred\033[0m\n'; echo oops >&2; sleep 1000";
+    const SCRIPT: &str = r"echo oops >&2; printf '\001\000\000\000\000\000\000\004evil\n'; echo password=hunter2; \
+        printf '\033[31mred\033[0m\n'; sleep 1000";
     let options = ["-e", "DB_PASSWORD=hunter2", "--label", "secret=hunter2", "--memory", "32m"];
-    let plain = Box1::run("evidence", &options, &["sh", "-c", SCRIPT]);
-    let tty = Box1::run("evidence-tty", &["-t", "-e", "DB_PASSWORD=hunter2"], &["sh", "-c", SCRIPT]);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let plain = TestContainer::run("evidence", &options, &["sh", "-c", SCRIPT]);
+    let tty = TestContainer::run("evidence-tty", &["-t", "-e", "DB_PASSWORD=hunter2"], &["sh", "-c", SCRIPT]);
     for container in [&plain, &tty] {
+        container.wait_for_output("red");
         let evidence = evidence(container).await;
         let text = evidence.to_string();
         assert!(!text.contains("hunter2") && !text.contains("\\u001b"), "{text}");
@@ -266,7 +268,7 @@ async fn evidence_is_readable_and_keeps_secrets() {
 
 #[tokio::test]
 async fn evidence_of_a_container_without_a_log_or_a_process_says_so() {
-    let container = Box1::run("evidence-none", &["--log-driver", "none"], &OBEDIENT);
+    let container = TestContainer::run("evidence-none", &["--log-driver", "none"], &OBEDIENT);
     docker(&["stop", "-t", "1", &container.id]);
     let evidence = evidence(&container).await;
     assert!(evidence["logs"]["error"].as_str().unwrap().contains("http 501"), "{evidence}");
@@ -276,9 +278,10 @@ async fn evidence_of_a_container_without_a_log_or_a_process_says_so() {
 
 #[tokio::test]
 async fn an_out_of_memory_kill_is_named() {
-    let script = "test -e /tmp/ran && tail /dev/zero; touch /tmp/ran; sleep 1000";
+    let script = "test -e /tmp/ran && exec tail /dev/zero; touch /tmp/ran && echo ready; sleep 1000";
     let options = ["--memory", "16m", "--memory-swap", "16m"];
-    let container = Box1::run("oom", &options, &["sh", "-c", &format!("{script}; exit $?")]);
+    let container = TestContainer::run("oom", &options, &["sh", "-c", script]);
+    container.wait_for_output("ready");
     let (well, words) = restart_and_verify(&container).await;
-    assert!(!well && words.contains("exited with code 137 (killed)"), "{words}");
+    assert!(!well && words.ends_with("exited with code 137 (killed), out of memory"), "{words}");
 }

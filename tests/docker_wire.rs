@@ -74,6 +74,19 @@ async fn every_call_carries_the_common_version() {
 }
 
 #[tokio::test]
+async fn a_proxy_on_tcp_is_spoken_to_alike() {
+    let mut fake = FakeDocker::start();
+    fake.put(running("ab", "web"));
+    let endpoint: DockerEndpoint = fake.also_on_tcp().await.parse().unwrap();
+    let writer = Writer::new(&endpoint, Reader::new(&endpoint, None), None);
+    let (_, pre) = ident(writer.reader(), "ab").await;
+    let outcome = restart(&writer, &id("ab"), &pre, None, Duration::from_secs(5)).await;
+    assert!(matches!(outcome, ActionOutcome::Succeeded { post: Some(_) }), "{outcome:?}");
+    let fired = format!("POST /v1.41/containers/{}/restart", "ab".repeat(32));
+    assert!(fake.requests().contains(&fired), "{:?}", fake.requests());
+}
+
+#[tokio::test]
 async fn an_engine_exchanged_behind_our_back_is_asked_for_its_version_again() {
     let fake = FakeDocker::start();
     fake.put(running("ab", "web"));

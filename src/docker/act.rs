@@ -33,10 +33,11 @@ pub async fn restart(
     stop_timeout: Option<Duration>,
     deadline: Duration,
 ) -> ActionOutcome {
-    if let Err(error) = writer.prepare().await {
-        return ActionOutcome::Failed { error: format!("not sent: {error}") };
-    }
-    let error = match writer.restart(id, stop_timeout.map(whole_seconds), deadline).await {
+    let prepared = match writer.prepare().await {
+        Ok(prepared) => prepared,
+        Err(error) => return ActionOutcome::Failed { error: format!("not sent: {error}") },
+    };
+    let error = match prepared.restart(id, stop_timeout.map(whole_seconds), deadline).await {
         Ok(()) => {
             let post = writer.reader().inspect(id).await.ok();
             return ActionOutcome::Succeeded { post: post.as_ref().map(Vitals::from) };

@@ -8,7 +8,7 @@
 use super::convert;
 use super::endpoint::DockerEndpoint;
 use super::error::{CallContext, DockerError};
-use super::transport::{Answer, Methods, Send1, transport, until};
+use super::transport::{Answer, Methods, Sender, transport, until};
 use crate::model::container::Container;
 use crate::model::target::ContainerId;
 use bollard::query_parameters::RestartContainerOptions;
@@ -70,7 +70,8 @@ impl Reader {
     /// # Errors
     /// [`DockerError`] if it does not answer or speaks no version of ours.
     pub async fn version(&self) -> Result<EngineVersion, DockerError> {
-        self.link.negotiate(Instant::now() + READ_WITHIN).await
+        let (engine, minor) = self.link.negotiate(Instant::now() + READ_WITHIN).await?;
+        Ok(EngineVersion { engine, api: format!("1.{minor}") })
     }
 
     /// Looks at one container.
@@ -128,23 +129,32 @@ impl Writer {
         &self.reader
     }
 
-    /// Asks for the version: what is sent next goes to an engine that answered a moment ago.
-    pub(super) async fn prepare(&self) -> Result<(), DockerError> {
-        self.link.negotiate(Instant::now() + READ_WITHIN).await.map(drop)
+    /// Asks for the version, so that what is sent next goes to an engine that answered a moment ago.
+    pub(super) async fn prepare(&self) -> Result<Prepared<'_>, DockerError> {
+        let (_, minor) = self.link.negotiate(Instant::now() + READ_WITHIN).await?;
+        Ok(Prepared { link: &self.link, minor })
     }
+}
 
+/// A writer whose engine has just answered: the right moment to send one thing.
+pub(super) struct Prepared<'a> {
+    link: &'a Link,
+    minor: u16,
+}
+
+impl Prepared<'_> {
     /// Sends a restart, once.
     pub(super) async fn restart(
-        &self,
+        self,
         id: &ContainerId,
         stop_timeout_secs: Option<i32>,
         allowed: Duration,
     ) -> Result<(), DockerError> {
         let path = format!("/containers/{id}/restart");
         let context = self.link.context("POST", &path);
-        let docker = self.link.typed(Some(self.link.known_minor()), allowed)?;
-        let options = RestartContainerOptions { signal: None, t: stop_timeout_secs };
-        let answer = until(Instant::now() + allowed, docker.restart_container(id.as_str(), Some(options))).await;
+        let docker = self.link.typed(Some(self.minor), allowed)?;
+        let options = stop_timeout_secs.map(|secs| RestartContainerOptions { signal: None, t: Some(secs) });
+        let answer = until(Instant::now() + allowed, docker.restart_container(id.as_str(), options)).await;
         let result =
             answer.map_or_else(|| Err(context.late()), |answer| answer.map_err(|error| context.failed(&error)));
         self.link.observe("restart", result.as_ref().map(|()| 204));
@@ -188,7 +198,7 @@ impl Reply {
 /// What both clients share: the way to the engine and the API version settled with it.
 struct Link {
     endpoint: DockerEndpoint,
-    send: Send1,
+    send: Sender,
     /// The NN of `/v1.NN`; 0 while it is not settled.
     minor: AtomicU16,
     observer: Option<Observer>,
@@ -203,12 +213,9 @@ impl Link {
         CallContext { endpoint: &self.endpoint, method, path }
     }
 
-    fn known_minor(&self) -> u16 {
-        self.minor.load(Ordering::Relaxed)
-    }
-
-    /// Asks GET /version, without a prefix, and keeps the highest version both sides speak.
-    async fn negotiate(&self, deadline: Instant) -> Result<EngineVersion, DockerError> {
+    /// Asks GET /version, without a prefix: the engine's version, and the highest API version both sides speak, which is
+    /// kept.
+    async fn negotiate(&self, deadline: Instant) -> Result<(String, u16), DockerError> {
         let context = self.context("GET", "/version");
         let docker = self.typed(None, READ_WITHIN)?;
         let answer = until(deadline, docker.version()).await;
@@ -220,23 +227,24 @@ impl Link {
         let engine_min = answer.min_api_version.unwrap_or_else(|| engine_max.clone());
         let minor = common_minor(&engine_min, &engine_max)?;
         self.minor.store(minor, Ordering::Relaxed);
-        Ok(EngineVersion { engine: answer.version.unwrap_or_default(), api: format!("1.{minor}") })
+        Ok((answer.version.unwrap_or_default(), minor))
     }
 
     async fn get(&self, operation: &'static str, path: &str, deadline: Instant) -> Result<Reply, DockerError> {
-        if self.known_minor() == 0 {
-            self.negotiate(deadline).await?;
-        }
+        let minor = match self.minor.load(Ordering::Relaxed) {
+            0 => self.negotiate(deadline).await?.1,
+            settled => settled,
+        };
         let context = self.context("GET", path);
-        let exchange = until(deadline, self.exchange(&context)).await;
+        let exchange = until(deadline, self.exchange(&context, minor)).await;
         let result = exchange.unwrap_or_else(|| Err(context.late()));
         self.observe(operation, result.as_ref().map(|reply| reply.status));
         result
     }
 
     /// One raw GET, head and body.
-    async fn exchange(&self, context: &CallContext<'_>) -> Result<Reply, DockerError> {
-        let versioned = with_version(context.path, self.known_minor());
+    async fn exchange(&self, context: &CallContext<'_>, minor: u16) -> Result<Reply, DockerError> {
+        let versioned = with_version(context.path, minor);
         let request = http::Request::get(versioned).body(bollard::body_full(Bytes::new()));
         let request = request.map_err(|error| DockerError::NotSent(format!("the request is not valid: {error}")))?;
         let answer = (self.send)(request).await.map_err(|error| context.failed(&error))?;

@@ -1,7 +1,7 @@
 //! Finding out what became of a restart whose answer never came.
 //!
 //! It waits until Docker must be done, looks at the very container by its ID, and compares the engine's own numbers
-//! with those from before. It never sends anything. The verdicts are the table of [`judge`].
+//! with those from before. It never sends anything. The verdicts are the table in `judge`.
 
 use super::client::Reader;
 use super::error::DockerError;

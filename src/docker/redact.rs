@@ -16,6 +16,7 @@ static SECRETS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     const SHORT_STEMS: &str = r"pass|pwd|key|pin|auth|session";
     let name = format!(r"[\w.-]*(?:(?:{LONG_STEMS})[\w.-]*|(?:{SHORT_STEMS})s?(?:[_.-][\w.-]*)?)");
     let patterns = [
+        r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)".to_owned(),
         r#"(?i)(authorization["'\\]{0,2}\s*[:=]\s*["'\\]{0,2}).*"#.to_owned(),
         r"(?i)(\bbearer\s+)\S+".to_owned(),
         r"()\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?".to_owned(),
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(SECRETS.len(), 7);
+        assert_eq!(SECRETS.len(), 8);
         assert!(ANSI.is_some());
     }
 
@@ -100,6 +101,7 @@ mod tests {
             ("key: hunter2", "key: [redacted]"),
             ("\"client_secret\" => \"hunter2\"", "\"client_secret\" => [redacted]"),
             ("\u{1b}[31mpass\u{1b}[0mword=hunter2", "password=[redacted]"),
+            ("-----BEGIN EC PRIVATE KEY-----\nhunter2\n-----END EC PRIVATE KEY-----\nb", "[redacted] b"),
             ("set-cookie: sid=hunter2; path=/", "set-cookie: [redacted] path=/"),
         ] {
             let got = clean(line, 1000);

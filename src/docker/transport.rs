@@ -31,7 +31,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Incoming>, bollard::errors::Error>> + Send>>;
 
 /// Sends one request.
-pub(super) type Send1 = Arc<dyn Fn(BollardRequest) -> Answer + Send + Sync>;
+pub(super) type Sender = Arc<dyn Fn(BollardRequest) -> Answer + Send + Sync>;
 
 /// What a transport lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) struct ReadOnly(Method);
 pub(super) struct AnswerTooLarge;
 
 /// Opens the way to an engine. Nothing is connected before the first call.
-pub(super) fn transport(endpoint: &DockerEndpoint, methods: Methods) -> Send1 {
+pub(super) fn transport(endpoint: &DockerEndpoint, methods: Methods) -> Sender {
     let mut builder = Client::builder(TokioExecutor::new());
     builder.pool_max_idle_per_host(0).retry_canceled_requests(false);
     let client = builder.build(Connector { endpoint: Arc::new(endpoint.clone()) });

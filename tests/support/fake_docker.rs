@@ -1,4 +1,5 @@
-//! A Docker engine for faults that a real one will not produce on demand: it speaks HTTP on a Unix socket.
+//! A Docker engine for faults that a real one will not produce on demand: it speaks HTTP on a Unix socket, and
+//! on loopback TCP if asked.
 //!
 //! It answers `/version` and knows a few containers by their raw inspect JSON; any answer can be replaced by a
 //! [`Reply`], misbehaving ones included. Every request is kept as it stood on the wire. Read [`FakeDocker::start`]
@@ -15,8 +16,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -63,7 +64,7 @@ struct Engine {
 pub(crate) struct FakeDocker {
     engine: Arc<Mutex<Engine>>,
     directory: tempfile::TempDir,
-    task: tokio::task::JoinHandle<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl FakeDocker {
@@ -79,8 +80,16 @@ impl FakeDocker {
         };
         let engine = Arc::new(Mutex::new(engine));
         let listener = UnixListener::bind(directory.path().join("docker.sock")).unwrap();
-        let task = serve(listener, Arc::clone(&engine));
-        Self { engine, directory, task }
+        let tasks = vec![serve(listener, Arc::clone(&engine))];
+        Self { engine, directory, tasks }
+    }
+
+    /// Lets it listen on loopback TCP too, as a socket proxy does, and gives back that address.
+    pub(crate) async fn also_on_tcp(&mut self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.tasks.push(serve_tcp(listener, Arc::clone(&self.engine)));
+        format!("tcp://127.0.0.1:{port}")
     }
 
     /// Where it listens.
@@ -136,7 +145,7 @@ impl FakeDocker {
 
 impl Drop for FakeDocker {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -163,7 +172,16 @@ fn serve(listener: UnixListener, engine: Arc<Mutex<Engine>>) -> tokio::task::Joi
     })
 }
 
-async fn answer(mut stream: UnixStream, engine: Arc<Mutex<Engine>>) -> std::io::Result<()> {
+#[expect(clippy::disallowed_methods, reason = "a test server has no daemon whose task list it could join")]
+fn serve_tcp(listener: TcpListener, engine: Arc<Mutex<Engine>>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream, Arc::clone(&engine)));
+        }
+    })
+}
+
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, engine: Arc<Mutex<Engine>>) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -247,7 +265,7 @@ fn restart(container: &mut Value) {
     container["RestartCount"] = 0.into();
 }
 
-async fn send(stream: &mut UnixStream, reply: Reply) -> std::io::Result<()> {
+async fn send(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) -> std::io::Result<()> {
     match reply {
         Reply::Json(status, body) => {
             stream.write_all(&answer_bytes(status, "application/json", body.to_string().as_bytes())).await

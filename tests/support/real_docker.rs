@@ -6,6 +6,7 @@
 #![expect(clippy::panic, reason = "helpers of tests are tests too: a panic names its line")]
 
 use std::process::Command;
+use std::time::Duration;
 
 /// What every name begins with, so that a person can see where a container came from.
 const PREFIX: &str = match option_env!("SICKBAY_TEST_PREFIX") {
@@ -28,14 +29,14 @@ pub(crate) fn docker(args: &[&str]) -> String {
 
 /// A container that is removed with its volumes when dropped.
 #[derive(Debug)]
-pub(crate) struct Box1 {
+pub(crate) struct TestContainer {
     /// Its name.
     pub(crate) name: String,
     /// Its full ID.
     pub(crate) id: String,
 }
 
-impl Box1 {
+impl TestContainer {
     /// Runs `command` in a new container, with further options of `docker run`.
     pub(crate) fn run(purpose: &str, options: &[&str], command: &[&str]) -> Self {
         let name = unique(purpose);
@@ -52,7 +53,27 @@ impl Box1 {
     }
 }
 
-impl Drop for Box1 {
+impl TestContainer {
+    /// Waits until the container's process has printed this.
+    pub(crate) fn wait_for_output(&self, text: &str) {
+        for _ in 0..100 {
+            if docker(&["logs", &self.id]).contains(text) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{} did not print {text:?} within 10 s", self.name);
+    }
+
+    /// Lets the container's process end by itself, as far as Docker can tell.
+    pub(crate) fn end_from_within(&self) {
+        // The command dies together with the process that it ends, so its own status says nothing.
+        let script = "while kill 1; do sleep 0.1; done";
+        drop(Command::new("docker").args(["exec", &self.id, "sh", "-c", script]).output());
+    }
+}
+
+impl Drop for TestContainer {
     fn drop(&mut self) {
         // Most likely it fails only because the test removed the container itself.
         drop(Command::new("docker").args(["rm", "-f", "-v", &self.id]).output());
