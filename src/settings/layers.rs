@@ -82,7 +82,7 @@ pub(super) fn layer(inputs: &Inputs) -> Result<Layered, SettingsError> {
         origins.file = Some(path.clone());
     }
     for (variable, value) in inputs.env.iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)) {
-        let key = variable.trim_start_matches(ENV_PREFIX).to_lowercase().replace("__", ".");
+        let key = variable.strip_prefix(ENV_PREFIX).unwrap_or(variable).to_lowercase().replace("__", ".");
         match deserialize(Config::builder().add_source(environment(variable, value))) {
             Ok(_) => {
                 builder = builder.add_source(environment(variable, value));
