@@ -36,9 +36,6 @@ pub struct CheckArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
-    /// Draw in colour: never without a terminal
-    #[arg(skip)]
-    pub colour: bool,
 }
 
 /// How the result is printed.
@@ -53,8 +50,20 @@ pub enum Output {
 
 /// Whether to draw in colour: on a terminal, unless `NO_COLOR` says otherwise.
 #[must_use]
-pub fn wants_colour(no_color: bool) -> bool {
-    io::stdout().is_terminal() && !no_color
+pub fn wants_colour() -> bool {
+    io::stdout().is_terminal() && !settings::no_color()
+}
+
+/// What became of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    /// Nothing has to be changed.
+    Ok,
+    /// Something has.
+    Failed,
+    /// It holds tests and no rules, and was left out.
+    Skipped,
 }
 
 /// Everything that was checked.
@@ -70,9 +79,7 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 pub(super) struct FileReport {
     pub(super) path: String,
-    pub(super) ok: bool,
-    /// Whether it holds tests and no rules, and was left out.
-    pub(super) skipped: bool,
+    pub(super) verdict: Verdict,
     pub(super) playbooks: usize,
     pub(super) steps: usize,
     pub(super) problems: Vec<ProblemReport>,
@@ -84,7 +91,7 @@ pub(super) struct FileReport {
 #[derive(Debug, Serialize)]
 pub(super) struct SettingsReport {
     pub(super) path: String,
-    pub(super) ok: bool,
+    pub(super) verdict: Verdict,
     pub(super) problems: Vec<String>,
 }
 
@@ -117,7 +124,7 @@ impl From<Problem> for ProblemReport {
 ///
 /// # Errors
 /// If the result cannot be printed.
-pub fn run(args: &CheckArgs, stdin: &mut dyn Read, out: &mut dyn Write) -> io::Result<u8> {
+pub fn run(args: &CheckArgs, colour: bool, stdin: &mut dyn Read, out: &mut dyn Write) -> io::Result<u8> {
     let (settings, settings_report) = check_settings(args);
     let mut sources = Vec::new();
     for path in &args.paths {
@@ -144,7 +151,7 @@ pub fn run(args: &CheckArgs, stdin: &mut dyn Read, out: &mut dyn Write) -> io::R
     report.errors = found("error") + settings_report.as_ref().map_or(0, |settings| settings.problems.len());
     report.settings = settings_report;
     match args.output {
-        Output::Text => drawing::print(&report, args.colour, out)?,
+        Output::Text => drawing::print(&report, colour, out)?,
         Output::Json => {
             serde_json::to_writer_pretty(&mut *out, &report)?;
             writeln!(out)?;
@@ -162,10 +169,10 @@ fn check_settings(args: &CheckArgs) -> (Option<Settings>, Option<SettingsReport>
     let Some(file) = &args.config_file else { return (None, None) };
     let path = file.display().to_string();
     match settings::load(Overrides::default(), Some(file)) {
-        Ok(settings) => (Some(settings), Some(SettingsReport { path, ok: true, problems: Vec::new() })),
+        Ok(settings) => (Some(settings), Some(SettingsReport { path, verdict: Verdict::Ok, problems: Vec::new() })),
         Err(error) => {
             let problems = error.problems.iter().map(ToString::to_string).collect();
-            (None, Some(SettingsReport { path, ok: false, problems }))
+            (None, Some(SettingsReport { path, verdict: Verdict::Failed, problems }))
         }
     }
 }
@@ -232,17 +239,16 @@ fn check_rules(sources: Vec<Source>, notifiers: Option<&[String]>) -> Vec<FileRe
 }
 
 fn report_on(source: Source, loaded: &Loaded) -> FileReport {
-    let empty = |path: String, skipped: bool| FileReport {
+    let empty = |path: String, verdict: Verdict| FileReport {
         path,
-        ok: true,
-        skipped,
+        verdict,
         playbooks: 0,
         steps: 0,
         problems: Vec::new(),
         text: String::new(),
     };
     match source {
-        Source::Tests(path) => empty(path, true),
+        Source::Tests(path) => empty(path, Verdict::Skipped),
         Source::Unreadable { path, message } => {
             let unreadable = ProblemReport {
                 line: 0,
@@ -254,19 +260,19 @@ fn report_on(source: Source, loaded: &Loaded) -> FileReport {
                 message,
                 hint: None,
             };
-            FileReport { ok: false, problems: vec![unreadable], ..empty(path, false) }
+            FileReport { problems: vec![unreadable], ..empty(path, Verdict::Failed) }
         }
         Source::Rules(file) => {
             let problems = loaded.problems.iter().filter(|problem| problem.file == file.path);
+            let failed = problems.clone().any(|problem| problem.severity == Severity::Error);
             let of_file = |source: &str| source.rsplit_once(':').is_some_and(|(path, _)| path == file.path);
             let playbooks: Vec<_> = loaded.playbooks.iter().filter(|playbook| of_file(&playbook.source)).collect();
             FileReport {
-                ok: problems.clone().all(|problem| problem.severity == Severity::Warning),
                 playbooks: playbooks.len(),
                 steps: playbooks.iter().map(|playbook| playbook.steps.len() + playbook.on_failure.len()).sum(),
                 problems: problems.cloned().map(ProblemReport::from).collect(),
                 text: file.text,
-                ..empty(file.path, false)
+                ..empty(file.path, if failed { Verdict::Failed } else { Verdict::Ok })
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The result of `check` for people: amtool's lines, and each problem drawn with the text it is about.
 
-use super::check::{FileReport, ProblemReport, Report, SettingsReport};
+use super::check::{FileReport, ProblemReport, Report, SettingsReport, Verdict};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use std::fmt;
 use std::io::{self, Write};
@@ -20,8 +20,8 @@ pub(super) fn print(report: &Report, colour: bool, out: &mut dyn Write) -> io::R
     for file in &report.files {
         print_file(file, &handler, out)?;
     }
-    let failed = report.files.iter().filter(|file| !file.ok).count()
-        + usize::from(report.settings.as_ref().is_some_and(|settings| !settings.ok));
+    let failed = report.files.iter().filter(|file| file.verdict == Verdict::Failed).count()
+        + usize::from(report.settings.as_ref().is_some_and(|settings| settings.verdict == Verdict::Failed));
     if failed != 0 {
         writeln!(out, "sickbay: error: failed to validate {}", counted(failed, "file"))?;
     }
@@ -29,7 +29,7 @@ pub(super) fn print(report: &Report, colour: bool, out: &mut dyn Write) -> io::R
 }
 
 fn print_settings(settings: &SettingsReport, out: &mut dyn Write) -> io::Result<()> {
-    let verdict = if settings.ok { "SUCCESS" } else { "FAILED" };
+    let verdict = if settings.verdict == Verdict::Ok { "SUCCESS" } else { "FAILED" };
     writeln!(out, "Checking '{}'  {verdict}", settings.path)?;
     for problem in &settings.problems {
         writeln!(out, "  {problem}")?;
@@ -38,12 +38,12 @@ fn print_settings(settings: &SettingsReport, out: &mut dyn Write) -> io::Result<
 }
 
 fn print_file(file: &FileReport, handler: &GraphicalReportHandler, out: &mut dyn Write) -> io::Result<()> {
-    if file.skipped {
+    if file.verdict == Verdict::Skipped {
         return writeln!(out, "Checking '{}'  SKIPPED: holds tests, not rules\n", file.path);
     }
     let of = |severity: &str| file.problems.iter().filter(|problem| problem.severity == severity).count();
     let (errors, warnings) = (of("error"), of("warning"));
-    if file.ok {
+    if file.verdict == Verdict::Ok {
         writeln!(out, "Checking '{}'  SUCCESS", file.path)?;
         writeln!(out, "Found:")?;
         for (count, noun) in [(file.playbooks, "playbook"), (file.steps, "step"), (warnings, "warning")] {

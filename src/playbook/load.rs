@@ -89,7 +89,7 @@ fn read_file(reading: &mut Reading<'_>) -> Vec<Resolved> {
         }
         return Vec::new();
     };
-    let Some(fields) = Fields::read(&root, start, &raw::FILE, findings) else { return Vec::new() };
+    let Some(fields) = Fields::read(&root, root.span, &raw::FILE, findings) else { return Vec::new() };
     if let Some(version) = fields.need("version", findings)
         && !version.is_word("1")
     {

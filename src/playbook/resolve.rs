@@ -13,6 +13,7 @@ use super::template::Template;
 use super::yaml::{Content, Node, Span};
 use crate::model::limit::{Limits, Scope, Window};
 use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
+use crate::model::target::ContainerName;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -167,7 +168,7 @@ pub(super) fn matches_any_alert(matcher: &Matcher) -> bool {
 fn target(field: Field<'_>, findings: &mut Findings<'_>) -> Option<TargetSpec> {
     let fields = Fields::read(field.value, field.span(), &raw::TARGET, findings)?;
     match (fields.get("container"), fields.get("compose")) {
-        (Some(container), None) => template(container, &TARGET_ROOTS, &[], findings).map(TargetSpec::Container),
+        (Some(container), None) => container_name(container, findings).map(TargetSpec::Container),
         (None, Some(compose)) => {
             let fields = Fields::read(compose.value, compose.span(), &raw::COMPOSE, findings)?;
             let [project, service] = ["project", "service"].map(|name| {
@@ -188,6 +189,17 @@ fn target(field: Field<'_>, findings: &mut Findings<'_>) -> Option<TargetSpec> {
             None
         }
     }
+}
+
+/// A name as it is, which can be checked now, or one still to be rendered.
+fn container_name(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Template> {
+    let name = template(field, &TARGET_ROOTS, &[], findings)?;
+    let literal = !["{{", "{%", "{#"].iter().any(|opening| name.source().contains(opening));
+    if let Some(error) = ContainerName::parse(name.source()).err().filter(|_| literal) {
+        findings.push(Note::error("playbook.target", field.span(), error.to_string()));
+        return None;
+    }
+    Some(name)
 }
 
 /// Reads `limits`: a map for one window, or a list of such maps for several. A window is `runs` with `per`; `cooldown`

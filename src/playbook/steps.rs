@@ -141,7 +141,7 @@ fn step<'n>(
     let id = id(&fields, ids, &mut reading.findings);
     Some(match result? {
         Entry::Step(step) => Entry::Step(Step { id: id.map(Into::into), name, ..step }),
-        other => other,
+        mark @ (Entry::NoCapture(_) | Entry::NoVerify(_)) => mark,
     })
 }
 

@@ -107,7 +107,8 @@ impl Node {
     pub(super) fn inner_span(&self, text: &str, range: Option<(usize, usize)>) -> Span {
         let Content::Scalar { text: value, .. } = &self.content else { return self.span };
         let raw = text.get(self.span.start..self.span.end).unwrap_or_default();
-        let exact = range.and_then(|(start, end)| {
+        // An error at the very end is about what comes before.
+        let exact = range.filter(|(start, _)| *start < value.len()).and_then(|(start, end)| {
             let at = raw.find(value.as_str()).map(|at| at + start).or_else(|| offset_in_block(raw, value, start))?;
             let wanted = value.get(start..end.max(start + 1).min(value.len()))?;
             let first_line = wanted.lines().next().unwrap_or_default();
@@ -125,17 +126,16 @@ impl Node {
     }
 }
 
-/// Where an offset of a `|` block's text stands in the block as written: the same line, further right.
+/// Where an offset of a `|` block's text stands in the block as written: the same line, further right. What is written
+/// starts with the first line's text, without its indentation.
 fn offset_in_block(raw: &str, value: &str, offset: usize) -> Option<usize> {
     let before = value.get(..offset)?;
     let line_number = before.matches('\n').count();
     let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
     let value_line = value.lines().nth(line_number)?;
-    let body_start = raw.find('\n')? + 1;
-    let body = raw.get(body_start..)?;
-    let line_start = body.split_inclusive('\n').take(line_number).map(str::len).sum::<usize>();
-    let indent = body.get(line_start..)?.lines().next()?.find(value_line)?;
-    Some(body_start + line_start + indent + column)
+    let line_start = raw.split_inclusive('\n').take(line_number).map(str::len).sum::<usize>();
+    let indent = raw.get(line_start..)?.lines().next()?.find(value_line)?;
+    Some(line_start + indent + column)
 }
 
 /// Reads one document. What is wrong with the YAML goes to the findings; `None` if nothing can be made of the text.
@@ -181,18 +181,18 @@ impl<'t> Builder<'t, '_, '_> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
-            match event {
-                Event::StreamEnd => return Ok(root),
-                Event::DocumentStart(..) if root.is_some() => {
-                    let note = Note::error("yaml.document", span, "a rules file holds one document");
-                    return Err(note.hint("put what follows `---` into a file of its own"));
-                }
-                Event::DocumentStart(..) => {
-                    let first = self.next()?;
-                    root = Some(self.node(first, 0)?);
-                }
-                _ => {}
+            if event == Event::StreamEnd {
+                return Ok(root);
             }
+            if !matches!(event, Event::DocumentStart(..)) {
+                continue;
+            }
+            if root.is_some() {
+                let note = Note::error("yaml.document", span, "a rules file holds one document");
+                return Err(note.hint("put what follows `---` into a file of its own"));
+            }
+            let first = self.next()?;
+            root = Some(self.node(first, 0)?);
         }
     }
 
@@ -223,6 +223,7 @@ impl<'t> Builder<'t, '_, '_> {
         marker.byte_offset().unwrap_or_default().min(self.text.len())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum: events that are no value need no names")]
     fn node(&mut self, (event, span): Found<'t>, depth: usize) -> Result<Node, Note> {
         self.nodes += 1;
         if depth > DEPTH_MAX {
@@ -261,8 +262,8 @@ impl<'t> Builder<'t, '_, '_> {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
                 let end = if flow { span.end } else { items.last().map_or(start.end, |item| item.span.end) };
-                let start = if flow { start.start } else { items.first().map_or(start.start, |item| item.span.start) };
-                return Ok(Node { content: Content::List { items, flow }, span: Span { start, end: end.max(start) } });
+                let span = Span { start: start.start, end: end.max(start.start) };
+                return Ok(Node { content: Content::List { items, flow }, span });
             }
             items.push(self.node((event, span), depth + 1)?);
         }
@@ -297,15 +298,16 @@ impl<'t> Builder<'t, '_, '_> {
 
     fn key(&mut self, (event, span): Found<'t>) -> Result<(String, Span), Note> {
         self.nodes += 1;
-        match event {
-            Event::Scalar(text, style, ..) if text == "<<" && style == ScalarStyle::Plain => {
-                let note = Note::error("yaml.merge-key", span, "merge keys (`<<`) are not part of the language");
-                Err(note.hint("write the keys out, so that a playbook can be reviewed where it stands"))
-            }
-            Event::Scalar(text, ..) => Ok((text.into_owned(), span)),
-            _ => Err(Note::error("yaml.key", span, "a key is plain text")
-                .hint("quote a value that starts with `{` or `[`, such as a template: \"{{ labels.container }}\"")),
+        let Event::Scalar(text, style, ..) = event else {
+            let note = Note::error("yaml.key", span, "a key is plain text");
+            let hint = "quote a value that starts with `{` or `[`, such as a template: \"{{ labels.container }}\"";
+            return Err(note.hint(hint));
+        };
+        if text == "<<" && style == ScalarStyle::Plain {
+            let note = Note::error("yaml.merge-key", span, "merge keys (`<<`) are not part of the language");
+            return Err(note.hint("write the keys out, so that a playbook can be reviewed where it stands"));
         }
+        Ok((text.into_owned(), span))
     }
 
     fn alias(&mut self, id: usize, span: Span) -> Result<Node, Note> {

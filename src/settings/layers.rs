@@ -82,7 +82,7 @@ pub(super) fn layer(inputs: &Inputs) -> Result<Layered, SettingsError> {
         origins.file = Some(path.clone());
     }
     for (variable, value) in inputs.env.iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)) {
-        let key = variable.trim_start_matches(ENV_PREFIX).to_lowercase().replace("__", ".");
+        let key = variable.strip_prefix(ENV_PREFIX).unwrap_or(variable).to_lowercase().replace("__", ".");
         match deserialize(Config::builder().add_source(environment(variable, value))) {
             Ok(_) => {
                 builder = builder.add_source(environment(variable, value));
@@ -142,10 +142,20 @@ fn flags(overrides: &Overrides) -> Vec<(&'static str, &'static str, Value)> {
 
 /// What `config` says, without the values: one of them could be a secret.
 fn without_values(error: &ConfigError) -> String {
-    match error {
-        ConfigError::Type { expected, .. } => format!("not {expected}"),
-        ConfigError::At { error, .. } => without_values(error),
-        other => other.to_string(),
+    if let ConfigError::Type { expected, .. } = error {
+        return format!("not {expected}");
+    }
+    if let ConfigError::At { error, .. } = error {
+        return without_values(error);
+    }
+    without_value(&error.to_string())
+}
+
+/// Serde's "invalid type: string \"s3cret\", expected a sequence" without its middle.
+fn without_value(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((wrong, expected)) if wrong.starts_with("invalid ") => format!("not {expected}"),
+        _ => message.to_owned(),
     }
 }
 
@@ -173,7 +183,7 @@ fn read_file(path: &str, text: &str) -> Result<Spanned<Tree>, SettingsProblem> {
         let (line, column) = error.location().map_or((0, 0), |location| (location.line(), location.column()));
         let text = error.to_string();
         let message = text.split(" at line ").next().unwrap_or(&text);
-        problem(line, column, message.trim_end_matches([',', ':']).to_owned())
+        problem(line, column, without_value(message.trim_end_matches([',', ':'])))
     };
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         let location = serde_saphyr::Location::UNKNOWN;
@@ -191,11 +201,10 @@ struct StrictYaml;
 impl Format for StrictYaml {
     fn parse(&self, uri: Option<&String>, text: &str) -> Result<Map<String, Value>, Box<dyn Error + Send + Sync>> {
         let tree = read_file(uri.map_or("", |uri| uri.as_str()), text).map_err(|problem| problem.to_string())?;
-        match to_value(&tree, text).kind {
-            ValueKind::Table(map) => Ok(map),
-            ValueKind::Nil => Ok(Map::new()),
-            _ => Err("the settings are a map of keys and values".into()),
+        if let Tree::Nothing = tree.value {
+            return Ok(Map::new());
         }
+        Ok(to_value(&tree, text).into_table()?)
     }
 }
 

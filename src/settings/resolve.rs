@@ -362,7 +362,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         _ => text.to_owned(),
     };
     let hint = "write IP:PORT, such as 127.0.0.1:10112, or :10112 for all addresses";
-    full.parse().map_err(|_: std::net::AddrParseError| format!("{text:?} is not an address to listen on; {hint}"))
+    full.parse().map_err(|cause: std::net::AddrParseError| format!("{text:?}: {cause}; {hint}"))
 }
 
 fn external_url(text: &str) -> Result<String, String> {

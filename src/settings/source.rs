@@ -28,6 +28,12 @@ pub fn load(overrides: Overrides, file: Option<&Path>) -> Result<Settings, Setti
     Ok(settings)
 }
 
+/// Whether the environment asks for output without colour (<https://no-color.org>).
+#[must_use]
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 fn read_settings(path: &Path) -> Result<String, SettingsError> {
     std::fs::read_to_string(path).map_err(|cause| {
         let place = Place::File { path: path.display().to_string(), line: 0, column: 0 };
