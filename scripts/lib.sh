@@ -135,7 +135,7 @@ engine_start_own() {
 
 # Stops the engine if this process started it, unless somebody else has come to use it.
 engine_down() {
-  local started=$ENGINE_STARTED pid
+  local started=$ENGINE_STARTED pid mounts
   ENGINE_STARTED=
   [ -n "$started" ] || return 0
   if [ -n "$(docker_ ps --quiet 2>/dev/null)" ]; then
@@ -147,15 +147,29 @@ engine_down() {
     as_root systemctl stop docker.socket docker.service 2>/dev/null || as_root systemctl stop docker
     return 0
   fi
-  pid=$(cat "$started/pid" 2>/dev/null || true)
+  # It may have been started a moment ago, and not have said its number yet.
+  for _ in $(seq 30); do
+    pid=$(cat "$started/pid" 2>/dev/null || true)
+    [ -z "$pid" ] || break
+    sleep 0.1
+  done
   if [ -n "$pid" ]; then
     say "Stopping the Docker engine that was started."
-    as_root kill "$pid" 2>/dev/null || true
+    # The shell's own kill: sudo would look for a program, which a small system lacks.
+    # shellcheck disable=SC2016
+    as_root sh -c 'kill "$1"' sh "$pid" 2>/dev/null || true
     for _ in $(seq 150); do
       [ -d "/proc/$pid" ] || break
       sleep 0.1
     done
+    if [ -d "/proc/$pid" ]; then
+      warn "the Docker engine (process $pid) does not stop; its folder is $started"
+      return 0
+    fi
   fi
+  # A network namespace and some layers stay mounted when an engine ends.
+  mapfile -t mounts < <(awk -v under="$started/" 'index($5, under) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+  [ ${#mounts[@]} -eq 0 ] || as_root umount --lazy "${mounts[@]}" 2>/dev/null || true
   as_root rm -rf --one-file-system "$started" 2>/dev/null || warn "could not remove $started"
 }
 
