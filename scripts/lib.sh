@@ -14,16 +14,17 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command as root: as we are, or through sudo. Without a terminal, sudo must not ask for a password.
+# Whether a command can be run as root. Without a terminal, sudo must not ask for a password.
+may_be_root() { [ "$(id -u)" -eq 0 ] || { have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }; }
+
+# Runs a command as root: as we are, or through sudo.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
-  elif ! have sudo; then
-    die "this needs root, and sudo is not installed; run as root: $*"
-  elif [ -t 0 ] || sudo -n true 2>/dev/null; then
+  elif may_be_root; then
     sudo "$@"
   else
-    die "this needs root, and sudo would ask for a password here; run as root: $*"
+    die "this needs root, and sudo is missing or would ask for a password here; run as root: $*"
   fi
 }
 
@@ -89,12 +90,11 @@ docker_() { with_engine docker "$@"; }
 # Makes sure that an engine answers; starts one if none does.
 engine_up() {
   engine_reach && return
+  [ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST; unset it, or start that engine"
+  may_be_root || die "no Docker engine answers, and starting one needs root; run as root: systemctl start docker, or: dockerd"
   # An engine that answers root alone is an engine: a second one beside it would harm it.
   if [ "$(id -u)" -ne 0 ] && [ -S /var/run/docker.sock ] && as_root docker version >/dev/null 2>&1; then
     die "the Docker engine does not let $(id -un) in; run: sudo usermod -aG docker $(id -un), then log in anew"
-  fi
-  if [ -n "${DOCKER_HOST:-}" ]; then
-    die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST; unset it, or start that engine"
   fi
   if [ -d /run/systemd/system ]; then
     say "No Docker engine answers: starting the service docker."
