@@ -1,1 +1,14 @@
-//! Stub.
+//! The daemon: wires the pure engine to the log, to Docker and to the people.
+//!
+//! One task, the [`dispatcher`], owns all state. Everything else brings it events or carries out its effects.
+//! Read [`run`] for the wiring, then [`dispatcher`].
+
+pub mod clock;
+pub mod dispatcher;
+pub mod executor;
+pub mod hold;
+pub mod observe;
+pub mod parts;
+pub mod probe;
+pub mod run;
+pub mod tasks;

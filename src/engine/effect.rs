@@ -3,8 +3,9 @@
 use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
+use crate::model::step::{CaptureSpec, VerifySpec};
+pub use crate::model::step::{Reconciliation, Watched};
 use crate::model::target::TargetQuery;
-use crate::playbook::definition::{CaptureSpec, VerifySpec};
 use std::time::Duration;
 
 /// One thing to do outside. Its result comes back as an event.
@@ -16,6 +17,11 @@ pub enum Effect {
         incident: IncidentId,
         /// The question.
         query: TargetQuery,
+    },
+    /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.
+    SkipTarget {
+        /// For which incident.
+        incident: IncidentId,
     },
     /// Keep the evidence.
     Capture {
@@ -30,11 +36,6 @@ pub enum Effect {
     },
     /// Change something. The permit cannot be made outside the gates.
     RunAction(ActionPermit),
-    /// Pretend to change something, for a dry run.
-    RehearseAction {
-        /// Which action.
-        act: ActId,
-    },
     /// Wait out the deadline, then look what became of an action.
     Reconcile(Reconciliation),
     /// Watch containers recover.
@@ -68,15 +69,6 @@ pub enum Effect {
     },
 }
 
-/// A container that is watched to recover.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Which.
-    pub target: TargetIdent,
-    /// How it was before the action: only a later start counts. `None` if nothing was done to it.
-    pub before: Option<Vitals>,
-}
-
 /// The right to do one action once. Only the gates make one, and the executor uses it up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionPermit {
@@ -84,32 +76,40 @@ pub struct ActionPermit {
     action: Action,
     target: TargetIdent,
     deadline: Duration,
+    pre: Vitals,
 }
 
 impl ActionPermit {
     /// Made where an intent was decided, nowhere else.
-    pub(in crate::engine) fn new(act: ActId, action: Action, target: TargetIdent, deadline: Duration) -> Self {
-        Self { act, action, target, deadline }
+    pub(in crate::engine) fn new(
+        act: ActId,
+        action: Action,
+        target: TargetIdent,
+        deadline: Duration,
+        pre: Vitals,
+    ) -> Self {
+        Self { act, action, target, deadline, pre }
     }
 
-    /// Uses the permit up: which act, what, on what, and how long to wait for the answer.
+    /// Uses the permit up.
     #[must_use]
-    pub fn redeem(self) -> (ActId, Action, TargetIdent, Duration) {
-        (self.act, self.action, self.target, self.deadline)
+    pub fn redeem(self) -> PermittedAction {
+        let Self { act, action, target, deadline, pre } = self;
+        PermittedAction { act, action, target, deadline, pre }
     }
 }
 
-/// An action whose answer never came.
+/// What a permit permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reconciliation {
+pub struct PermittedAction {
     /// Which act.
     pub act: ActId,
-    /// What was meant to happen.
+    /// What.
     pub action: Action,
     /// On what.
     pub target: TargetIdent,
+    /// After this time without an answer the outcome is unknown.
+    pub deadline: Duration,
     /// The container before.
     pub pre: Vitals,
-    /// How long to wait before looking: Docker may still be at it.
-    pub settle: Duration,
 }

@@ -31,6 +31,11 @@ pub enum Event {
         /// The answer.
         report: TargetReport,
     },
+    /// No step needs a target.
+    TargetSkipped {
+        /// For which incident.
+        incident: IncidentId,
+    },
     /// A capture, verify or wait step came to its end.
     StepEnded {
         /// The incident.

@@ -1,8 +1,23 @@
 //! The heart: events in, facts and effects out. Pure and synchronous; the same code serves the daemon and its tests.
 //!
-//! Read [`event::Event`], then [`effect::Effect`], then [`decide`].
+//! Read [`event::Event`] and [`effect::Effect`], then [`decide::decide`] and [`state::State`].
 
+mod advance;
+pub mod budget;
+pub mod decide;
 pub mod effect;
 pub mod event;
+mod gate;
+pub mod incident;
+mod intake;
+mod judge;
 pub mod receipt;
+pub mod ruleset;
 pub mod snapshot;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod tick;
+mod values;
+
+pub use decide::{Decision, decide};

@@ -43,7 +43,7 @@ pub enum Fact {
     AlertsRejected(AlertsRejected),
     /// The gates said yes or no.
     Decided(Decided),
-    /// A step that changes nothing came to its end: capture, verify, wait.
+    /// A step that changes nothing came to its end: capture, verify, wait, notify.
     StepFinished(StepFinished),
     /// An action is about to be sent.
     ActionIntended(ActionIntended),
@@ -252,8 +252,12 @@ pub enum StepResult {
     Verified(String),
     /// The target did not recover; in words, what was seen.
     NotVerified(String),
+    /// It could not be done; in words, why.
+    Failed(String),
     /// The time is over.
     Waited,
+    /// All messages of a notify step were sent or given up.
+    Notified,
     /// Left out, because a dry run changed nothing that could be verified.
     Skipped,
 }
@@ -277,6 +281,8 @@ pub struct ActionIntended {
     pub plan: String,
     /// The target is a dependent of the incident's own target.
     pub dependent: bool,
+    /// Running containers in the target's namespaces, to be restarted after it.
+    pub dependents: Vec<TargetIdent>,
     /// Nothing will be sent.
     pub dry_run: bool,
 }

@@ -1,7 +1,6 @@
 //! How an incident ends. The state machine of a running one is [`crate`]'s `engine::incident`.
 
 use super::reason::codes;
-use std::fmt;
 
 codes! {
     /// How an incident ended. Only `Recovered` counts as success.

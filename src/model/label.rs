@@ -22,7 +22,11 @@ impl Labels {
     pub fn from_pairs(mut pairs: Vec<(Box<str>, Box<str>)>) -> Result<Self, DuplicateLabel> {
         if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
             pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            if let Some(twice) = pairs.array_windows().find_map(|[a, b]: &[_; 2]| (a.0 == b.0).then(|| a.0.clone())) {
+            let twice = pairs.windows(2).find_map(|pair| match pair {
+                [(a, _), (b, _)] if a == b => Some(a.clone()),
+                _ => None,
+            });
+            if let Some(twice) = twice {
                 return Err(DuplicateLabel(twice));
             }
         }

@@ -18,4 +18,5 @@ pub mod notice;
 pub mod policy;
 pub mod reason;
 pub mod stamp;
+pub mod step;
 pub mod target;

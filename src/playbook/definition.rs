@@ -5,6 +5,7 @@
 use super::template::Template;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
+pub use crate::model::step::{CaptureSpec, HealthGoal, VerifySpec};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,23 +106,6 @@ impl Verb {
     }
 }
 
-/// What evidence to keep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaptureSpec {
-    /// How many of the last log lines, 0 to 1000.
-    pub logs: u32,
-    /// The container's configuration and state, from an allow-list.
-    pub inspect: bool,
-    /// One sample of memory and process counts.
-    pub stats: bool,
-}
-
-impl Default for CaptureSpec {
-    fn default() -> Self {
-        Self { logs: 50, inspect: true, stats: true }
-    }
-}
-
 /// How to restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestartSpec {
@@ -129,41 +113,6 @@ pub struct RestartSpec {
     pub stop_timeout: Option<Duration>,
     /// Whether a container that is not running may be started.
     pub start_if_stopped: bool,
-}
-
-/// What counts as recovered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifySpec {
-    /// Which check.
-    pub health: HealthGoal,
-    /// After this, it did not recover. `None`: as long as the health check's own timing needs, and a margin.
-    pub within: Option<Duration>,
-    /// Time between looks, at least a second.
-    pub every: Duration,
-    /// How long it must stay well.
-    pub stable_for: Duration,
-}
-
-impl Default for VerifySpec {
-    fn default() -> Self {
-        Self {
-            health: HealthGoal::Auto,
-            within: None,
-            every: Duration::from_secs(1),
-            stable_for: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What `verify: {health: …}` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HealthGoal {
-    /// `healthy` where the container has a health check, `running` where not.
-    Auto,
-    /// The health check passes.
-    Healthy,
-    /// It runs on the same start.
-    Running,
 }
 
 /// Whom to tell, and what.

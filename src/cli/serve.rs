@@ -1,0 +1,207 @@
+//! `sickbay serve`: from flags to a running daemon, and from its end to an exit code.
+
+use super::complain;
+use crate::daemon::clock::Clock;
+use crate::daemon::run::{Daemon, RunError, run as run_daemon};
+use crate::incident_log::OpenError;
+use crate::playbook::index::Playbooks;
+use crate::playbook::{Problem, RuleFile, Severity, load_knowing};
+use crate::settings::{self, Overrides, Settings};
+use crate::telemetry::logging::{self, LogFormat};
+use clap::Args;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+const DAMAGED: u8 = 65;
+const CANNOT_LISTEN: u8 = 69;
+const INTERNAL: u8 = 70;
+const STORAGE: u8 = 74;
+const LOCKED: u8 = 75;
+const CONFIG: u8 = 78;
+
+/// Flags of the daemon. A flag wins over the environment, the environment over the file, the file over the default.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// The settings file; without one, sickbay listens on loopback and uses rules/*.yaml, the local Docker and data/
+    #[arg(long = "config.file", value_name = "FILE", env = "SICKBAY_CONFIG_FILE")]
+    config_file: Option<PathBuf>,
+    /// Rules files or globs; repeatable
+    #[arg(long = "rules", value_name = "GLOB")]
+    rules: Vec<String>,
+    /// Where the incident log is kept [default: data]
+    #[arg(long = "storage.path", value_name = "DIR")]
+    storage_path: Option<PathBuf>,
+    /// Address to listen on; repeatable [default: 127.0.0.1:10112]
+    #[arg(long = "web.listen-address", value_name = "ADDR")]
+    listen_addresses: Vec<String>,
+    /// The URL under which people reach sickbay
+    #[arg(long = "web.external-url", value_name = "URL")]
+    external_url: Option<String>,
+    /// Accept alerts from anyone even on an address that is not loopback
+    #[arg(long = "web.insecure-no-auth")]
+    insecure_no_auth: bool,
+    /// Decide and record everything, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// debug, info, warn or error [default: info]
+    #[arg(long = "log.level", value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// logfmt or json [default: logfmt]
+    #[arg(long = "log.format", value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+/// Runs the daemon until SIGTERM or SIGINT; the exit code.
+#[must_use]
+pub fn run(args: &ServeArgs) -> u8 {
+    match prepare(args) {
+        Ok(prepared) => serve(prepared),
+        Err(Refused { code, problem }) => {
+            complain(&problem);
+            code
+        }
+    }
+}
+
+/// Why the daemon does not start.
+struct Refused {
+    code: u8,
+    problem: String,
+}
+
+fn config(problem: impl Into<String>) -> Refused {
+    Refused { code: CONFIG, problem: problem.into() }
+}
+
+/// Everything that can be wrong before a socket is bound.
+struct Prepared {
+    settings: Settings,
+    playbooks: Playbooks,
+    files: Vec<(String, String)>,
+}
+
+fn prepare(args: &ServeArgs) -> Result<Prepared, Refused> {
+    let overrides = Overrides {
+        listen_addresses: args.listen_addresses.clone(),
+        external_url: args.external_url.clone(),
+        storage_path: args.storage_path.clone(),
+        rules: args.rules.clone(),
+        dry_run: args.dry_run.then_some(true),
+        log_level: args.log_level.clone(),
+        log_format: args.log_format.clone(),
+        insecure_no_auth: args.insecure_no_auth,
+    };
+    let settings = settings::load(overrides, args.config_file.as_deref()).map_err(|error| config(error.to_string()))?;
+    let texts = settings::rules::read(&settings.rules).map_err(|error| config(error.to_string()))?;
+    let files = texts.iter().map(|(path, text)| (path.clone(), hex::encode(Sha256::digest(text)))).collect();
+    let texts: Vec<RuleFile> = texts.into_iter().map(|(path, text)| RuleFile { path, text }).collect();
+    let loaded = load_knowing(&texts, &settings.notifier_names());
+    if loaded.has_errors() {
+        let errors: Vec<String> =
+            loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).map(one_line).collect();
+        let problem = format!("the playbooks are not valid; `sickbay check` shows each place:\n{}", errors.join("\n"));
+        return Err(config(problem));
+    }
+    Ok(Prepared { settings, playbooks: Playbooks::new(loaded.playbooks), files })
+}
+
+fn one_line(problem: &Problem) -> String {
+    let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{}:{}:{}: {}{hint}", problem.file, problem.line, problem.column, problem.message)
+}
+
+fn serve(prepared: Prepared) -> u8 {
+    let format = match prepared.settings.log.format {
+        settings::LogFormat::Logfmt => LogFormat::Logfmt,
+        settings::LogFormat::Json => LogFormat::Json,
+    };
+    if let Err(error) = logging::init(format, prepared.settings.log.level.as_str()) {
+        complain(&error.to_string());
+        return CONFIG;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("the runtime cannot be started: {error}"));
+            return INTERNAL;
+        }
+    };
+    let code = runtime.block_on(listen_and_run(prepared));
+    // Whatever is still blocked must not keep the process alive: the log holds all that matters.
+    runtime.shutdown_background();
+    code
+}
+
+async fn listen_and_run(Prepared { settings, playbooks, files }: Prepared) -> u8 {
+    let mut listeners = Vec::new();
+    for address in &settings.web.listen_addresses {
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                let bound = listener.local_addr().unwrap_or(*address);
+                let (version, dry_run) = (env!("CARGO_PKG_VERSION"), settings.dry_run);
+                let loaded = playbooks.iter().count();
+                tracing::info!(address = %bound, version, dry_run, playbooks = loaded, "listening");
+                listeners.push(listener);
+            }
+            Err(error) => {
+                complain(&format!("cannot listen on {address}: {error}; use another one with --web.listen-address"));
+                return CANNOT_LISTEN;
+            }
+        }
+    }
+    let clock = match Clock::system() {
+        Ok(clock) => clock,
+        Err(error) => {
+            complain(&format!("the clock cannot be read: {error}"));
+            return INTERNAL;
+        }
+    };
+    let stopping = CancellationToken::new();
+    let daemon = Daemon { settings, playbooks, files, listeners, clock };
+    let running = run_daemon(daemon, stopping.clone());
+    let mut running = std::pin::pin!(running);
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = told_to_stop() => {
+            stopping.cancel();
+            running.await
+        }
+    };
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            complain(&error.to_string());
+            exit_code(&error)
+        }
+    }
+}
+
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn exit_code(error: &RunError) -> u8 {
+    match error {
+        RunError::Settings(_) => CONFIG,
+        RunError::Log(OpenError::Locked { .. }) => LOCKED,
+        RunError::Log(OpenError::Damaged(_)) => DAMAGED,
+        RunError::Log(
+            OpenError::PermissionDenied { .. }
+            | OpenError::InTheWay { .. }
+            | OpenError::ReadOnly { .. }
+            | OpenError::Full { .. }
+            | OpenError::Io { .. },
+        ) => STORAGE,
+        RunError::Poisoned(_) | RunError::Thread(_) | RunError::Broken => INTERNAL,
+    }
+}

@@ -1,0 +1,286 @@
+//! The one owner of all state: takes events one by one, decides, hands the facts to the log, and releases answers and
+//! effects once they are durable.
+//!
+//! It never waits for anything but the next thing to happen. Read [`Dispatcher::run`].
+
+use super::clock::Clock;
+use super::executor::Executor;
+use super::hold::{Held, Hold};
+use super::observe::Observer;
+use crate::engine::effect::Effect;
+use crate::engine::event::Event;
+use crate::engine::receipt::AlertReceipt;
+use crate::engine::ruleset::Ruleset;
+use crate::engine::snapshot::Snapshot;
+use crate::engine::state::State;
+use crate::engine::{Decision, decide};
+use crate::inbox::Delivery;
+use crate::incident_log::{LogClosed, LogWriter};
+use crate::model::fact::Record;
+use crate::model::id::Seq;
+use crate::telemetry::metrics::Metrics;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// Deliveries taken in one go, so that their records share one sync of the disk.
+const DELIVERIES_PER_TURN: usize = 64;
+
+/// While this many records wait for the disk, no new delivery is taken: the inbox fills and senders get 503.
+const UNSYNCED_MAX: u64 = 20_000;
+
+/// How often readers get a new copy of the state, if it changed.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
+
+/// How often time alone may bring something about.
+const TICK_EVERY: Duration = Duration::from_secs(60);
+
+/// How long stopping waits for effects to end, and again for the disk.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// How far the log is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogStatus {
+    /// The number after the last durable record.
+    pub durable: Seq,
+    /// Why the log will never be written again by this process, if so.
+    pub poisoned: Option<String>,
+}
+
+/// The ends of the queues that lead to the dispatcher.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Notifications.
+    pub inbox: mpsc::Receiver<Delivery>,
+    /// Results of effects.
+    pub results: mpsc::Receiver<Event>,
+    /// The log's progress.
+    pub log: watch::Receiver<LogStatus>,
+    /// The daemon is to stop.
+    pub stopping: CancellationToken,
+}
+
+/// The incident log can no longer be written: the process must end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the incident log cannot be written any more: {0}")]
+pub struct LogPoisoned(pub String);
+
+/// The owner of all state.
+#[derive(Debug)]
+pub struct Dispatcher {
+    state: State,
+    ruleset: Ruleset,
+    clock: Clock,
+    log: LogWriter,
+    /// `None` once the daemon is stopping.
+    executor: Option<Executor>,
+    observer: Observer,
+    metrics: Arc<Metrics>,
+    hold: Hold,
+    /// Batches for which the writer's queue had no place yet, in order.
+    backlog: VecDeque<Vec<Record>>,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    changed: bool,
+}
+
+/// What a dispatcher is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The state that the log replayed to.
+    pub state: State,
+    /// What decisions are made by.
+    pub ruleset: Ruleset,
+    /// The time.
+    pub clock: Clock,
+    /// Where facts go.
+    pub log: LogWriter,
+    /// What carries out effects.
+    pub executor: Executor,
+    /// What the daemon counts.
+    pub metrics: Arc<Metrics>,
+    /// Where copies of the state go.
+    pub snapshot: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Dispatcher {
+    /// Takes over the state.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { state, ruleset, clock, log, executor, metrics, snapshot } = parts;
+        let hold = Hold::new(state.next_seq());
+        let observer = Observer::new(Arc::clone(&metrics));
+        let executor = Some(executor);
+        let backlog = VecDeque::new();
+        Self { state, ruleset, clock, log, executor, observer, metrics, hold, backlog, snapshot, changed: true }
+    }
+
+    /// Runs until `stopping`, then until everything taken is decided and durable.
+    ///
+    /// # Errors
+    /// [`LogPoisoned`] at once when the log fails for good; whatever was held is dropped.
+    pub async fn run(mut self, mut incoming: Incoming, started: Event) -> Result<(), LogPoisoned> {
+        self.handle(started, None);
+        let mut deliveries = Vec::with_capacity(DELIVERIES_PER_TURN);
+        let (mut ticks, mut copies) = (every(TICK_EVERY), every(SNAPSHOT_EVERY));
+        let mut stopping = std::pin::pin!(incoming.stopping.clone().cancelled_owned());
+        loop {
+            let room = self.has_room();
+            tokio::select! {
+                biased;
+                changed = incoming.log.changed() => {
+                    let status = incoming.log.borrow_and_update().clone();
+                    self.log_progressed(&status)?;
+                    if changed.is_err() {
+                        return Err(LogPoisoned("its writer has ended".to_owned()));
+                    }
+                }
+                Some(event) = incoming.results.recv() => self.handle(event, None),
+                () = &mut stopping => break,
+                taken = incoming.inbox.recv_many(&mut deliveries, DELIVERIES_PER_TURN), if room => {
+                    if taken == 0 {
+                        break;
+                    }
+                    for Delivery { event, ack } in deliveries.drain(..) {
+                        self.handle(event, Some(ack));
+                    }
+                    self.metrics.queue_length(incoming.inbox.len());
+                }
+                _ = ticks.tick() => self.handle(Event::Ticked, None),
+                _ = copies.tick() => self.publish(),
+            }
+        }
+        self.drain(incoming).await
+    }
+
+    /// Stopping: what was taken is decided, what was begun may end, and the last record is made durable. Effects that
+    /// come up now are not begun: the next start finds them in the log.
+    async fn drain(mut self, mut incoming: Incoming) -> Result<(), LogPoisoned> {
+        incoming.inbox.close();
+        // Whoever may still report holds a sender of its own: when the last is gone, every effect has ended.
+        self.executor = None;
+        while let Ok(Delivery { event, ack }) = incoming.inbox.try_recv() {
+            self.handle(event, Some(ack));
+        }
+        let mut give_up = std::pin::pin!(tokio::time::sleep(DRAIN_MAX));
+        let mut reporting = true;
+        while reporting {
+            tokio::select! {
+                _ = incoming.log.changed() => self.log_progressed(&incoming.log.borrow_and_update().clone())?,
+                event = incoming.results.recv() => match event {
+                    Some(event) => self.handle(event, None),
+                    None => reporting = false,
+                },
+                () = &mut give_up => reporting = false,
+            }
+        }
+        self.handle(Event::Stopping, None);
+        let mut give_up = std::pin::pin!(tokio::time::sleep(DRAIN_MAX));
+        while self.hold.durable_before() < self.state.next_seq() {
+            tokio::select! {
+                _ = incoming.log.changed() => self.log_progressed(&incoming.log.borrow_and_update().clone())?,
+                () = &mut give_up => return Err(LogPoisoned("the last records could not be written in time".to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        self.backlog.is_empty() && self.state.next_seq().0.saturating_sub(self.hold.durable_before().0) < UNSYNCED_MAX
+    }
+
+    fn handle(&mut self, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
+        let at = self.clock.now();
+        let known_before = self.state.next_seq();
+        let from_outside = matches!(event, Event::NotificationReceived(_));
+        let Decision { facts, mut effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
+        if from_outside {
+            effects.retain(|effect| !self.asks_again_too_soon(effect, known_before));
+        }
+        let mut records = Vec::with_capacity(facts.len());
+        for fact in facts {
+            let record = Record { seq: self.state.next_seq(), at, fact };
+            self.state.apply(&record);
+            self.observer.observe(&record);
+            records.push(record);
+        }
+        if !records.is_empty() {
+            self.changed = true;
+            self.backlog.push_back(records);
+            self.hand_over();
+        }
+        let answer = ack.map(|ack| (ack, receipts));
+        let held = Held { before: self.state.next_seq(), answer, effects };
+        let executor = &mut self.executor;
+        self.hold.push(held, &mut |held| release(executor.as_mut(), held));
+    }
+
+    /// A repeat may ask about a refused incident again, but a storm of repeats must not become a storm of questions.
+    fn asks_again_too_soon(&mut self, effect: &Effect, known_before: Seq) -> bool {
+        match effect {
+            Effect::ResolveTarget { incident, .. } | Effect::SkipTarget { incident } if incident.0 < known_before => {
+                self.executor.as_mut().is_some_and(|executor| executor.asked_lately(*incident))
+            }
+            Effect::ResolveTarget { .. }
+            | Effect::SkipTarget { .. }
+            | Effect::Capture { .. }
+            | Effect::RunAction(_)
+            | Effect::Reconcile(_)
+            | Effect::Verify { .. }
+            | Effect::Sleep { .. }
+            | Effect::SendNotice { .. } => false,
+        }
+    }
+
+    /// Gives the writer what it has room for. Once it has ended, its status says so.
+    fn hand_over(&mut self) {
+        while let Some(records) = self.backlog.pop_front() {
+            match self.log.try_reserve() {
+                Ok(Some(slot)) => slot.append(records),
+                Ok(None) => return self.backlog.push_front(records),
+                Err(LogClosed) => return,
+            }
+        }
+    }
+
+    fn log_progressed(&mut self, status: &LogStatus) -> Result<(), LogPoisoned> {
+        if let Some(error) = &status.poisoned {
+            return Err(LogPoisoned(error.clone()));
+        }
+        self.hand_over();
+        self.changed |= self.hold.durable_before() < status.durable;
+        let executor = &mut self.executor;
+        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), held));
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        if !self.changed {
+            return;
+        }
+        self.changed = false;
+        let durable = self.hold.durable_before().0.checked_sub(1).map(Seq);
+        let snapshot = self.state.snapshot(durable);
+        self.metrics.open_episodes(snapshot.open_episodes);
+        self.metrics.incidents_open(self.state.incidents().count());
+        self.snapshot.send_replace(Arc::new(snapshot));
+    }
+}
+
+/// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.
+fn release(executor: Option<&mut Executor>, held: Held) {
+    if let Some((ack, receipts)) = held.answer {
+        _ = ack.send(receipts);
+    }
+    if let Some(executor) = executor {
+        held.effects.into_iter().for_each(|effect| executor.start(effect));
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}

@@ -1,0 +1,165 @@
+//! Carries out effects and brings their results back as events. The only caller of `docker` and `notifier`.
+//!
+//! It decides nothing: what may be done was decided by the gates, and an action needs the permit they made.
+
+use super::tasks::Tasks;
+use crate::docker;
+use crate::engine::effect::{ActionPermit, Effect};
+use crate::engine::event::Event;
+use crate::model::action::{Action, ActionOutcome};
+use crate::model::fact::StepResult;
+use crate::model::id::IncidentId;
+use crate::model::notice::{Notice, NoticeOutcome};
+use crate::notifier::Notifier;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+/// The same incident's target is not asked for more often than this, however often its alert is delivered.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// What the daemon can do to Docker. A dry run holds nothing that could write.
+#[derive(Clone, Debug)]
+pub enum Hands {
+    /// Looks and never touches.
+    DryRun(docker::Reader),
+    /// Looks and acts.
+    Live(docker::Reader, docker::Writer),
+}
+
+impl Hands {
+    /// The looking half.
+    #[must_use]
+    pub fn reader(&self) -> &docker::Reader {
+        match self {
+            Self::DryRun(reader) | Self::Live(reader, _) => reader,
+        }
+    }
+}
+
+/// Carries out effects.
+#[derive(Debug)]
+pub struct Executor {
+    hands: Hands,
+    notifiers: Arc<HashMap<String, Notifier>>,
+    results: mpsc::Sender<Event>,
+    tasks: Tasks,
+    asked: HashMap<IncidentId, Instant>,
+}
+
+impl Executor {
+    /// Makes one; results go to `results`.
+    #[must_use]
+    pub fn new(hands: Hands, notifiers: HashMap<String, Notifier>, results: mpsc::Sender<Event>, tasks: Tasks) -> Self {
+        Self { hands, notifiers: Arc::new(notifiers), results, tasks, asked: HashMap::new() }
+    }
+
+    /// Starts one effect. Never waits.
+    pub fn start(&mut self, effect: Effect) {
+        let reader = self.hands.reader().clone();
+        match effect {
+            Effect::ResolveTarget { incident, query } => {
+                self.look("resolve", incident, async move {
+                    let report = docker::resolve(&reader, &query).await;
+                    Event::TargetResolved { incident, report }
+                });
+            }
+            Effect::SkipTarget { incident } => {
+                self.look("skip", incident, std::future::ready(Event::TargetSkipped { incident }));
+            }
+            Effect::Capture { incident, index, target, spec } => {
+                self.look("capture", incident, async move {
+                    let begun = Instant::now();
+                    let evidence = docker::capture(&reader, &target, &spec).await;
+                    let result = StepResult::Captured(evidence);
+                    Event::StepEnded { incident, index, elapsed: begun.elapsed(), result }
+                });
+            }
+            Effect::RunAction(permit) => self.act(permit),
+            Effect::Reconcile(reconciliation) => {
+                self.look("reconcile", reconciliation.act.incident, async move {
+                    let (finding, post, detail) = docker::reconcile(&reader, &reconciliation).await;
+                    Event::ActionObserved { act: reconciliation.act, finding, post, detail }
+                });
+            }
+            Effect::Verify { incident, index, watched, spec, already } => {
+                self.look("verify", incident, async move {
+                    let begun = Instant::now();
+                    let result = docker::verify(&reader, &watched, &spec, already).await;
+                    Event::StepEnded { incident, index, elapsed: already + begun.elapsed(), result }
+                });
+            }
+            Effect::Sleep { incident, index, remaining } => {
+                self.look("wait", incident, async move {
+                    tokio::time::sleep(remaining).await;
+                    Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited }
+                });
+            }
+            Effect::SendNotice { notice, repeat } => self.tell(notice, repeat),
+        }
+    }
+
+    /// Whether an incident's target was asked for a moment ago, which makes asking again pointless.
+    pub fn asked_lately(&mut self, incident: IncidentId) -> bool {
+        let now = Instant::now();
+        self.asked.retain(|_, asked| now.duration_since(*asked) < ASK_AGAIN_AFTER);
+        self.asked.insert(incident, now).is_some()
+    }
+
+    fn look(&self, name: &'static str, incident: IncidentId, work: impl Future<Output = Event> + Send + 'static) {
+        let results = self.results.clone();
+        let span = tracing::info_span!("effect", incident.id = %incident, effect.name = name);
+        self.tasks.watch(name, async move { report(results, work.await).await }.instrument(span));
+    }
+
+    fn act(&self, permit: ActionPermit) {
+        let permitted = permit.redeem();
+        let act = permitted.act;
+        let results = self.results.clone();
+        let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
+        let writer = match &self.hands {
+            Hands::Live(_, writer) => Some(writer.clone()),
+            Hands::DryRun(_) => None,
+        };
+        let work = async move {
+            let target = &permitted.target;
+            tracing::info!(container.name = %target.name, container.id = target.id.short(), op = permitted.action.op(), "acting");
+            let outcome = match (writer, &permitted.action) {
+                (Some(writer), Action::Restart { stop_timeout }) => {
+                    docker::restart(&writer, &target.id, &permitted.pre, *stop_timeout, permitted.deadline).await
+                }
+                // Unreachable by the gates; if it is reached all the same, nothing is sent.
+                (None, _) => ActionOutcome::Failed { error: "not sent: the daemon is in dry-run".to_owned() },
+            };
+            report(results, Event::ActionReturned { act, outcome }).await;
+        };
+        self.tasks.finish("act", work.instrument(span));
+    }
+
+    fn tell(&self, notice: Notice, repeat: bool) {
+        let results = self.results.clone();
+        let notifiers = Arc::clone(&self.notifiers);
+        let act = notice.act;
+        let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
+        let work = async move {
+            let outcome = match notifiers.get(&notice.notifier) {
+                Some(notifier) => notifier.send(&notice, repeat).await,
+                None => {
+                    let error = format!("no notifier named {} in the settings", notice.notifier);
+                    NoticeOutcome::Failed { error }
+                }
+            };
+            report(results, Event::NoticeReturned { act, outcome }).await;
+        };
+        self.tasks.finish("notify", work.instrument(span));
+    }
+}
+
+/// Hands a result to the dispatcher. If that is gone, the daemon is stopping and the log will tell.
+async fn report(results: mpsc::Sender<Event>, event: Event) {
+    if results.send(event).await.is_err() {
+        tracing::debug!("a result came after the dispatcher had stopped");
+    }
+}

@@ -1,0 +1,87 @@
+//! Makes the daemon's parts out of settings: notifiers, senders, the hands, the metrics.
+
+use super::executor::Hands;
+use crate::docker::{DockerEndpoint, Reader, Writer};
+use crate::notifier::{HttpConfig, HttpNotifier, Notifier, Pace};
+use crate::receiver::auth::{Credential, Sender, Senders};
+use crate::settings::{SenderAuth, Settings};
+use crate::telemetry::metrics::{BuildInfo, Metrics};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// This build's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// All notifiers by name, the built-in `log` among them.
+///
+/// # Errors
+/// Which notifier cannot be made, and why.
+pub fn notifiers(settings: &Settings) -> Result<HashMap<String, Notifier>, String> {
+    let mut notifiers = HashMap::from([("log".to_owned(), Notifier::Log)]);
+    for notifier in &settings.notifiers {
+        let http = &notifier.http;
+        let config = HttpConfig {
+            url: http.url.clone(),
+            method: http.method.clone(),
+            headers: http.headers.clone(),
+            bearer_token: http.bearer_token.clone(),
+        };
+        let made = HttpNotifier::new(&config, Pace::default())
+            .map_err(|error| format!("notifiers: {}: {error}", notifier.name))?;
+        notifiers.insert(notifier.name.clone(), Notifier::Http(Box::new(made)));
+    }
+    Ok(notifiers)
+}
+
+/// Who may send alerts.
+#[must_use]
+pub fn senders(settings: &Settings) -> Senders {
+    let senders: Vec<Sender> = settings
+        .webhook
+        .senders
+        .iter()
+        .map(|sender| {
+            let credential = match &sender.auth {
+                SenderAuth::Bearer(token) => Credential::Bearer(token.clone()),
+                SenderAuth::Basic { username, password } => {
+                    Credential::Basic { username: username.clone(), password: password.clone() }
+                }
+            };
+            Sender { name: sender.name.clone(), credential }
+        })
+        .collect();
+    Senders::new(&senders)
+}
+
+/// What the daemon can do to Docker: in dry-run it gets no writer at all.
+///
+/// # Errors
+/// Why the address cannot be used.
+pub fn hands(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Hands, String> {
+    let endpoint: DockerEndpoint = settings
+        .docker
+        .host
+        .url
+        .to_string()
+        .parse()
+        .map_err(|error| format!("docker.hosts: {}: {error}", settings.docker.host.name))?;
+    let counted = Arc::clone(metrics);
+    let observer: crate::docker::Observer = Arc::new(move |operation, code| counted.docker_requested(operation, code));
+    let reader = Reader::new(&endpoint, Some(Arc::clone(&observer)));
+    if settings.dry_run {
+        return Ok(Hands::DryRun(reader));
+    }
+    let writer = Writer::new(&endpoint, reader.clone(), Some(observer));
+    Ok(Hands::Live(reader, writer))
+}
+
+/// What is counted.
+#[must_use]
+pub fn metrics(started_at: f64) -> Arc<Metrics> {
+    let build = BuildInfo {
+        version: VERSION.to_owned(),
+        revision: option_env!("SICKBAY_REVISION").unwrap_or("unknown").to_owned(),
+        rustversion: env!("CARGO_PKG_RUST_VERSION").to_owned(),
+    };
+    Arc::new(Metrics::new(&build, started_at))
+}

@@ -1,0 +1,234 @@
+//! The wiring: the caller binds the sockets and decides when to stop; everything else is put together here.
+//!
+//! Order of stopping: HTTP, then what was taken is decided, then actions get their grace, then the last record.
+
+use super::clock::Clock;
+use super::dispatcher::{Dispatcher, Incoming, LogPoisoned, LogStatus, Parts};
+use super::executor::Executor;
+use super::parts::{self, VERSION};
+use super::probe::probe;
+use super::tasks::Tasks;
+use crate::engine::event::Event;
+use crate::engine::ruleset::Ruleset;
+use crate::engine::snapshot::Snapshot;
+use crate::engine::state::State;
+use crate::inbox::Inbox;
+use crate::incident_log::{self, LogEvent, LogWriter, OpenError};
+use crate::playbook::index::Playbooks;
+use crate::receiver::handler::{Webhook, WebhookLimits};
+use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
+use crate::web::health::{Condition, LogCondition, Phase, Readiness};
+use crate::web::routes::{Mode, Site, router};
+use crate::web::server::{ServerLimits, serve};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How many results of effects may wait for the dispatcher.
+const RESULTS_LEN_MAX: usize = 1024;
+
+/// How long senders that are being answered get, after the log has failed.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// What the daemon runs with.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Resolved settings.
+    pub settings: Settings,
+    /// Checked playbooks.
+    pub playbooks: Playbooks,
+    /// Each loaded file with its SHA-256, for the record.
+    pub files: Vec<(String, String)>,
+    /// Bound sockets.
+    pub listeners: Vec<TcpListener>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Why the daemon ended, other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A notifier cannot be made.
+    #[error("{0}")]
+    Settings(String),
+    /// The incident log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The incident log failed while running.
+    #[error(transparent)]
+    Poisoned(#[from] LogPoisoned),
+    /// The system gave no thread.
+    #[error("the incident log's thread cannot be started: {0}")]
+    Thread(std::io::Error),
+    /// One of our own tasks panicked.
+    #[error("an internal task failed; the log above says where. Start sickbay again: it goes on from its incident log")]
+    Broken,
+}
+
+/// Runs until `stopping` is cancelled.
+///
+/// # Errors
+/// [`RunError`] if it cannot start, or must end. Each says what to do.
+pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunError> {
+    let Daemon { settings, playbooks, files, listeners, clock } = daemon;
+    let metrics = parts::metrics(seconds(&clock));
+    let notifiers = parts::notifiers(&settings).map_err(RunError::Settings)?;
+    let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
+    metrics.playbooks_loaded(playbooks.iter().count());
+    let condition = Condition { playbooks: Some(playbooks.iter().count()), ..Condition::default() };
+    let condition = Arc::new(watch::channel(condition).0);
+    let broken = CancellationToken::new();
+    let tasks = Tasks::new(stopping.clone(), broken.clone());
+    let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+    let (inbox, deliveries) = Inbox::new(snapshots);
+    let site = site(&settings, &clock, inbox, (&metrics, &condition));
+    let web_stopping = CancellationToken::new();
+    let web = serve(listeners, router(site), ServerLimits::default(), web_stopping.clone());
+    tasks.watch("probe", probe(hands.reader().clone(), (Arc::clone(&metrics), clock.clone()), Arc::clone(&condition)));
+
+    let mut state = State::default();
+    let opened = match incident_log::open(&settings.storage_path, |record| state.apply(&record)) {
+        Ok(opened) => opened,
+        Err(error @ OpenError::Damaged(_)) => {
+            drop(deliveries);
+            safe_mode(&error, &condition, web, (web_stopping, stopping)).await;
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Records of kinds this version does not know count all the same.
+    state.continue_at(opened.next_seq());
+    let recovered = opened.recovered().cloned();
+    let (status, log) = watch::channel(LogStatus { durable: state.next_seq(), ..LogStatus::default() });
+    let follower =
+        Follower { status, metrics: Arc::clone(&metrics), condition: Arc::clone(&condition), clock: clock.clone() };
+    let writer = LogWriter::start(opened, move |event| follower.follow(event)).map_err(RunError::Thread)?;
+    condition.send_modify(|condition| condition.log = LogCondition::Writable);
+
+    let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
+    let executor = Executor::new(hands, notifiers, results, tasks.clone());
+    let ruleset = Ruleset { playbooks, policy: settings.policy() };
+    let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
+    let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
+    let started = Event::Started { recovered, version: VERSION.to_owned(), hostname: hostname(), files };
+
+    let mut web = std::pin::pin!(web);
+    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, started));
+    let outcome = tokio::select! {
+        () = &mut web => Ok(()),
+        outcome = &mut dispatching => outcome.map_err(RunError::from),
+        () = broken.cancelled() => Err(RunError::Broken),
+        () = stopping.cancelled() => {
+            tracing::info!("stopping: no new notification is taken, actions under way may end");
+            condition.send_modify(|condition| condition.phase = Phase::Stopping);
+            web_stopping.cancel();
+            let ((), outcome) = tokio::join!(web, dispatching);
+            return outcome.map_err(RunError::from);
+        }
+    };
+    // Senders that are still waiting get their 503 before the process ends.
+    web_stopping.cancel();
+    tokio::select! {
+        () = web => {}
+        () = tokio::time::sleep(LAST_ANSWERS) => {}
+    }
+    outcome
+}
+
+fn site(
+    settings: &Settings,
+    clock: &Clock,
+    inbox: Inbox,
+    (metrics, condition): (&Arc<Metrics>, &watch::Sender<Condition>),
+) -> Arc<Site> {
+    let limits = WebhookLimits { max_body: settings.webhook.max_body, ..WebhookLimits::default() };
+    let now = clock.clone();
+    let wall: crate::receiver::handler::Clock = Arc::new(move || now.now().wall);
+    Arc::new(Site {
+        webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, wall),
+        inbox,
+        readiness: Readiness::new(condition.subscribe()),
+        metrics: Arc::clone(metrics),
+        version: VERSION.to_owned(),
+        mode: if settings.dry_run { Mode::DryRun } else { Mode::Live },
+        started: Instant::now(),
+    })
+}
+
+/// A log that cannot be trusted: pages and metrics are served, notifications get 503, and nothing is done.
+async fn safe_mode(
+    error: &OpenError,
+    condition: &watch::Sender<Condition>,
+    web: impl Future<Output = ()>,
+    (web_stopping, stopping): (CancellationToken, CancellationToken),
+) {
+    let reason = error.to_string();
+    tracing::error!(reason, "safe mode: notifications are answered with 503 and nothing is done");
+    condition.send_modify(|condition| condition.log = LogCondition::Unwritable { reason });
+    tokio::select! {
+        () = web => {}
+        () = stopping.cancelled() => web_stopping.cancel(),
+    }
+}
+
+/// Passes on what the log's writer reports. Runs on the writer's thread, so it never waits.
+struct Follower {
+    status: watch::Sender<LogStatus>,
+    metrics: Arc<Metrics>,
+    condition: Arc<watch::Sender<Condition>>,
+    clock: Clock,
+}
+
+impl Follower {
+    fn follow(&self, event: LogEvent) {
+        let condition = |log| self.condition.send_modify(|condition| condition.log = log);
+        match event {
+            LogEvent::Durable { last, head, size, took: _ } => {
+                let durable = last.next();
+                let before = self.status.borrow().durable;
+                self.metrics.log_written(durable.0.saturating_sub(before.0), seconds(&self.clock));
+                self.metrics.log_position(last.0, head.as_bytes(), size);
+                self.status.send_modify(|status| status.durable = durable);
+                self.condition.send_if_modified(|condition| {
+                    condition.log_head = Some(head.to_string());
+                    false
+                });
+            }
+            LogEvent::Stalled { error } => {
+                tracing::error!(
+                    error,
+                    "the incident log cannot be written: notifications get 503 and nothing is done until it can. \
+                     Make room on the disk; it is tried again every second"
+                );
+                self.metrics.log_write_failed();
+                self.metrics.log_stalled(true);
+                condition(LogCondition::Unwritable { reason: error });
+            }
+            LogEvent::Resumed => {
+                tracing::info!("the incident log can be written again");
+                self.metrics.log_stalled(false);
+                condition(LogCondition::Writable);
+            }
+            LogEvent::Poisoned { error } => {
+                tracing::error!(error, "the incident log must not be written any more by this process");
+                self.metrics.log_write_failed();
+                self.metrics.log_poisoned(true);
+                condition(LogCondition::Unwritable { reason: error.clone() });
+                self.status.send_modify(|status| status.poisoned = Some(error));
+            }
+        }
+    }
+}
+
+/// The machine's name, for the record.
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge of seconds")]
+fn seconds(clock: &Clock) -> f64 {
+    clock.now().wall.timestamp_millis() as f64 / 1000.0
+}

@@ -1,0 +1,351 @@
+//! Two clients for one engine: [`Reader`] can only look, [`Writer`] can also restart.
+//!
+//! They are different types so that a dry run can hold one that cannot change anything; the reader's transport refuses
+//! every method but GET as well. Decisions are made from raw JSON, read leniently; bollard's typed calls serve where
+//! nothing depends on its enums. The version prefix `/v1.NN` is ours to add: bollard 0.21 drops it. Nothing is
+//! connected before the first call, and a failed connection only fails its call.
+
+use super::convert;
+use super::endpoint::DockerEndpoint;
+use super::error::{CallContext, DockerError};
+use super::transport::{Answer, Methods, Send1, transport, until};
+use crate::model::container::Container;
+use crate::model::target::ContainerId;
+use bollard::query_parameters::RestartContainerOptions;
+use bollard::{BollardRequest, ClientVersion, Docker};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::Uri;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The lowest API version we speak: Debian 12's engine.
+const MINOR_MIN: u16 = 41;
+
+/// The highest API version we speak: what bollard's types are made from.
+const MINOR_MAX: u16 = 53;
+
+/// How long a question may take, head and body.
+pub(super) const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// Told of every call: its operation (`inspect`, `restart`, …) and its HTTP status or a word for what went wrong.
+pub type Observer = Arc<dyn Fn(&'static str, &str) + Send + Sync>;
+
+/// An engine as it introduces itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineVersion {
+    /// Version of the engine: `20.10.24`.
+    pub engine: String,
+    /// The API version we use with it: `1.41`.
+    pub api: String,
+}
+
+/// A client that can only look.
+#[derive(Clone)]
+pub struct Reader {
+    link: Arc<Link>,
+}
+
+/// A client that can restart containers.
+#[derive(Clone)]
+pub struct Writer {
+    link: Arc<Link>,
+    reader: Reader,
+}
+
+impl Reader {
+    /// A reader of the engine at an address, which need not answer yet.
+    #[must_use]
+    pub fn new(endpoint: &DockerEndpoint, observer: Option<Observer>) -> Self {
+        Self { link: Arc::new(Link::new(endpoint, Methods::Get, observer)) }
+    }
+
+    /// Asks the engine who it is, and settles the API version anew.
+    ///
+    /// # Errors
+    /// [`DockerError`] if it does not answer or speaks no version of ours.
+    pub async fn version(&self) -> Result<EngineVersion, DockerError> {
+        self.link.negotiate(Instant::now() + READ_WITHIN).await
+    }
+
+    /// Looks at one container.
+    ///
+    /// # Errors
+    /// [`DockerError`]; `NotFound` if there is no container of this ID.
+    pub async fn inspect(&self, id: &ContainerId) -> Result<Container, DockerError> {
+        Ok(self.inspect_fully(id, READ_WITHIN).await?.container)
+    }
+
+    /// Looks at one container and keeps the raw answer too.
+    pub(super) async fn inspect_fully(&self, id: &ContainerId, allowed: Duration) -> Result<Inspected, DockerError> {
+        let reply = self.get("inspect", &format!("/containers/{id}/json"), allowed).await?;
+        let json = reply.json()?;
+        Ok(Inspected { container: convert::container(&json)?, json, answered_at: reply.answered_at })
+    }
+
+    /// Lists containers, running ones only unless `all`.
+    pub(super) async fn list(&self, all: bool, filters: &Value) -> Result<Vec<convert::Listed>, DockerError> {
+        let filters = percent_encode(&filters.to_string());
+        let path = format!("/containers/json?all={all}&filters={filters}");
+        Ok(convert::list(&self.get("list", &path, READ_WITHIN).await?.json()?))
+    }
+
+    /// Asks anything that is asked with GET. An engine that was exchanged behind our back is asked for its version and
+    /// then once more.
+    pub(super) async fn get(
+        &self,
+        operation: &'static str,
+        path: &str,
+        allowed: Duration,
+    ) -> Result<Reply, DockerError> {
+        let deadline = Instant::now() + allowed;
+        let first = self.link.get(operation, path, deadline).await;
+        match first {
+            Err(error @ DockerError::Rejected { .. }) if error.doubts_version() => {
+                self.link.get(operation, path, deadline).await
+            }
+            first => first,
+        }
+    }
+}
+
+impl Writer {
+    /// A writer to the engine at an address, which need not answer yet. The reader may go another way, because some
+    /// socket proxies need one instance to read and one to write.
+    #[must_use]
+    pub fn new(endpoint: &DockerEndpoint, reader: Reader, observer: Option<Observer>) -> Self {
+        Self { link: Arc::new(Link::new(endpoint, Methods::GetAndPost, observer)), reader }
+    }
+
+    /// The client to look with.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Asks for the version: what is sent next goes to an engine that answered a moment ago.
+    pub(super) async fn prepare(&self) -> Result<(), DockerError> {
+        self.link.negotiate(Instant::now() + READ_WITHIN).await.map(drop)
+    }
+
+    /// Sends a restart, once.
+    pub(super) async fn restart(
+        &self,
+        id: &ContainerId,
+        stop_timeout_secs: Option<i32>,
+        allowed: Duration,
+    ) -> Result<(), DockerError> {
+        let path = format!("/containers/{id}/restart");
+        let context = self.link.context("POST", &path);
+        let docker = self.link.typed(Some(self.link.known_minor()), allowed)?;
+        let options = RestartContainerOptions { signal: None, t: stop_timeout_secs };
+        let answer = until(Instant::now() + allowed, docker.restart_container(id.as_str(), Some(options))).await;
+        let result =
+            answer.map_or_else(|| Err(context.late()), |answer| answer.map_err(|error| context.failed(&error)));
+        self.link.observe("restart", result.as_ref().map(|()| 204));
+        result
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({})", self.link.endpoint)
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({})", self.link.endpoint)
+    }
+}
+
+/// One container, decoded and raw.
+pub(super) struct Inspected {
+    pub(super) container: Container,
+    pub(super) json: Value,
+    /// The engine's clock, to the second, if it said.
+    pub(super) answered_at: Option<DateTime<Utc>>,
+}
+
+/// A successful answer.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+    pub(super) answered_at: Option<DateTime<Utc>>,
+}
+
+impl Reply {
+    pub(super) fn json(&self) -> Result<Value, DockerError> {
+        serde_json::from_slice(&self.body).map_err(|error| DockerError::Invalid(error.to_string()))
+    }
+}
+
+/// What both clients share: the way to the engine and the API version settled with it.
+struct Link {
+    endpoint: DockerEndpoint,
+    send: Send1,
+    /// The NN of `/v1.NN`; 0 while it is not settled.
+    minor: AtomicU16,
+    observer: Option<Observer>,
+}
+
+impl Link {
+    fn new(endpoint: &DockerEndpoint, methods: Methods, observer: Option<Observer>) -> Self {
+        Self { endpoint: endpoint.clone(), send: transport(endpoint, methods), minor: AtomicU16::new(0), observer }
+    }
+
+    fn context<'a>(&'a self, method: &'static str, path: &'a str) -> CallContext<'a> {
+        CallContext { endpoint: &self.endpoint, method, path }
+    }
+
+    fn known_minor(&self) -> u16 {
+        self.minor.load(Ordering::Relaxed)
+    }
+
+    /// Asks GET /version, without a prefix, and keeps the highest version both sides speak.
+    async fn negotiate(&self, deadline: Instant) -> Result<EngineVersion, DockerError> {
+        let context = self.context("GET", "/version");
+        let docker = self.typed(None, READ_WITHIN)?;
+        let answer = until(deadline, docker.version()).await;
+        let answer =
+            answer.map_or_else(|| Err(context.late()), |answer| answer.map_err(|error| context.failed(&error)));
+        self.observe("version", answer.as_ref().map(|_| 200));
+        let answer = answer?;
+        let engine_max = answer.api_version.unwrap_or_default();
+        let engine_min = answer.min_api_version.unwrap_or_else(|| engine_max.clone());
+        let minor = common_minor(&engine_min, &engine_max)?;
+        self.minor.store(minor, Ordering::Relaxed);
+        Ok(EngineVersion { engine: answer.version.unwrap_or_default(), api: format!("1.{minor}") })
+    }
+
+    async fn get(&self, operation: &'static str, path: &str, deadline: Instant) -> Result<Reply, DockerError> {
+        if self.known_minor() == 0 {
+            self.negotiate(deadline).await?;
+        }
+        let context = self.context("GET", path);
+        let exchange = until(deadline, self.exchange(&context)).await;
+        let result = exchange.unwrap_or_else(|| Err(context.late()));
+        self.observe(operation, result.as_ref().map(|reply| reply.status));
+        result
+    }
+
+    /// One raw GET, head and body.
+    async fn exchange(&self, context: &CallContext<'_>) -> Result<Reply, DockerError> {
+        let versioned = with_version(context.path, self.known_minor());
+        let request = http::Request::get(versioned).body(bollard::body_full(Bytes::new()));
+        let request = request.map_err(|error| DockerError::NotSent(format!("the request is not valid: {error}")))?;
+        let answer = (self.send)(request).await.map_err(|error| context.failed(&error))?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| context.cut(&error))?.to_bytes();
+        if !head.status.is_success() {
+            return Err(context.refused(head.status.as_u16(), &String::from_utf8_lossy(&body)));
+        }
+        let date = head.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let answered_at = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        Ok(Reply { status: head.status.as_u16(), body, answered_at: answered_at.map(|date| date.to_utc()) })
+    }
+
+    /// A bollard client on our transport that puts `/v1.minor` before every path, or nothing.
+    fn typed(&self, minor: Option<u16>, allowed: Duration) -> Result<Docker, DockerError> {
+        let send = Arc::clone(&self.send);
+        let transport = move |mut request: BollardRequest| -> Answer {
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            let path = minor.map_or_else(|| path.to_owned(), |minor| with_version(path, minor));
+            match Uri::try_from(path) {
+                Ok(uri) => *request.uri_mut() = uri,
+                Err(error) => return Box::pin(std::future::ready(Err(error.into()))),
+            }
+            send(request)
+        };
+        // Our own deadline covers the body too and comes first; bollard's only has to be no shorter.
+        let backstop_secs = allowed.as_secs() + 1;
+        let version = ClientVersion { major_version: 1, minor_version: usize::from(minor.unwrap_or(MINOR_MIN)) };
+        Docker::connect_with_custom_transport(transport, Some("http://docker"), backstop_secs, &version)
+            .map_err(|error| DockerError::NotSent(error.to_string()))
+    }
+
+    /// Tells the observer, and forgets the version where the engine may have been exchanged.
+    fn observe(&self, operation: &'static str, result: Result<u16, &DockerError>) {
+        if result.is_err_and(DockerError::doubts_version) {
+            self.minor.store(0, Ordering::Relaxed);
+        }
+        let Some(observer) = &self.observer else { return };
+        match result {
+            Ok(status) => observer(operation, &status.to_string()),
+            Err(error) => observer(operation, &error.code()),
+        }
+    }
+}
+
+/// The highest API version that the engine and we speak, as the NN of 1.NN.
+fn common_minor(engine_min: &str, engine_max: &str) -> Result<u16, DockerError> {
+    let unsupported = || DockerError::UnsupportedVersion {
+        engine_min: engine_min.to_owned(),
+        engine_max: engine_max.to_owned(),
+        ours_min: format!("1.{MINOR_MIN}"),
+        ours_max: format!("1.{MINOR_MAX}"),
+    };
+    let unreadable = || DockerError::Invalid(format!("API version {engine_max:?} in GET /version"));
+    let minor = |version: &str| version.strip_prefix("1.").and_then(|minor| minor.parse::<u16>().ok());
+    let engine_max = minor(engine_max).ok_or_else(unreadable)?;
+    let engine_min = minor(engine_min).unwrap_or(0);
+    let common = engine_max.min(MINOR_MAX);
+    if common < MINOR_MIN || common < engine_min { Err(unsupported()) } else { Ok(common) }
+}
+
+/// Puts `/v1.minor` before a path, in place of a version that stands there already.
+fn with_version(path: &str, minor: u16) -> String {
+    let bare = path.strip_prefix("/v1.").and_then(|rest| rest.find('/').and_then(|slash| rest.get(slash..)));
+    format!("/v1.{minor}{}", bare.unwrap_or(path))
+}
+
+/// Makes a text safe as the value of a query parameter.
+pub(super) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_common_version_is_used() {
+        for (engine, min, max, want) in [
+            ("20.10.24", "1.12", "1.41", Some(41)),
+            ("26.1", "1.24", "1.45", Some(45)),
+            ("29.0", "1.44", "1.52", Some(52)),
+            ("29.6", "1.40", "1.55", Some(53)),
+            ("too old", "1.12", "1.40", None),
+            ("too new", "1.54", "1.60", None),
+            ("unreadable", "x", "y", None),
+        ] {
+            assert_eq!(common_minor(min, max).ok(), want, "{engine}");
+        }
+        let message = common_minor("1.54", "1.60").unwrap_err().to_string();
+        assert!(message.contains("1.54 to 1.60") && message.contains("1.41 to 1.53"), "{message}");
+    }
+
+    #[test]
+    fn every_path_gets_one_version() {
+        assert_eq!(with_version("/containers/json?all=1", 41), "/v1.41/containers/json?all=1");
+        assert_eq!(with_version("/v1.53/info", 41), "/v1.41/info");
+    }
+
+    #[test]
+    fn filters_survive_the_query() {
+        assert_eq!(percent_encode(r#"{"a":["b&c=é"]}"#), "%7B%22a%22%3A%5B%22b%26c%3D%C3%A9%22%5D%7D");
+    }
+}

@@ -1,0 +1,287 @@
+//! What can go wrong between us and Docker, sorted by what it means for the next move.
+//!
+//! The one question that matters for a write is: was it sent, and do we know what came of it? Read [`DockerError`]
+//! first. Texts are cleaned of secrets, because Docker quotes commands and environments in its errors.
+
+use super::endpoint::DockerEndpoint;
+use super::redact;
+use super::transport::{AnswerTooLarge, ReadOnly};
+use std::error::Error;
+use std::io;
+
+/// Docker's words, cut to this many bytes.
+const WORDS_LEN_MAX: usize = 500;
+
+/// A call that did not bring what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DockerError {
+    /// The request never reached Docker: nothing happened.
+    #[error("{0}")]
+    NotSent(String),
+    /// A socket proxy or an authorization plugin said no: nothing happened.
+    #[error("{method} {path} was blocked by the socket proxy or authorization plugin (http {status}): allow it there")]
+    Denied {
+        /// Which method.
+        method: &'static str,
+        /// Which path, without the query.
+        path: String,
+        /// 401, 403 or 405.
+        status: u16,
+    },
+    /// Docker knows no such thing.
+    #[error("docker does not know it: {0}")]
+    NotFound(String),
+    /// Its state does not allow it.
+    #[error("docker sees a conflict: {0}")]
+    Conflict(String),
+    /// Docker refused the request as it stands, or cannot do it.
+    #[error("docker refused the request (http {status}): {message}")]
+    Rejected {
+        /// The status, most often 400 or 501.
+        status: u16,
+        /// Docker's words.
+        message: String,
+    },
+    /// Docker failed at it. What it did before is open: look.
+    #[error("docker failed (http {status}): {message}")]
+    Server {
+        /// The status, most often 500.
+        status: u16,
+        /// Docker's words.
+        message: String,
+    },
+    /// The request was sent and no answer came: only looking can tell.
+    #[error("{0}")]
+    OutcomeUnknown(String),
+    /// The answer cannot be read.
+    #[error("docker's answer cannot be read: {0}")]
+    Invalid(String),
+    /// The engine speaks no API version that we speak.
+    #[error(
+        "the docker engine offers API versions {engine_min} to {engine_max} and sickbay speaks {ours_min} to {ours_max}: \
+         use another engine or another sickbay"
+    )]
+    UnsupportedVersion {
+        /// The engine's lowest.
+        engine_min: String,
+        /// The engine's highest.
+        engine_max: String,
+        /// Our lowest.
+        ours_min: String,
+        /// Our highest.
+        ours_max: String,
+    },
+}
+
+impl DockerError {
+    /// Whether the same question may have an answer a little later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::Server { .. } | Self::OutcomeUnknown(_) | Self::Invalid(_) => true,
+            Self::Denied { .. }
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::Rejected { .. }
+            | Self::UnsupportedVersion { .. } => false,
+        }
+    }
+
+    /// Whether the engine behind the address may have been exchanged: its version must be asked again.
+    pub(super) fn doubts_version(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::OutcomeUnknown(_) | Self::UnsupportedVersion { .. } => true,
+            Self::Rejected { status, message } => *status == 400 && message.contains("client version"),
+            Self::Denied { .. } | Self::NotFound(_) | Self::Conflict(_) | Self::Server { .. } | Self::Invalid(_) => {
+                false
+            }
+        }
+    }
+
+    /// A short code for metrics: the HTTP status where there was one.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Denied { status, .. } | Self::Rejected { status, .. } | Self::Server { status, .. } => {
+                status.to_string()
+            }
+            Self::NotFound(_) => "404".to_owned(),
+            Self::Conflict(_) => "409".to_owned(),
+            Self::NotSent(_) => "not_sent".to_owned(),
+            Self::OutcomeUnknown(_) => "no_answer".to_owned(),
+            Self::Invalid(_) => "invalid".to_owned(),
+            Self::UnsupportedVersion { .. } => "unsupported_version".to_owned(),
+        }
+    }
+}
+
+/// Which call an error is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallContext<'a> {
+    /// Where it went.
+    pub(super) endpoint: &'a DockerEndpoint,
+    /// How.
+    pub(super) method: &'static str,
+    /// What was asked, with or without a query.
+    pub(super) path: &'a str,
+}
+
+impl CallContext<'_> {
+    fn bare_path(&self) -> &str {
+        self.path.split_once('?').map_or(self.path, |(path, _)| path)
+    }
+
+    /// The deadline passed.
+    pub(super) fn late(&self) -> DockerError {
+        let path = self.bare_path();
+        DockerError::OutcomeUnknown(format!("docker did not answer {} {path} in time", self.method))
+    }
+
+    /// An answer with a status that is not a success. `body` is Docker's JSON or a proxy's text.
+    pub(super) fn refused(&self, status: u16, body: &str) -> DockerError {
+        let message = words(body);
+        match status {
+            401 | 403 | 405 => DockerError::Denied { method: self.method, path: self.bare_path().to_owned(), status },
+            404 => DockerError::NotFound(message),
+            409 => DockerError::Conflict(message),
+            502 | 504 => DockerError::OutcomeUnknown(format!(
+                "a proxy before docker got no answer to {} {} (http {status})",
+                self.method,
+                self.bare_path()
+            )),
+            500..=599 if status != 501 => DockerError::Server { status, message },
+            _ => DockerError::Rejected { status, message },
+        }
+    }
+
+    /// What a failed exchange means.
+    pub(super) fn failed(&self, error: &bollard::errors::Error) -> DockerError {
+        use bollard::errors::Error as Bollard;
+        if let Bollard::DockerResponseServerError { status_code, message } = error {
+            return self.refused(*status_code, message);
+        }
+        if matches!(error, Bollard::RequestTimeoutError) {
+            return self.late();
+        }
+        if let Bollard::HyperLegacyError { err } = error {
+            return if err.is_connect() { self.not_connected(err) } else { self.cut(err) };
+        }
+        if let Bollard::HyperResponseError { err } = error {
+            return self.cut(err);
+        }
+        if let Bollard::IOError { err } = error {
+            let read_only = err.get_ref().is_some_and(|inner| inner.is::<ReadOnly>());
+            return if read_only { DockerError::NotSent(err.to_string()) } else { self.cut(err) };
+        }
+        DockerError::Invalid(redact::clean(&error.to_string(), WORDS_LEN_MAX))
+    }
+
+    /// The connection ended before the answer did.
+    pub(super) fn cut(&self, error: &(dyn Error + 'static)) -> DockerError {
+        let too_large = io_error(error).and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<AnswerTooLarge>());
+        let path = self.bare_path();
+        if too_large {
+            return DockerError::Invalid(format!("{AnswerTooLarge} ({} {path})", self.method));
+        }
+        DockerError::OutcomeUnknown(format!(
+            "the connection to docker was cut before it answered {} {path}",
+            self.method
+        ))
+    }
+
+    fn not_connected(&self, error: &(dyn Error + 'static)) -> DockerError {
+        let endpoint = self.endpoint;
+        let io_error = io_error(error);
+        let text = match io_error.map(io::Error::kind) {
+            Some(io::ErrorKind::NotFound) => format!(
+                "no docker socket at {endpoint}: start docker, mount the socket here, or correct the docker address"
+            ),
+            Some(io::ErrorKind::PermissionDenied) => format!(
+                "permission denied on the docker socket {endpoint}: give sickbay the socket's group id \
+                 (group_add: [<gid>] in compose, SupplementaryGroups=docker in systemd)"
+            ),
+            _ => {
+                let cause = io_error.map_or_else(|| error.to_string(), ToString::to_string);
+                format!(
+                    "docker cannot be reached at {endpoint}: {cause}: check that the engine or its proxy is running"
+                )
+            }
+        };
+        DockerError::NotSent(text)
+    }
+}
+
+/// The I/O error at the root of an error, if there is one.
+fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io_error) = error.downcast_ref() {
+            return Some(io_error);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Docker's `message`, or whatever text came instead.
+fn words(body: &str) -> String {
+    let json = serde_json::from_str::<serde_json::Value>(body).ok();
+    let message = json.as_ref().and_then(|json| json.get("message")).and_then(serde_json::Value::as_str);
+    redact::clean(message.unwrap_or(body).trim(), WORDS_LEN_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> DockerError {
+        let endpoint = DockerEndpoint::default();
+        CallContext { endpoint: &endpoint, method: "POST", path: "/v1.41/containers/a/restart?t=1" }
+            .refused(status, body)
+    }
+
+    #[test]
+    fn a_status_says_what_to_do_next() {
+        for (status, code, may_pass) in [
+            (400, "400", false),
+            (401, "401", false),
+            (403, "403", false),
+            (404, "404", false),
+            (405, "405", false),
+            (409, "409", false),
+            (500, "500", true),
+            (501, "501", false),
+            (502, "no_answer", true),
+            (503, "503", true),
+            (504, "no_answer", true),
+        ] {
+            let error = refused(status, r#"{"message":"no"}"#);
+            assert_eq!((error.code().as_str(), error.may_pass()), (code, may_pass), "{status}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_no_names_the_call_and_not_the_page() {
+        let denied = refused(403, "<html><body><h1>403 Forbidden</h1></body></html>").to_string();
+        assert_eq!(
+            denied,
+            "POST /v1.41/containers/a/restart was blocked by the socket proxy or authorization plugin (http 403): \
+             allow it there"
+        );
+    }
+
+    #[test]
+    fn dockers_words_lose_their_secrets_and_their_length() {
+        let error = refused(500, r#"{"message":"exec: \"--password=hunter2\" not found"}"#).to_string();
+        assert!(error.contains("exec:") && !error.contains("hunter2"), "{error}");
+        assert!(refused(500, &"x".repeat(10_000)).to_string().len() < 600);
+    }
+
+    #[test]
+    fn a_version_error_is_asked_again() {
+        let old =
+            refused(400, r#"{"message":"client version 1.41 is too old. Minimum supported API version is 1.44"}"#);
+        assert!(old.doubts_version());
+        assert!(!refused(400, r#"{"message":"invalid filter"}"#).doubts_version());
+    }
+}

@@ -1,0 +1,94 @@
+//! Watching containers recover: looks at each about once a second until all are well, one is not, or time is up.
+//!
+//! What a look means is decided in `recovery`, without a clock or a socket; here is only the loop around it.
+
+use super::client::{Inspected, READ_WITHIN, Reader};
+use super::convert::text;
+use super::error::DockerError;
+use super::recovery::{Outlook, Sight, Watch};
+use crate::model::fact::StepResult;
+use crate::model::step::{VerifySpec, Watched};
+use crate::model::target::ContainerId;
+use chrono::DateTime;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The least time between two looks.
+const EVERY_MIN: Duration = Duration::from_secs(1);
+
+/// Watches until every container is well and stayed so, or one will not be. `already` is how long ago the step began.
+///
+/// Answers [`StepResult::Verified`] or [`StepResult::NotVerified`], with what was seen.
+pub async fn verify(reader: &Reader, watched: &[Watched], spec: &VerifySpec, already: Duration) -> StepResult {
+    let begun = Instant::now();
+    let mut watches: Vec<(&ContainerId, Watch)> =
+        watched.iter().map(|one| (&one.target.id, Watch::new(one, spec))).collect();
+    if watches.is_empty() {
+        return StepResult::NotVerified("there is no container to watch".to_owned());
+    }
+    loop {
+        let mut well = Vec::new();
+        for (id, watch) in &mut watches {
+            let seen = reader.inspect_fully(id, READ_WITHIN).await;
+            match watch_once(watch, &seen, already + begun.elapsed()) {
+                Outlook::Waiting => {}
+                Outlook::Well(words) => well.push(words),
+                Outlook::Failed(words) => return StepResult::NotVerified(words),
+            }
+        }
+        if well.len() == watches.len() {
+            return StepResult::Verified(well.join("; "));
+        }
+        // The last look is at a deadline, not a pause after it.
+        let now = already + begun.elapsed();
+        let to_come = watches.iter().map(|(_, watch)| watch.deadline()).filter(|deadline| now < *deadline);
+        let next = to_come.min().map_or(Duration::MAX, |deadline| deadline - now);
+        tokio::time::sleep(spec.every.max(EVERY_MIN).min(next)).await;
+    }
+}
+
+fn watch_once(watch: &mut Watch, seen: &Result<Inspected, DockerError>, now: Duration) -> Outlook {
+    match seen {
+        Ok(seen) => watch.look(Sight::Seen(&seen.container, healthy_after(&seen.json)), now),
+        Err(DockerError::NotFound(_)) => watch.look(Sight::Gone, now),
+        Err(error) if error.may_pass() => watch.look(Sight::Unseen(&error.to_string()), now),
+        Err(error) => watch.look(Sight::Hidden(&error.to_string()), now),
+    }
+}
+
+/// From the start to the end of the first check that passed since, by the engine's clock. The log also holds checks
+/// from before the start; those say nothing.
+fn healthy_after(json: &Value) -> Option<Duration> {
+    let time = |json: &Value, pointer: &str| DateTime::parse_from_rfc3339(text(json, pointer)).ok();
+    let started = time(json, "/State/StartedAt")?;
+    let checks = json.pointer("/State/Health/Log")?.as_array()?;
+    let passed = checks.iter().filter(|check| check.pointer("/ExitCode").and_then(Value::as_i64) == Some(0));
+    let since = passed.filter(|check| time(check, "/Start").is_some_and(|began| started < began));
+    let ended = since.filter_map(|check| time(check, "/End")).min()?;
+    (ended - started).to_std().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_checks_since_the_start_count() {
+        let check = |start: &str, end: &str, code: i64| json!({"Start": format!("2026-08-20T{start}"), "End": format!("2026-08-20T{end}"), "ExitCode": code});
+        let inspect = |log: Vec<Value>| json!({"State": {"StartedAt": "2026-08-20T10:00:00Z", "Health": {"Log": log}}});
+        for (name, log, want_ms) in [
+            ("none", vec![], None),
+            ("before the start", vec![check("09:59:59Z", "10:00:01Z", 0)], None),
+            ("failed", vec![check("10:00:01Z", "10:00:02Z", 1)], None),
+            (
+                "in another time zone",
+                vec![check("10:00:01Z", "10:00:02Z", 1), check("12:00:03+02:00", "12:00:04.25+02:00", 0)],
+                Some(4250),
+            ),
+        ] {
+            assert_eq!(healthy_after(&inspect(log)), want_ms.map(Duration::from_millis), "{name}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What comes next in an incident, from its state alone.
+//!
+//! The same function answers after each fact and at the start of the daemon: whatever was under way goes on, and an
+//! action whose answer is missing is looked at, never sent again.
+
+use super::effect::{Effect, Reconciliation};
+use super::incident::{Incident, Phase, Run, Stage};
+use super::ruleset::Ruleset;
+use super::values;
+use crate::model::action::ActionOutcome;
+use crate::model::fact::{
+    ActionFinished, ActionIntended, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef, StepResult,
+};
+use crate::model::incident::Verdict;
+use crate::model::notice::Notice;
+use crate::model::reason::Reason;
+use crate::model::stamp::Stamp;
+use crate::model::target::{ContainerName, TargetQuery};
+use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb};
+use minijinja::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The next move of an incident.
+pub(super) enum Move {
+    /// Something can be recorded at once; ask again afterwards.
+    Record(Fact),
+    /// Something must be done outside; its result is an event.
+    Do(Effect),
+    /// An intent is recorded, then carried out.
+    RecordAndDo(Fact, Effect),
+    /// Nothing, until an event comes.
+    Rest,
+}
+
+/// The playbook in the very revision that took the alert, if it is still loaded.
+pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
+    ruleset.playbooks.get(&incident.playbook).filter(|playbook| playbook.revision == incident.revision)
+}
+
+/// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.
+pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Stamp, resuming: bool) -> Move {
+    let playbook = playbook_of(incident, ruleset);
+    match (&incident.phase, playbook) {
+        (Phase::Running(run), _) => running(incident, run, playbook.map(|known| &**known), (now, resuming)),
+        (Phase::AwaitingTarget, _) if incident.alert_ended => {
+            let detail = "the alert ended before anything was done".to_owned();
+            Move::Record(closed(incident, Verdict::Cancelled, Some(Reason::ResolvedFirst), detail))
+        }
+        (Phase::Refused { refusal, .. }, _) if incident.alert_ended => {
+            let detail = "the alert ended; nothing was done".to_owned();
+            Move::Record(closed(incident, Verdict::Cancelled, Some(refusal.reason), detail))
+        }
+        (Phase::AwaitingTarget | Phase::Refused { .. }, None) => {
+            let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
+            Move::Record(closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail))
+        }
+        (Phase::AwaitingTarget, Some(playbook)) => match ask_target(incident, playbook) {
+            Ok(effect) => Move::Do(effect),
+            // The refusal was recorded when the target could not be rendered.
+            Err(_) => Move::Rest,
+        },
+        (Phase::Refused { .. }, Some(_)) => Move::Rest,
+    }
+}
+
+/// The question that finds the incident's target.
+pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Effect, String> {
+    let incident_id = incident.id;
+    Ok(match render_target(playbook, &values::of_alert(&incident.alert))? {
+        Some(query) => Effect::ResolveTarget { incident: incident_id, query },
+        None => Effect::SkipTarget { incident: incident_id },
+    })
+}
+
+/// Renders and validates the target; the error says what to correct.
+pub(super) fn render_target(playbook: &Playbook, values: &Value) -> Result<Option<TargetQuery>, String> {
+    let query = match &playbook.target {
+        None => return Ok(None),
+        Some(TargetSpec::Container(template)) => {
+            let name = template.render(values).map_err(|error| format!("target.container: {error}"))?;
+            let name = ContainerName::parse(name.trim()).map_err(|error| format!("target.container: {error}"))?;
+            TargetQuery::Name(name)
+        }
+        Some(TargetSpec::Compose { project, service }) => {
+            let render = |template: &crate::playbook::template::Template, key: &str| {
+                let text = template.render(values).map_err(|error| format!("target.compose.{key}: {error}"))?;
+                match ContainerName::parse(text.trim()) {
+                    Ok(name) => Ok(name.as_str().to_owned()),
+                    Err(error) => Err(format!("target.compose.{key}: {error}")),
+                }
+            };
+            TargetQuery::Compose { project: render(project, "project")?, service: render(service, "service")? }
+        }
+    };
+    Ok(Some(query))
+}
+
+fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, resuming): (&Stamp, bool)) -> Move {
+    match &run.stage {
+        Stage::Acting(intended, _) if intended.dry_run => {
+            let outcome = ActionOutcome::Rehearsed;
+            Move::Record(Fact::ActionFinished(ActionFinished { act: intended.act, outcome }))
+        }
+        // Whether the call was sent before the daemon stopped, only looking can tell.
+        Stage::Acting(intended, since) if resuming => Move::Do(reconcile(intended, since, now)),
+        Stage::Acting(..) => Move::Rest,
+        Stage::InDoubt(intended, since) => Move::Do(reconcile(intended, since, now)),
+        Stage::Telling { intended, .. } if resuming => {
+            Move::Do(Effect::SendNotice { notice: intended.notice.clone(), repeat: true })
+        }
+        Stage::Telling { .. } => Move::Rest,
+        Stage::Ready | Stage::Told(_) => {
+            let Some(playbook) = playbook else {
+                let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
+                return Move::Record(closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail));
+            };
+            let steps = match run.branch {
+                Branch::Steps => &playbook.steps,
+                Branch::OnFailure => &playbook.on_failure,
+            };
+            match steps.get(run.index) {
+                Some(step) => begin(incident, run, (playbook, step), now),
+                None => Move::Record(over(incident, run)),
+            }
+        }
+    }
+}
+
+fn reconcile(intended: &ActionIntended, since: &Stamp, now: &Stamp) -> Effect {
+    Effect::Reconcile(Reconciliation {
+        act: intended.act,
+        action: intended.action.clone(),
+        target: intended.target.clone(),
+        pre: intended.pre.clone(),
+        // Docker goes on after its client is gone: only after the deadline does looking tell.
+        settle: now.remaining(since, intended.deadline),
+    })
+}
+
+/// Begins a step, or goes on with one that was begun.
+fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), now: &Stamp) -> Move {
+    let (id, index) = (incident.id, run.index);
+    match &step.verb {
+        Verb::Capture(spec) => match &run.target {
+            Some(target) => {
+                Move::Do(Effect::Capture { incident: id, index, target: target.clone(), spec: spec.clone() })
+            }
+            None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
+        },
+        Verb::Restart(_) => {
+            let Some(target) = run.next_to_act() else {
+                let detail = "the playbook restarts, but has no target".to_owned();
+                return Move::Record(closed(incident, Verdict::Abandoned, None, detail));
+            };
+            // The gates are asked once more, right before the act, on the very container of the plan.
+            Move::Do(Effect::ResolveTarget { incident: id, query: TargetQuery::Id(target.id.clone()) })
+        }
+        Verb::Verify(spec) => {
+            if run.dry_run || run.target.is_none() {
+                return Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped)));
+            }
+            let mut watched = run.touched.clone();
+            if watched.is_empty() {
+                let untouched = |target: &crate::model::action::TargetIdent| super::effect::Watched {
+                    target: target.clone(),
+                    before: None,
+                };
+                watched.extend(run.target.iter().map(untouched));
+            }
+            let already = now.since(&run.since);
+            Move::Do(Effect::Verify { incident: id, index, watched, spec: spec.clone(), already })
+        }
+        Verb::Wait(span) => {
+            Move::Do(Effect::Sleep { incident: id, index, remaining: now.remaining(&run.since, *span) })
+        }
+        Verb::Notify(spec) => notify(incident, run, (playbook, step, spec), now),
+    }
+}
+
+/// The next of a notify step's messages. Its intent is recorded before it is sent.
+fn notify(
+    incident: &Incident,
+    run: &Run,
+    (playbook, step, spec): (&Playbook, &Step, &NotifySpec),
+    now: &Stamp,
+) -> Move {
+    let told = if let Stage::Told(told) = run.stage { told } else { 0 };
+    let Some(notifier) = spec.to.get(told) else {
+        return Move::Record(finished(incident, run, step, (now.since(&run.since), StepResult::Notified)));
+    };
+    let values = values::of_run(incident, run, playbook);
+    let target = run.target.as_ref().map(|target| target.name.to_string());
+    let render = |template: &crate::playbook::template::Template| {
+        template.render(&values).unwrap_or_else(|error| {
+            format!("(the message of playbook {} could not be rendered: {error})", playbook.name)
+        })
+    };
+    let about = target.clone().unwrap_or_else(|| incident.alert.labels.value("alertname").to_owned());
+    let title = spec.title.as_ref().map_or_else(|| format!("{}: {about}", playbook.name), render);
+    let mark = if run.dry_run { "[dry run] " } else { "" };
+    let notice = Notice {
+        act: incident.next_act(),
+        notifier: notifier.clone(),
+        severity: spec.severity.clone(),
+        title: format!("{mark}{title}"),
+        message: format!("{mark}{}", render(&spec.message)),
+        playbook: playbook.name.to_string(),
+        target,
+        dry_run: run.dry_run,
+    };
+    let effect = Effect::SendNotice { notice: notice.clone(), repeat: false };
+    Move::RecordAndDo(Fact::NoticeIntended(NoticeIntended { notice }), effect)
+}
+
+fn finished(incident: &Incident, run: &Run, step: &Step, (elapsed, result): (Duration, StepResult)) -> Fact {
+    let step = step_ref(run, step);
+    Fact::StepFinished(StepFinished { incident: incident.id, step, elapsed, result })
+}
+
+/// A step's place, for the log.
+pub(super) fn step_ref(run: &Run, step: &Step) -> StepRef {
+    StepRef { branch: run.branch, index: run.index, id: step.id.clone(), verb: step.verb.word() }
+}
+
+/// All steps are done: the verdict.
+fn over(incident: &Incident, run: &Run) -> Fact {
+    if let Some(failure) = &run.failure {
+        let detail = format!("{}: {}", failure.step, failure.error);
+        return closed(incident, failure.verdict, None, detail);
+    }
+    if run.dry_run {
+        let detail = "dry run: nothing was changed, so nothing could recover by it".to_owned();
+        return closed(incident, Verdict::Unknown, Some(Reason::DryRun), detail);
+    }
+    if run.verified {
+        return closed(incident, Verdict::Recovered, None, "verified after the last action".to_owned());
+    }
+    let detail = "no step checked whether the target recovered".to_owned();
+    closed(incident, Verdict::Unknown, Some(Reason::NotVerified), detail)
+}
+
+/// The end of an incident.
+pub(super) fn closed(incident: &Incident, verdict: Verdict, reason: Option<Reason>, detail: String) -> Fact {
+    Fact::IncidentClosed(IncidentClosed { incident: incident.id, verdict, reason, detail })
+}

@@ -1,0 +1,179 @@
+//! The one function: what happened, against what is known, makes facts to record and effects to release.
+//!
+//! Pure: no clock, no I/O. The caller appends the facts to the log, applies them to the state in order, and releases the
+//! effects and receipts once they are durable.
+
+use super::advance::{self, Move};
+use super::effect::Effect;
+use super::event::Event;
+use super::incident::{Incident, Phase};
+use super::judge::{self, Judgment};
+use super::receipt::AlertReceipt;
+use super::ruleset::Ruleset;
+use super::state::State;
+use super::{intake, tick};
+use crate::model::container::TargetReport;
+use crate::model::fact::{
+    ActionFinished, ActionReconciled, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished, StepFinished,
+    StepResult,
+};
+use crate::model::id::IncidentId;
+use crate::model::stamp::Stamp;
+use std::time::Duration;
+
+/// More moves than any incident can make at once: a guard against a loop that would be our own mistake.
+const MOVES_MAX: usize = 64;
+
+/// What follows from an event.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// To be recorded, in order. The first gets the state's next number.
+    pub facts: Vec<Fact>,
+    /// To be released once all facts are durable.
+    pub effects: Vec<Effect>,
+    /// For the sender of a notification: one per usable alert, once all facts are durable.
+    pub receipts: Vec<AlertReceipt>,
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> Decision {
+    let mut draft = Draft { state, ruleset, now, decision: Decision::default() };
+    match event {
+        Event::Started { recovered, version, hostname, files } => {
+            draft.started(recovered, (version, hostname, files));
+        }
+        Event::NotificationReceived(notification) => intake::notification(&mut draft, notification),
+        Event::TargetResolved { incident, report } => draft.target_known(incident, Some(report)),
+        Event::TargetSkipped { incident } => draft.target_known(incident, None),
+        Event::StepEnded { incident, index, elapsed, result } => draft.step_ended(incident, index, (elapsed, result)),
+        Event::ActionReturned { act, outcome } => {
+            draft.came_back(act.incident, Fact::ActionFinished(ActionFinished { act, outcome }));
+        }
+        Event::ActionObserved { act, finding, post, detail } => {
+            draft.came_back(act.incident, Fact::ActionReconciled(ActionReconciled { act, finding, post, detail }));
+        }
+        Event::NoticeReturned { act, outcome } => {
+            draft.came_back(act.incident, Fact::NoticeFinished(NoticeFinished { act, outcome }));
+        }
+        Event::Ticked => tick::expire(&mut draft),
+        Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
+    }
+    draft.decision
+}
+
+/// A decision in the making.
+pub(super) struct Draft<'a> {
+    pub(super) state: &'a State,
+    pub(super) ruleset: &'a Ruleset,
+    pub(super) now: &'a Stamp,
+    pub(super) decision: Decision,
+}
+
+impl Draft<'_> {
+    /// The number the next fact will have.
+    pub(super) fn next_seq(&self) -> crate::model::id::Seq {
+        let drafted = u64::try_from(self.decision.facts.len()).unwrap_or(u64::MAX);
+        crate::model::id::Seq(self.state.next_seq().0 + drafted)
+    }
+
+    fn started(
+        &mut self,
+        recovered: Option<LogRecovered>,
+        (version, hostname, files): (String, String, Vec<(String, String)>),
+    ) {
+        let dry_run = self.ruleset.policy.dry_run;
+        let playbooks =
+            self.ruleset.playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
+        let playbooks = playbooks.collect();
+        self.decision.facts.extend(recovered.map(Fact::LogRecovered));
+        self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
+        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run }));
+        for incident in self.state.incidents() {
+            self.carry_on(incident.clone(), true);
+        }
+    }
+
+    fn target_known(&mut self, incident: IncidentId, report: Option<TargetReport>) {
+        let Some(incident) = self.state.incident(incident) else { return };
+        let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, report, self.now);
+        let mut incident = incident.clone();
+        let began = !facts.is_empty();
+        for fact in facts {
+            incident.apply(&fact, *self.now);
+            self.decision.facts.push(fact);
+        }
+        match effect {
+            Some(effect) => self.decision.effects.push(effect),
+            None if began => self.carry_on(incident, false),
+            None => {}
+        }
+    }
+
+    fn step_ended(&mut self, incident: IncidentId, index: usize, (elapsed, result): (Duration, StepResult)) {
+        let Some(incident) = self.state.incident(incident) else { return };
+        let Some(run) = incident.run().filter(|run| run.index == index) else { return };
+        let Some(playbook) = advance::playbook_of(incident, self.ruleset) else {
+            self.carry_on(incident.clone(), false);
+            return;
+        };
+        let steps = match run.branch {
+            crate::model::fact::Branch::Steps => &playbook.steps,
+            crate::model::fact::Branch::OnFailure => &playbook.on_failure,
+        };
+        let Some(step) = steps.get(index) else { return };
+        let step = advance::step_ref(run, step);
+        // The log keeps milliseconds: live and replayed state must be the same.
+        let elapsed = Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+        let finished = StepFinished { incident: incident.id, step, elapsed, result };
+        self.came_back(incident.id, Fact::StepFinished(finished));
+    }
+
+    /// Something an incident waited for came back. What fits nothing it waits for is dropped.
+    fn came_back(&mut self, incident: IncidentId, fact: Fact) {
+        let Some(before) = self.state.incident(incident) else { return };
+        let mut after = before.clone();
+        after.apply(&fact, *self.now);
+        if after == *before {
+            return;
+        }
+        self.decision.facts.push(fact);
+        self.carry_on(after, false);
+    }
+
+    /// Lets an incident make every move it can make by itself.
+    pub(super) fn carry_on(&mut self, mut incident: Incident, resuming: bool) {
+        let mut resuming = resuming;
+        for _ in 0..MOVES_MAX {
+            let (fact, effect) = match advance::next_move(&incident, self.ruleset, self.now, resuming) {
+                Move::Record(fact) => (fact, None),
+                Move::RecordAndDo(fact, effect) => (fact, Some(effect)),
+                Move::Do(effect) => {
+                    self.decision.effects.push(effect);
+                    return;
+                }
+                Move::Rest => return,
+            };
+            resuming = false;
+            let over = matches!(fact, Fact::IncidentClosed(_));
+            incident.apply(&fact, *self.now);
+            self.decision.facts.push(fact);
+            if let Some(effect) = effect {
+                self.decision.effects.push(effect);
+                return;
+            }
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// The incident if it still waits for the gates' first yes.
+    pub(super) fn not_begun(&self, incident: Option<IncidentId>) -> Option<&Incident> {
+        let incident = self.state.incident(incident?)?;
+        match incident.phase {
+            Phase::AwaitingTarget | Phase::Refused { .. } => Some(incident),
+            Phase::Running(_) => None,
+        }
+    }
+}

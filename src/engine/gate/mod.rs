@@ -1,0 +1,68 @@
+//! The gates, one file each, asked in the order of `design.md` §6. The first no ends the asking; any doubt is a no.
+//!
+//! They are asked twice: when the target is first known, and again right before each action. Read [`Question`] first.
+
+mod blast_radius;
+mod budget;
+mod fresh;
+mod single_flight;
+mod target;
+
+use super::incident::Incident;
+use super::state::State;
+use crate::model::container::TargetView;
+use crate::model::fact::Refusal;
+use crate::model::policy::Policy;
+use crate::model::reason::{Gate, Reason};
+use crate::model::stamp::Stamp;
+use crate::playbook::definition::Playbook;
+use std::time::Duration;
+
+pub(super) use fresh::at_first_sight;
+pub(super) use target::{may_restart_dependent, running_dependents};
+
+/// A refusal for which no better time is known may have another answer after this.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Everything a gate may look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    /// What is known.
+    pub(super) state: &'a State,
+    /// What the settings impose.
+    pub(super) policy: &'a Policy,
+    /// The playbook that took the alert.
+    pub(super) playbook: &'a Playbook,
+    /// The incident the question is about.
+    pub(super) incident: &'a Incident,
+    /// The target as Docker shows it; `None` if no step needs one.
+    pub(super) view: Option<&'a TargetView>,
+    /// Now.
+    pub(super) now: &'a Stamp,
+}
+
+impl Question<'_> {
+    /// Whether this run would be a dry run.
+    pub(super) fn dry_run(&self) -> bool {
+        self.policy.dry_run || self.playbook.dry_run
+    }
+
+    /// The target's name, if the run has one.
+    fn target_name(&self) -> Option<&str> {
+        self.view.map(|view| view.container.name.as_str())
+    }
+}
+
+/// Asks every gate.
+pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
+    fresh::before_acting(question)?;
+    target::ask(question)?;
+    single_flight::ask(question)?;
+    budget::ask(question)?;
+    blast_radius::ask(question)
+}
+
+/// A no without a known better time.
+pub(super) fn refuse(gate: Gate, reason: Reason, detail: impl Into<String>) -> Refusal {
+    Refusal { gate, reason, detail: detail.into(), retry_after: RETRY_AFTER }
+}

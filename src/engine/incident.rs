@@ -1,0 +1,350 @@
+//! One incident and how facts move it: from a taken alert over the gates and the steps to a verdict.
+//!
+//! [`Incident::apply`] is the only way it changes; the running daemon and a replay of the log share it. What comes next
+//! is decided in `advance`, from this state alone.
+
+use crate::model::action::{ActionOutcome, Reconciled, TargetIdent};
+use crate::model::fact::{
+    ActionIntended, AlertReceived, Answer, Branch, Fact, NoticeIntended, Refusal, StepFinished, StepResult, Taken,
+};
+use crate::model::id::{ActId, IncidentId};
+use crate::model::incident::Verdict;
+use crate::model::stamp::Stamp;
+use crate::model::step::Watched;
+use crate::model::target::ContainerId;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An open incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Its name.
+    pub id: IncidentId,
+    /// The alert that opened it.
+    pub alert: Arc<AlertReceived>,
+    /// The playbook that took it.
+    pub playbook: Arc<str>,
+    /// The revision of the playbook that took it.
+    pub revision: Arc<str>,
+    /// When.
+    pub opened: Stamp,
+    /// Whether the alert has ended meanwhile.
+    pub alert_ended: bool,
+    /// How many acts have been numbered.
+    pub acts: u32,
+    /// What it is doing.
+    pub phase: Phase,
+}
+
+/// What an incident is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Docker is being asked about the target.
+    AwaitingTarget,
+    /// A gate said no. It is asked again when the alert is delivered again.
+    Refused {
+        /// Which gate and why.
+        refusal: Refusal,
+        /// When it said no.
+        at: Stamp,
+    },
+    /// The gates said yes: its steps are being done.
+    Running(Box<Run>),
+}
+
+/// The run of an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// On what; `None` if no step needs a target.
+    pub target: Option<TargetIdent>,
+    /// Nothing is changed.
+    pub dry_run: bool,
+    /// SHA-256 of the plan, hex, if the playbook acts.
+    pub plan: Option<String>,
+    /// Which list of steps.
+    pub branch: Branch,
+    /// The step in that list.
+    pub index: usize,
+    /// When that step began.
+    pub since: Stamp,
+    /// How far that step is.
+    pub stage: Stage,
+    /// What was acted on, with how it was before.
+    pub touched: Vec<Watched>,
+    /// Dependents that are restarted after the target, in order.
+    pub dependents: Vec<TargetIdent>,
+    /// The containers the current step has acted on.
+    pub begun: Vec<ContainerId>,
+    /// What the finished steps with an id left for templates.
+    pub notes: Vec<StepNote>,
+    /// Which step failed, if one did.
+    pub failure: Option<Failure>,
+    /// Whether the last thing checked after the last action was fine.
+    pub verified: bool,
+}
+
+/// How far a step is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Not begun, or begun and without a trace in the log: it may be begun again.
+    Ready,
+    /// The intent is recorded, since when: the call may have been sent.
+    Acting(ActionIntended, Stamp),
+    /// The call was sent and no answer came; since when the intent is recorded.
+    InDoubt(ActionIntended, Stamp),
+    /// A message is on its way.
+    Telling {
+        /// The message.
+        intended: NoticeIntended,
+        /// How many of the step's messages are out already.
+        told: usize,
+    },
+    /// Some of a notify step's messages are out: how many.
+    Told(usize),
+}
+
+/// What a finished step left for templates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepNote {
+    /// The step's id.
+    pub id: Arc<str>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// In words.
+    pub detail: String,
+}
+
+/// The step that failed a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The verdict the incident will have.
+    pub verdict: Verdict,
+    /// The step's verb.
+    pub step: &'static str,
+    /// Its place in `steps`.
+    pub index: usize,
+    /// What went wrong.
+    pub error: String,
+}
+
+impl Incident {
+    /// The incident a taken alert opens; `None` if nobody took it.
+    #[must_use]
+    pub fn open(id: IncidentId, alert: &Arc<AlertReceived>, at: Stamp) -> Option<Self> {
+        let (playbook, revision) = match &alert.taken {
+            Taken::ByPlaybook { playbook, revision } => (Arc::clone(playbook), Arc::clone(revision)),
+            Taken::ByNobody(_) => return None,
+        };
+        let alert = Arc::clone(alert);
+        let phase = Phase::AwaitingTarget;
+        Some(Self { id, alert, playbook, revision, opened: at, alert_ended: false, acts: 0, phase })
+    }
+
+    /// The name of the next act.
+    #[must_use]
+    pub fn next_act(&self) -> ActId {
+        ActId { incident: self.id, number: self.acts + 1 }
+    }
+
+    /// The run, if it is running.
+    #[must_use]
+    pub fn run(&self) -> Option<&Run> {
+        match &self.phase {
+            Phase::Running(run) => Some(run),
+            Phase::AwaitingTarget | Phase::Refused { .. } => None,
+        }
+    }
+
+    /// Moves on by one fact about this incident. Facts that do not fit its phase change nothing: a log may hold them,
+    /// and a replay must never fail on what it finds.
+    pub fn apply(&mut self, fact: &Fact, at: Stamp) {
+        match fact {
+            Fact::AlertEnded(_) => self.alert_ended = true,
+            Fact::Decided(decided) => match &decided.answer {
+                Answer::Run { dry_run, plan } => {
+                    let run = Run::start(decided.target.clone(), *dry_run, plan.clone(), at);
+                    self.phase = Phase::Running(Box::new(run));
+                }
+                Answer::Refused(refusal) => self.phase = Phase::Refused { refusal: refusal.clone(), at },
+            },
+            Fact::ActionIntended(intended) => self.acts = self.acts.max(intended.act.number),
+            Fact::NoticeIntended(intended) => self.acts = self.acts.max(intended.notice.act.number),
+            Fact::LogOpened(_)
+            | Fact::LogClosed
+            | Fact::LogRecovered(_)
+            | Fact::ConfigLoaded(_)
+            | Fact::AlertReceived(_)
+            | Fact::AlertsRejected(_)
+            | Fact::StepFinished(_)
+            | Fact::ActionFinished(_)
+            | Fact::ActionReconciled(_)
+            | Fact::NoticeFinished(_)
+            | Fact::IncidentClosed(_) => {}
+        }
+        if let Phase::Running(run) = &mut self.phase {
+            run.apply(fact, at);
+        }
+    }
+}
+
+impl Run {
+    fn start(target: Option<TargetIdent>, dry_run: bool, plan: Option<String>, at: Stamp) -> Self {
+        Self {
+            target,
+            dry_run,
+            plan,
+            branch: Branch::Steps,
+            index: 0,
+            since: at,
+            stage: Stage::Ready,
+            touched: Vec::new(),
+            dependents: Vec::new(),
+            begun: Vec::new(),
+            notes: Vec::new(),
+            failure: None,
+            verified: false,
+        }
+    }
+
+    fn apply(&mut self, fact: &Fact, at: Stamp) {
+        match fact {
+            Fact::StepFinished(finished)
+                if finished.step.branch == self.branch && finished.step.index == self.index =>
+            {
+                self.step_finished(finished, at);
+            }
+            Fact::ActionIntended(intended) => {
+                self.action_intended(intended, at);
+            }
+            Fact::ActionFinished(finished) => {
+                if let Stage::Acting(intended, since) = &self.stage
+                    && intended.act == finished.act
+                {
+                    let doubt = Stage::InDoubt(intended.clone(), *since);
+                    self.action_finished(doubt, &finished.outcome, at);
+                }
+            }
+            Fact::ActionReconciled(reconciled) => {
+                if let Stage::Acting(intended, _) | Stage::InDoubt(intended, _) = &self.stage
+                    && intended.act == reconciled.act
+                {
+                    match reconciled.finding {
+                        Reconciled::Observed | Reconciled::RestartPolicy => self.action_done(at),
+                        Reconciled::NotApplied => self.fail(Verdict::Abandoned, &reconciled.detail, at),
+                        Reconciled::Superseded => self.fail(Verdict::Superseded, &reconciled.detail, at),
+                        Reconciled::Unknown => self.fail(Verdict::Unknown, &reconciled.detail, at),
+                    }
+                }
+            }
+            Fact::NoticeIntended(intended) => {
+                let told = if let Stage::Told(told) = self.stage { told } else { 0 };
+                self.stage = Stage::Telling { intended: intended.clone(), told };
+            }
+            Fact::NoticeFinished(finished) => {
+                if let Stage::Telling { intended, told } = &self.stage
+                    && intended.notice.act == finished.act
+                {
+                    self.stage = Stage::Told(told + 1);
+                }
+            }
+            Fact::LogOpened(_)
+            | Fact::LogClosed
+            | Fact::LogRecovered(_)
+            | Fact::ConfigLoaded(_)
+            | Fact::AlertReceived(_)
+            | Fact::AlertEnded(_)
+            | Fact::AlertsRejected(_)
+            | Fact::Decided(_)
+            | Fact::StepFinished(_)
+            | Fact::IncidentClosed(_) => {}
+        }
+    }
+
+    fn step_finished(&mut self, finished: &StepFinished, at: Stamp) {
+        let detail = match &finished.result {
+            StepResult::Verified(seen) => {
+                self.verified = true;
+                seen.clone()
+            }
+            StepResult::NotVerified(seen) => {
+                self.fail(Verdict::Ineffective, seen, at);
+                return;
+            }
+            StepResult::Failed(error) => {
+                self.fail(Verdict::Failed, error, at);
+                return;
+            }
+            StepResult::Captured(_) => "captured".to_owned(),
+            StepResult::Waited => "waited".to_owned(),
+            StepResult::Notified => "notified".to_owned(),
+            StepResult::Skipped => "skipped".to_owned(),
+        };
+        if let Some(id) = &finished.step.id {
+            self.notes.push(StepNote { id: Arc::clone(id), elapsed: finished.elapsed, detail });
+        }
+        self.next_step(at);
+    }
+
+    fn action_intended(&mut self, intended: &ActionIntended, at: Stamp) {
+        if !intended.dependent {
+            self.dependents.clone_from(&intended.dependents);
+        }
+        self.verified = false;
+        self.begun.push(intended.target.id.clone());
+        self.touched.retain(|touched| touched.target.id != intended.target.id);
+        self.touched.push(Watched { target: intended.target.clone(), before: Some(intended.pre.clone()) });
+        self.stage = Stage::Acting(intended.clone(), at);
+    }
+
+    fn action_finished(&mut self, doubt: Stage, outcome: &ActionOutcome, at: Stamp) {
+        match outcome {
+            ActionOutcome::Succeeded { .. } | ActionOutcome::Rehearsed => self.action_done(at),
+            ActionOutcome::Failed { error } => self.fail(Verdict::Failed, error, at),
+            ActionOutcome::Unknown { .. } => self.stage = doubt,
+        }
+    }
+
+    /// One container is done: the next dependent, or the next step.
+    fn action_done(&mut self, at: Stamp) {
+        if self.next_to_act().is_some() {
+            self.stage = Stage::Ready;
+        } else {
+            self.next_step(at);
+        }
+    }
+
+    /// The container whose turn it is in a restart step: the target itself, then its dependents.
+    #[must_use]
+    pub fn next_to_act(&self) -> Option<&TargetIdent> {
+        let target = self.target.as_ref()?;
+        let turns = std::iter::once(target).chain(&self.dependents);
+        turns.into_iter().find(|turn| !self.begun.contains(&turn.id))
+    }
+
+    /// Whether the container whose turn it is depends on the target, which is done.
+    #[must_use]
+    pub fn at_dependents(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| self.begun.contains(&target.id))
+    }
+
+    fn next_step(&mut self, at: Stamp) {
+        self.index += 1;
+        self.begun.clear();
+        self.since = at;
+        self.stage = Stage::Ready;
+    }
+
+    /// The run failed: `on_failure` is next. A failure within `on_failure` only ends it.
+    fn fail(&mut self, verdict: Verdict, error: &str, at: Stamp) {
+        if self.branch == Branch::OnFailure {
+            self.next_step(at);
+            return;
+        }
+        let step = if verdict == Verdict::Ineffective { "verify" } else { "restart" };
+        self.failure = Some(Failure { verdict, step, index: self.index, error: error.to_owned() });
+        self.branch = Branch::OnFailure;
+        self.index = 0;
+        self.since = at;
+        self.stage = Stage::Ready;
+    }
+}

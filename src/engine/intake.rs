@@ -1,0 +1,241 @@
+//! What a notification means: new episodes, repeats, ends. Each alert by itself; the group decides nothing.
+
+use super::advance;
+use super::decide::Draft;
+use super::gate;
+use super::incident::{Incident, Phase};
+use super::receipt::{AlertAnswer, AlertReceipt};
+use super::state::{Episode, REOPEN_WINDOW};
+use super::values;
+use crate::model::alert::{Alert, AlertStatus, Notification};
+use crate::model::fact::{AlertEnded, AlertReceived, AlertsRejected, Answer, Fact, Taken};
+use crate::model::id::IncidentId;
+use crate::model::incident::{EpisodeEnd, FirstSight};
+use crate::model::label::Fingerprint;
+use crate::model::reason::{Gate, Reason};
+use crate::model::target::TargetQuery;
+use crate::playbook::definition::Playbook;
+use chrono::TimeDelta;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Two deliveries of one start may differ by this much: senders round.
+const SAME_START: TimeDelta = TimeDelta::seconds(1);
+
+/// Goes through the alerts in the order of the body.
+pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
+    let Notification { sender, receiver_name, group_key, alerts, rejected, truncated_alerts: _ } = notification;
+    if let Some(first) = rejected.first() {
+        let count = u64::try_from(rejected.len()).unwrap_or(u64::MAX);
+        let first = format!("alerts[{}]: {}", first.index, first.problem);
+        draft.decision.facts.push(Fact::AlertsRejected(AlertsRejected { sender: sender.clone(), count, first }));
+    }
+    let from = From { sender, receiver_name, group_key };
+    let mut seen = HashSet::new();
+    let several = 1 < alerts.len();
+    for alert in alerts {
+        // The state is that before the whole body, so the same alert twice in one body would be new twice.
+        let receipt = if several && !seen.insert(alert.fingerprint) {
+            receipt(alert.fingerprint, AlertAnswer::Duplicate, draft.state.episode(alert.fingerprint))
+        } else {
+            match alert.status {
+                AlertStatus::Firing => firing(draft, alert, &from),
+                AlertStatus::Resolved => resolved(draft, &alert),
+            }
+        };
+        draft.decision.receipts.push(receipt);
+    }
+}
+
+/// Where a notification came from.
+struct From {
+    sender: Box<str>,
+    receiver_name: Box<str>,
+    group_key: Box<str>,
+}
+
+/// How a firing alert relates to what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    First(FirstSight),
+    Repeat,
+}
+
+fn sight(episode: Option<&Episode>, alert: &Alert, draft: &Draft<'_>) -> Sight {
+    let Some(episode) = episode else { return Sight::First(FirstSight::New) };
+    let later = match (alert.starts_at, episode.starts_at) {
+        (Some(start), Some(known)) => known + SAME_START < start,
+        (Some(_) | None, _) => false,
+    };
+    let Some(ended) = &episode.ended else {
+        return if later { Sight::First(FirstSight::Recurred) } else { Sight::Repeat };
+    };
+    let before_the_end = match (alert.starts_at, episode.ends_at) {
+        (Some(start), Some(end)) => start <= end,
+        (Some(_) | None, _) => !later,
+    };
+    let recent = draft.now.since(ended) < REOPEN_WINDOW;
+    Sight::First(if recent && (before_the_end || !later) { FirstSight::Reopened } else { FirstSight::New })
+}
+
+fn firing(draft: &mut Draft<'_>, alert: Alert, from: &From) -> AlertReceipt {
+    let episode = draft.state.episode(alert.fingerprint);
+    let first = match sight(episode, &alert, draft) {
+        Sight::Repeat => return repeat(draft, alert.fingerprint, episode),
+        Sight::First(first) => first,
+    };
+    let before = episode.filter(|_| first == FirstSight::Recurred);
+    if let Some(missed) = before {
+        let incident = missed.incident;
+        end_episode(draft, alert.fingerprint, incident, (EpisodeEnd::Inferred, None));
+    }
+    let handled = episode.filter(|episode| first == FirstSight::Reopened && episode.acted);
+    if let Some(handled) = handled {
+        record(draft, alert, from, (first, Taken::ByNobody(Reason::Duplicate)));
+        let fingerprint = draft_fingerprint(draft);
+        return receipt(fingerprint, AlertAnswer::Duplicate, Some(handled));
+    }
+    take(draft, alert, from, first)
+}
+
+/// The fingerprint of the alert recorded last.
+fn draft_fingerprint(draft: &Draft<'_>) -> Fingerprint {
+    match draft.decision.facts.last() {
+        Some(Fact::AlertReceived(received)) => received.fingerprint,
+        Some(_) | None => Fingerprint(0),
+    }
+}
+
+/// A delivery that tells nothing new. A refused run may be asked about again, once its time has come.
+fn repeat(draft: &mut Draft<'_>, fingerprint: Fingerprint, episode: Option<&Episode>) -> AlertReceipt {
+    let incident = episode.and_then(|episode| episode.incident);
+    let mut answer = receipt(fingerprint, AlertAnswer::Duplicate, episode);
+    let Some(incident) = draft.not_begun(incident) else { return answer };
+    if let Phase::Refused { refusal, at } = &incident.phase {
+        answer.answer = AlertAnswer::Refused;
+        answer.reason = Some(refusal.reason);
+        let due = refusal.retry_after <= draft.now.since(at);
+        let question = advance::playbook_of(incident, draft.ruleset)
+            .filter(|_| due)
+            .and_then(|playbook| advance::ask_target(incident, playbook).ok());
+        draft.decision.effects.extend(question);
+    }
+    answer
+}
+
+/// First sight of an episode: fresh, and taken by a playbook?
+fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> AlertReceipt {
+    let fingerprint = alert.fingerprint;
+    if let Err(reason) = gate::at_first_sight(&alert, &draft.ruleset.policy, draft.now) {
+        record(draft, alert, from, (first, Taken::ByNobody(reason)));
+        return AlertReceipt { reason: Some(reason), ..receipt(fingerprint, AlertAnswer::Refused, None) };
+    }
+    let ruleset = draft.ruleset;
+    let Some(playbook) = ruleset.playbooks.select(&alert.labels) else {
+        record(draft, alert, from, (first, Taken::ByNobody(Reason::NoMatch)));
+        let reason = Some(Reason::NoMatch);
+        return AlertReceipt { reason, ..receipt(fingerprint, AlertAnswer::NoMatch, None) };
+    };
+    let query = render(playbook, &alert);
+    let taken = Taken::ByPlaybook { playbook: Arc::clone(&playbook.name), revision: Arc::clone(&playbook.revision) };
+    let id = IncidentId(record(draft, alert, from, (first, taken)));
+    let (answer, reason) = match query {
+        Ok(Some(query)) => {
+            draft.decision.effects.push(super::effect::Effect::ResolveTarget { incident: id, query });
+            (AlertAnswer::Accepted, None)
+        }
+        Ok(None) => {
+            draft.decision.effects.push(super::effect::Effect::SkipTarget { incident: id });
+            (AlertAnswer::Accepted, None)
+        }
+        Err(detail) => {
+            target_invalid(draft, id, detail);
+            (AlertAnswer::Refused, Some(Reason::TargetInvalid))
+        }
+    };
+    let playbook = Some(Arc::clone(&playbook.name));
+    AlertReceipt { fingerprint, answer, incident: Some(id), playbook, reason }
+}
+
+fn render(playbook: &Playbook, alert: &Alert) -> Result<Option<TargetQuery>, String> {
+    if playbook.target.is_none() {
+        return Ok(None);
+    }
+    advance::render_target(playbook, &values::of_new_alert(alert))
+}
+
+fn target_invalid(draft: &mut Draft<'_>, id: IncidentId, detail: String) {
+    let Some(Fact::AlertReceived(received)) = draft.decision.facts.last() else { return };
+    let Some(incident) = Incident::open(id, received, *draft.now) else { return };
+    let refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
+    draft.decision.facts.push(super::judge::decided(&incident, None, Answer::Refused(refusal)));
+}
+
+/// Records an alert; the record's number.
+fn record(
+    draft: &mut Draft<'_>,
+    alert: Alert,
+    from: &From,
+    (sight, taken): (FirstSight, Taken),
+) -> crate::model::id::Seq {
+    let seq = draft.next_seq();
+    let Alert { fingerprint, labels, annotations, starts_at, generator_url, status: _, ends_at: _ } = alert;
+    draft.decision.facts.push(Fact::AlertReceived(Arc::new(AlertReceived {
+        fingerprint,
+        labels,
+        annotations,
+        starts_at,
+        generator_url,
+        sender: from.sender.clone(),
+        receiver_name: from.receiver_name.clone(),
+        group_key: from.group_key.clone(),
+        sight,
+        taken,
+    })));
+    seq
+}
+
+fn resolved(draft: &mut Draft<'_>, alert: &Alert) -> AlertReceipt {
+    let episode = draft.state.episode(alert.fingerprint);
+    let Some(open) = episode.filter(|episode| episode.ended.is_none()) else {
+        return receipt(alert.fingerprint, AlertAnswer::Duplicate, episode);
+    };
+    // Deliveries of two peers may overtake each other: an end before the start we know of ends an earlier stretch.
+    if let (Some(end), Some(start)) = (alert.ends_at, open.starts_at)
+        && end < start
+    {
+        return receipt(alert.fingerprint, AlertAnswer::Duplicate, episode);
+    }
+    let incident = open.incident;
+    end_episode(draft, alert.fingerprint, incident, (EpisodeEnd::Resolved, alert.ends_at));
+    receipt(alert.fingerprint, AlertAnswer::Resolved, episode)
+}
+
+/// Records the end of an episode. What was waiting for the gates will not be done.
+pub(super) fn end_episode(
+    draft: &mut Draft<'_>,
+    fingerprint: Fingerprint,
+    incident: Option<IncidentId>,
+    (end, ends_at): (EpisodeEnd, Option<chrono::DateTime<chrono::Utc>>),
+) {
+    let live = incident.filter(|incident| draft.state.incident(*incident).is_some());
+    let ended = Fact::AlertEnded(AlertEnded { fingerprint, incident: live, end, ends_at });
+    let waiting = draft.not_begun(live).cloned();
+    if let Some(mut waiting) = waiting {
+        waiting.apply(&ended, *draft.now);
+        draft.decision.facts.push(ended);
+        draft.carry_on(waiting, false);
+    } else {
+        draft.decision.facts.push(ended);
+    }
+}
+
+fn receipt(fingerprint: Fingerprint, answer: AlertAnswer, episode: Option<&Episode>) -> AlertReceipt {
+    AlertReceipt {
+        fingerprint,
+        answer,
+        incident: episode.and_then(|episode| episode.incident),
+        playbook: episode.and_then(|episode| episode.playbook.clone()),
+        reason: episode.and_then(|episode| episode.nobody),
+    }
+}

@@ -1,0 +1,188 @@
+//! What the gates make of Docker's answer: a run begins, an action is permitted, or a refusal is recorded.
+
+use super::advance;
+use super::effect::{ActionPermit, Effect};
+use super::gate::{self, Question, refuse};
+use super::incident::{Incident, Phase, Run};
+use super::ruleset::Ruleset;
+use super::state::State;
+use crate::model::action::{Action, TargetIdent, Vitals};
+use crate::model::container::{Container, TargetReport, TargetView};
+use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
+use crate::model::id::ActId;
+use crate::model::reason::{Gate, Reason};
+use crate::model::stamp::Stamp;
+use crate::playbook::definition::{Playbook, RestartSpec, Verb};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is to be recorded, and done once that is durable.
+#[derive(Debug, Default)]
+pub(super) struct Judgment {
+    /// In order.
+    pub(super) facts: Vec<Fact>,
+    /// At most one.
+    pub(super) effect: Option<Effect>,
+}
+
+/// Judges what Docker said about the container an incident needs next.
+pub(super) fn judge(
+    state: &State,
+    ruleset: &Ruleset,
+    incident: &Incident,
+    report: Option<TargetReport>,
+    now: &Stamp,
+) -> Judgment {
+    let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
+    let seen = report.map(|report| view_of(report, incident)).transpose();
+    let view = match seen {
+        Ok(view) => view,
+        Err(refusal) => return refused(incident, playbook, None, refusal),
+    };
+    let policy = &ruleset.policy;
+    let question = Question { state, policy, playbook, incident, view: view.as_ref(), now };
+    match &incident.phase {
+        Phase::AwaitingTarget | Phase::Refused { .. } => begin(&question),
+        Phase::Running(run) => match (restart_at(playbook, run), &view) {
+            (Some(restart), Some(view)) if run.at_dependents() => dependent(&question, run, restart, view),
+            (Some(restart), Some(view)) => act(&question, run, restart, view),
+            // An answer nobody waits for any more.
+            (Some(_) | None, _) => Judgment::default(),
+        },
+    }
+}
+
+/// The one container meant, or why there is none.
+fn view_of(report: TargetReport, incident: &Incident) -> Result<TargetView, Refusal> {
+    let no = |reason, detail: String| Err(refuse(Gate::Target, reason, detail));
+    match report {
+        TargetReport::Found(view) => Ok(*view),
+        TargetReport::Missing if incident.run().is_some() => {
+            no(Reason::TargetChanged, "the container of the plan is gone".to_owned())
+        }
+        TargetReport::Missing => no(Reason::TargetMissing, "no container matches the target".to_owned()),
+        TargetReport::Ambiguous(names) => {
+            let listed = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+            no(Reason::TargetAmbiguous, format!("{} containers match: {listed}", names.len()))
+        }
+        TargetReport::Unavailable(error) => no(Reason::DockerUnavailable, error),
+        TargetReport::Denied(error) => no(Reason::DockerDenied, error),
+    }
+}
+
+/// Before the first step: all gates.
+fn begin(question: &Question<'_>) -> Judgment {
+    let target = question.view.map(|view| TargetIdent::from(&view.container));
+    if let Err(refusal) = gate::ask(question) {
+        return refused(question.incident, question.playbook, target, refusal);
+    }
+    let plan = target.as_ref().filter(|_| question.playbook.acts()).map(|target| plan_hash(question, target));
+    let answer = Answer::Run { dry_run: question.dry_run(), plan };
+    Judgment { facts: vec![decided(question.incident, target, answer)], effect: None }
+}
+
+/// Right before the act: all gates again, on the very container of the plan.
+fn act(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetView) -> Judgment {
+    let target = TargetIdent::from(&view.container);
+    let incident = question.incident;
+    if run.target.as_ref() != Some(&target) || run.plan.as_ref() != Some(&plan_hash(question, &target)) {
+        let detail = "the container or the plan is not the one that was decided on";
+        let refusal = refuse(Gate::Target, Reason::TargetChanged, detail);
+        return refused(incident, question.playbook, Some(target), refusal);
+    }
+    if let Err(refusal) = gate::ask(question) {
+        return refused(incident, question.playbook, Some(target), refusal);
+    }
+    let dependents = gate::running_dependents(view).map(TargetIdent::from).collect();
+    intend(question, run, restart, (&view.container, dependents, false))
+}
+
+/// A dependent of a target that was restarted: its namespace is dead, so it is restarted if its owner still allows it.
+fn dependent(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetView) -> Judgment {
+    if let Err(refusal) = gate::may_restart_dependent(question, &view.container) {
+        return refused(question.incident, question.playbook, None, refusal);
+    }
+    intend(question, run, restart, (&view.container, Vec::new(), true))
+}
+
+fn intend(
+    question: &Question<'_>,
+    run: &Run,
+    restart: &RestartSpec,
+    (container, dependents, dependent): (&Container, Vec<TargetIdent>, bool),
+) -> Judgment {
+    let act: ActId = question.incident.next_act();
+    let action = Action::Restart { stop_timeout: restart.stop_timeout };
+    let target = TargetIdent::from(container);
+    let deadline = restart_deadline(restart.stop_timeout.or(container.stop_timeout));
+    let intended = ActionIntended {
+        act,
+        playbook: Arc::clone(&question.incident.playbook),
+        action: action.clone(),
+        target: target.clone(),
+        pre: Vitals::from(container),
+        deadline,
+        plan: run.plan.clone().unwrap_or_default(),
+        dependent,
+        dependents,
+        dry_run: run.dry_run,
+    };
+    let permit = (!run.dry_run).then(|| ActionPermit::new(act, action, target, deadline, intended.pre.clone()));
+    Judgment { facts: vec![Fact::ActionIntended(intended)], effect: permit.map(Effect::RunAction) }
+}
+
+/// A refusal is recorded once: the same answer to the same question again changes nothing.
+///
+/// Before the first act, a refusal puts the run back to where the gates are asked again later. After it there is no way
+/// back: what was begun has failed.
+fn refused(incident: &Incident, playbook: &Playbook, target: Option<TargetIdent>, refusal: Refusal) -> Judgment {
+    let again = matches!(&incident.phase, Phase::Refused { refusal: before, .. } if before.reason == refusal.reason);
+    if again {
+        return Judgment::default();
+    }
+    let fact = match incident.run().filter(|run| !run.touched.is_empty()) {
+        Some(run) => {
+            let Some(step) = playbook.steps.get(run.index) else { return Judgment::default() };
+            let result = StepResult::Failed(format!("not done: {} ({})", refusal.detail, refusal.reason));
+            let step = advance::step_ref(run, step);
+            Fact::StepFinished(StepFinished { incident: incident.id, step, elapsed: Duration::ZERO, result })
+        }
+        None => decided(incident, target, Answer::Refused(refusal)),
+    };
+    Judgment { facts: vec![fact], effect: None }
+}
+
+/// A gate's answer, for the log.
+pub(super) fn decided(incident: &Incident, target: Option<TargetIdent>, answer: Answer) -> Fact {
+    let playbook = Arc::clone(&incident.playbook);
+    Fact::Decided(Decided { incident: incident.id, playbook, target, answer })
+}
+
+fn restart_at<'a>(playbook: &'a Playbook, run: &Run) -> Option<&'a RestartSpec> {
+    if run.branch != crate::model::fact::Branch::Steps || !matches!(run.stage, super::incident::Stage::Ready) {
+        return None;
+    }
+    match &playbook.steps.get(run.index)?.verb {
+        Verb::Restart(spec) => Some(spec),
+        Verb::Capture(_) | Verb::Verify(_) | Verb::Wait(_) | Verb::Notify(_) => None,
+    }
+}
+
+/// How long a restart may take before its outcome counts as unknown: Docker's own grace (10 s unless set), its fourteen
+/// seconds of trying harder, the start, and a margin.
+fn restart_deadline(grace: Option<Duration>) -> Duration {
+    grace.unwrap_or(Duration::from_secs(10)) + Duration::from_secs(30)
+}
+
+/// What exactly is about to happen: any difference makes another hash.
+fn plan_hash(question: &Question<'_>, target: &TargetIdent) -> String {
+    let playbook = question.playbook;
+    let mut hash = Sha256::new();
+    for part in [target.id.as_str(), target.name.as_str(), &target.image_id, &playbook.name, &playbook.revision] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(question.incident.id.to_string().as_bytes());
+    hex::encode(hash.finalize())
+}

@@ -1,0 +1,242 @@
+//! All that the daemon knows, rebuilt from facts: episodes, incidents, attempts.
+//!
+//! [`State::apply`] is the only thing that changes it. One task owns it; readers get a [`Snapshot`].
+
+use super::budget::{Attempt, Ledger};
+use super::incident::{Incident, Phase};
+use super::snapshot::{IncidentSummary, Snapshot};
+use crate::model::fact::{AlertReceived, Answer, Decided, Fact, Record, Taken};
+use crate::model::id::{IncidentId, Seq};
+use crate::model::incident::FirstSight;
+use crate::model::label::Fingerprint;
+use crate::model::reason::Reason;
+use crate::model::stamp::Stamp;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an ended episode is remembered, so that the same start coming back is not a new one.
+pub const REOPEN_WINDOW: Duration = Duration::from_secs(3600);
+
+/// How many incidents a snapshot lists.
+const SNAPSHOT_INCIDENTS_MAX: usize = 1000;
+
+/// The engine's state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    next_seq: Seq,
+    episodes: HashMap<Fingerprint, Episode>,
+    incidents: BTreeMap<IncidentId, Incident>,
+    ledger: Ledger,
+    open_episodes: usize,
+    /// Ended episodes in the order of their end, so that forgetting them costs nothing.
+    ended: VecDeque<(Fingerprint, Stamp)>,
+}
+
+/// One stretch of an alert being firing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// The latest start the sender named. A later one means that an end was missed.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// When it was first seen.
+    pub seen: Stamp,
+    /// When it ended; `None` while it is open.
+    pub ended: Option<Stamp>,
+    /// When the sender says it ended.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// The incident it opened, even if that is closed by now.
+    pub incident: Option<IncidentId>,
+    /// The playbook that took it.
+    pub playbook: Option<Arc<str>>,
+    /// Why nobody took it.
+    pub nobody: Option<Reason>,
+    /// Whether something was done for it: then nothing is done again.
+    pub acted: bool,
+}
+
+impl State {
+    /// The number the next record will have.
+    #[must_use]
+    pub fn next_seq(&self) -> Seq {
+        self.next_seq
+    }
+
+    /// The episode of an alert.
+    #[must_use]
+    pub fn episode(&self, fingerprint: Fingerprint) -> Option<&Episode> {
+        self.episodes.get(&fingerprint)
+    }
+
+    /// All remembered episodes.
+    pub fn episodes(&self) -> impl Iterator<Item = (Fingerprint, &Episode)> {
+        self.episodes.iter().map(|(fingerprint, episode)| (*fingerprint, episode))
+    }
+
+    /// An open incident.
+    #[must_use]
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.get(&id)
+    }
+
+    /// All open incidents, oldest first.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// The attempts that count against limits.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Moves on by one record. Live and at replay alike, this is all that ever changes the state.
+    pub fn apply(&mut self, record: &Record) {
+        self.next_seq = record.seq.next();
+        self.forget_ended(&record.at);
+        match &record.fact {
+            Fact::AlertReceived(received) => self.alert_received(record.seq, received, record.at),
+            Fact::AlertEnded(ended) => {
+                if let Some(episode) = self.episodes.get_mut(&ended.fingerprint)
+                    && episode.ended.is_none()
+                {
+                    self.open_episodes -= 1;
+                    episode.ended = Some(record.at);
+                    episode.ends_at = ended.ends_at;
+                    self.ended.push_back((ended.fingerprint, record.at));
+                }
+            }
+            Fact::Decided(decided) => self.decided(decided, record.at),
+            Fact::ActionIntended(intended) => {
+                let incident = intended.act.incident;
+                if !intended.dependent && !self.ledger.has_charged(incident) {
+                    let target = Some(Arc::from(intended.target.name.as_str()));
+                    let playbook = Arc::clone(&intended.playbook);
+                    let dry_run = intended.dry_run;
+                    self.ledger.charge(Attempt { incident, playbook, target, at: record.at, ended: None, dry_run });
+                }
+                self.mark_acted(incident);
+            }
+            Fact::IncidentClosed(closed) => {
+                self.ledger.end(closed.incident, record.at);
+                self.incidents.remove(&closed.incident);
+            }
+            Fact::LogOpened(_)
+            | Fact::LogClosed
+            | Fact::LogRecovered(_)
+            | Fact::ConfigLoaded(_)
+            | Fact::AlertsRejected(_)
+            | Fact::StepFinished(_)
+            | Fact::ActionFinished(_)
+            | Fact::ActionReconciled(_)
+            | Fact::NoticeIntended(_)
+            | Fact::NoticeFinished(_) => {}
+        }
+        if let Some(incident) = record.fact.incident(record.seq).and_then(|id| self.incidents.get_mut(&id)) {
+            incident.apply(&record.fact, record.at);
+        }
+    }
+
+    /// The log goes on at this number: records of kinds that this version does not know were passed over.
+    pub fn continue_at(&mut self, next_seq: Seq) {
+        self.next_seq = self.next_seq.max(next_seq);
+    }
+
+    fn alert_received(&mut self, seq: Seq, received: &Arc<AlertReceived>, at: Stamp) {
+        let opened = Incident::open(IncidentId(seq), received, at);
+        let incident = opened.as_ref().map(|incident| incident.id);
+        let playbook = opened.as_ref().map(|incident| Arc::clone(&incident.playbook));
+        let nobody = match received.taken {
+            Taken::ByNobody(reason) => Some(reason),
+            Taken::ByPlaybook { .. } => None,
+        };
+        let mut episode = Episode {
+            starts_at: received.starts_at,
+            seen: at,
+            ended: None,
+            ends_at: None,
+            incident,
+            playbook,
+            nobody,
+            acted: false,
+        };
+        if received.sight == FirstSight::Reopened
+            && let Some(before) = self.episodes.get(&received.fingerprint)
+        {
+            episode.starts_at = episode.starts_at.max(before.starts_at);
+            if before.acted {
+                // The same episode goes on: what was done for it counts.
+                episode.incident = before.incident;
+                episode.playbook.clone_from(&before.playbook);
+                episode.acted = true;
+            }
+        }
+        let before = self.episodes.insert(received.fingerprint, episode);
+        if before.is_none_or(|before| before.ended.is_some()) {
+            self.open_episodes += 1;
+        }
+        if let Some(incident) = opened {
+            self.incidents.insert(incident.id, incident);
+        }
+    }
+
+    fn decided(&mut self, decided: &Decided, at: Stamp) {
+        match &decided.answer {
+            Answer::Run { plan: None, dry_run } => {
+                // A run that changes nothing is charged here; the others when they first intend to.
+                let target = decided.target.as_ref().map(|target| Arc::from(target.name.as_str()));
+                let playbook = Arc::clone(&decided.playbook);
+                let incident = decided.incident;
+                self.ledger.charge(Attempt { incident, playbook, target, at, ended: None, dry_run: *dry_run });
+                self.mark_acted(incident);
+            }
+            Answer::Run { plan: Some(_), .. } | Answer::Refused(_) => {}
+        }
+    }
+
+    fn mark_acted(&mut self, incident: IncidentId) {
+        let fingerprint = self.incidents.get(&incident).map(|incident| incident.alert.fingerprint);
+        if let Some(episode) = fingerprint.and_then(|fingerprint| self.episodes.get_mut(&fingerprint))
+            && episode.incident == Some(incident)
+        {
+            episode.acted = true;
+        }
+    }
+
+    fn forget_ended(&mut self, now: &Stamp) {
+        while let Some((fingerprint, ended)) = self.ended.front()
+            && REOPEN_WINDOW <= now.since(ended)
+        {
+            // It may have been reopened or begun anew since: then another entry, or none, speaks for it.
+            if self.episodes.get(fingerprint).is_some_and(|episode| episode.ended == Some(*ended)) {
+                self.episodes.remove(fingerprint);
+            }
+            self.ended.pop_front();
+        }
+    }
+
+    /// A copy for readers.
+    #[must_use]
+    pub fn snapshot(&self, last_durable: Option<Seq>) -> Snapshot {
+        let summary = |incident: &Incident| {
+            let (doing, reason, target) = match &incident.phase {
+                Phase::AwaitingTarget => ("awaiting_target", None, None),
+                Phase::Refused { refusal, .. } => ("refused", Some(refusal.reason), None),
+                Phase::Running(run) => ("running", None, run.target.as_ref().map(|target| target.name.to_string())),
+            };
+            IncidentSummary {
+                id: incident.id,
+                playbook: Arc::clone(&incident.playbook),
+                alertname: incident.alert.labels.value("alertname").to_owned(),
+                target,
+                doing,
+                reason,
+            }
+        };
+        Snapshot {
+            last_seq: last_durable,
+            open_episodes: self.open_episodes,
+            incidents: self.incidents.values().take(SNAPSHOT_INCIDENTS_MAX).map(summary).collect(),
+        }
+    }
+}

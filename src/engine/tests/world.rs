@@ -1,0 +1,206 @@
+//! A small world for tables: one engine, a clock that is set by hand, and containers that are plain values.
+
+use crate::engine::effect::Effect;
+use crate::engine::event::Event;
+use crate::engine::receipt::AlertReceipt;
+use crate::engine::ruleset::Ruleset;
+use crate::engine::state::State;
+use crate::engine::{Decision, decide};
+use crate::model::alert::{Alert, AlertStatus, Notification};
+use crate::model::container::{Container, ContainerState, RestartPolicy, StopCause, TargetReport, TargetView};
+use crate::model::fact::{Answer, Fact, Record, StepResult};
+use crate::model::id::{ActId, IncidentId, Seq};
+use crate::model::label::Labels;
+use crate::model::limit::{Limits, Scope, Window};
+use crate::model::matcher::parse_matchers;
+use crate::model::reason::Reason;
+use crate::model::stamp::{BootId, Stamp};
+use crate::model::target::{ContainerId, ContainerName};
+use crate::playbook::definition::{CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec};
+use crate::playbook::index::Playbooks;
+use crate::playbook::template::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+pub(super) const ROOTS: &[&str] = &["labels", "annotations", "alert", "target", "steps", "run", "limits", "failed"];
+
+/// An engine with its log.
+pub(super) struct World {
+    pub(super) state: State,
+    pub(super) ruleset: Ruleset,
+    pub(super) log: Vec<Record>,
+    pub(super) now_s: u64,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl World {
+    pub(super) fn new(playbooks: Vec<Playbook>) -> Self {
+        let ruleset = Ruleset { playbooks: Playbooks::new(playbooks), ..Ruleset::default() };
+        Self { state: State::default(), ruleset, log: Vec::new(), now_s: 100_000, effects: Vec::new() }
+    }
+
+    pub(super) fn now(&self) -> Stamp {
+        Stamp { wall: wall(self.now_s), up_ms: self.now_s * 1000, boot: BootId(1) }
+    }
+
+    /// One event: its facts are logged and applied, its effects kept.
+    pub(super) fn feed(&mut self, event: Event) -> Vec<AlertReceipt> {
+        let at = self.now();
+        let Decision { facts, effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
+        for fact in facts {
+            let record = Record { seq: self.state.next_seq(), at, fact };
+            self.state.apply(&record);
+            self.log.push(record);
+        }
+        self.effects = effects;
+        receipts
+    }
+
+    pub(super) fn fire(&mut self, alert: Alert) -> AlertReceipt {
+        let notification = Notification { alerts: vec![alert], ..Notification::default() };
+        self.feed(Event::NotificationReceived(notification)).remove(0)
+    }
+
+    pub(super) fn docker(&mut self, incident: IncidentId, report: TargetReport) {
+        self.feed(Event::TargetResolved { incident, report });
+    }
+
+    pub(super) fn step(&mut self, incident: IncidentId, index: usize, result: StepResult) {
+        self.feed(Event::StepEnded { incident, index, elapsed: Duration::from_secs(1), result });
+    }
+
+    /// The kinds of all records after the first `skip`.
+    pub(super) fn kinds(&self, skip: usize) -> Vec<&'static str> {
+        self.log[skip..].iter().map(|record| record.fact.kind()).collect()
+    }
+
+    pub(super) fn last_refusal(&self) -> Option<Reason> {
+        self.log.iter().rev().find_map(|record| match &record.fact {
+            Fact::Decided(decided) => match &decided.answer {
+                Answer::Refused(refusal) => Some(refusal.reason),
+                Answer::Run { .. } => None,
+            },
+            _ => None,
+        })
+    }
+
+    pub(super) fn verdict(&self) -> Option<(&'static str, Option<Reason>)> {
+        self.log.iter().rev().find_map(|record| match &record.fact {
+            Fact::IncidentClosed(closed) => Some((closed.verdict.as_str(), closed.reason)),
+            _ => None,
+        })
+    }
+
+    /// The state from the first `count` records, as a restart would rebuild it.
+    pub(super) fn replayed(&self, count: usize) -> State {
+        let mut state = State::default();
+        self.log[..count].iter().for_each(|record| state.apply(record));
+        state
+    }
+
+    /// The act of the permit that was released last.
+    pub(super) fn permitted(&mut self) -> Option<ActId> {
+        let permit = self.effects.iter().position(|effect| matches!(effect, Effect::RunAction(_)))?;
+        match self.effects.remove(permit) {
+            Effect::RunAction(permit) => Some(permit.redeem().act),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn wall(seconds: u64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + i64::try_from(seconds).unwrap(), 0).unwrap()
+}
+
+/// A firing alert for container `web` that began 10 s before `now_s`.
+pub(super) fn firing(now_s: u64) -> Alert {
+    let labels: Labels = [("alertname", "Down"), ("container", "web")].into_iter().collect();
+    Alert {
+        fingerprint: labels.fingerprint(),
+        status: AlertStatus::Firing,
+        labels,
+        annotations: Labels::default(),
+        starts_at: Some(wall(now_s) - TimeDelta::seconds(10)),
+        ends_at: None,
+        generator_url: "".into(),
+    }
+}
+
+pub(super) fn resolved(alert: &Alert, now_s: u64) -> Alert {
+    Alert { status: AlertStatus::Resolved, ends_at: Some(wall(now_s)), ..alert.clone() }
+}
+
+pub(super) fn template(text: &str) -> Template {
+    Template::parse(text, ROOTS).unwrap()
+}
+
+pub(super) fn step(verb: Verb) -> Step {
+    Step { id: None, name: None, verb }
+}
+
+pub(super) fn notify() -> Step {
+    let message = template("about {{ labels.alertname }}");
+    step(Verb::Notify(NotifySpec { to: vec!["log".into()], severity: "info".into(), title: None, message }))
+}
+
+/// capture, restart, verify; on failure a message. Three runs an hour, no cooldown.
+pub(super) fn restarting() -> Playbook {
+    let restart = RestartSpec { stop_timeout: None, start_if_stopped: true };
+    Playbook {
+        name: "restart".into(),
+        revision: "r1".into(),
+        source: "rules/test.yaml:1".into(),
+        description: String::new(),
+        enabled: true,
+        dry_run: false,
+        matchers: parse_matchers(r#"alertname="Down""#).unwrap().matchers,
+        target: Some(TargetSpec::Container(template("{{ labels.container }}"))),
+        limits: Limits {
+            windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
+            scope: Scope::Target,
+            cooldown: Duration::ZERO,
+        },
+        steps: vec![
+            step(Verb::Capture(CaptureSpec::default())),
+            step(Verb::Restart(restart)),
+            step(Verb::Verify(VerifySpec::default())),
+        ],
+        on_failure: vec![notify()],
+    }
+}
+
+pub(super) fn container(name: &str) -> Container {
+    let digit = name.bytes().map(u64::from).sum::<u64>() % 10;
+    Container {
+        id: ContainerId::parse(&digit.to_string().repeat(64)).unwrap(),
+        name: ContainerName::parse(name).unwrap(),
+        image: "box:1".into(),
+        image_id: "sha256:1".into(),
+        state: ContainerState::Running,
+        health: None,
+        health_check: None,
+        started_at: "2026-01-01T00:00:00Z".into(),
+        finished_at: "0001-01-01T00:00:00Z".into(),
+        restart_count: 0,
+        exit_code: 0,
+        oom_killed: false,
+        start_error: String::new(),
+        restart_policy: RestartPolicy::No,
+        auto_remove: false,
+        stop_timeout: None,
+        network_mode: "bridge".into(),
+        labels: [("sickbay.enable".to_owned(), "true".to_owned())].into(),
+    }
+}
+
+pub(super) fn view(container: Container) -> TargetView {
+    TargetView { container, dependents: Vec::new(), stop_cause: StopCause::NotAsked }
+}
+
+pub(super) fn found(container: Container) -> TargetReport {
+    TargetReport::Found(Box::new(view(container)))
+}
+
+pub(super) fn first() -> IncidentId {
+    IncidentId(Seq(0))
+}

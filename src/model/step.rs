@@ -1,0 +1,81 @@
+//! What the steps that look at a container ask for: evidence and recovery.
+
+use super::action::{Action, TargetIdent, Vitals};
+use super::id::ActId;
+use std::time::Duration;
+
+/// What evidence to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureSpec {
+    /// How many of the last log lines, 0 to 1000.
+    pub logs: u32,
+    /// The container's configuration and state, from an allow-list.
+    pub inspect: bool,
+    /// One sample of memory and process counts.
+    pub stats: bool,
+}
+
+impl Default for CaptureSpec {
+    fn default() -> Self {
+        Self { logs: 50, inspect: true, stats: true }
+    }
+}
+
+/// What counts as recovered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifySpec {
+    /// Which check.
+    pub health: HealthGoal,
+    /// After this, it did not recover. `None`: as long as the health check's own timing needs, and a margin.
+    pub within: Option<Duration>,
+    /// Time between looks, at least a second.
+    pub every: Duration,
+    /// How long it must stay well.
+    pub stable_for: Duration,
+}
+
+impl Default for VerifySpec {
+    fn default() -> Self {
+        Self {
+            health: HealthGoal::Auto,
+            within: None,
+            every: Duration::from_secs(1),
+            stable_for: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What `verify: {health: …}` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthGoal {
+    /// `healthy` where the container has a health check, `running` where not.
+    Auto,
+    /// The health check passes.
+    Healthy,
+    /// It runs on the same start.
+    Running,
+}
+
+/// A container that is watched to recover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Which.
+    pub target: TargetIdent,
+    /// How it was before the action: only a later start counts. `None` if nothing was done to it.
+    pub before: Option<Vitals>,
+}
+
+/// An action whose answer never came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconciliation {
+    /// Which act.
+    pub act: ActId,
+    /// What was meant to happen.
+    pub action: Action,
+    /// On what.
+    pub target: TargetIdent,
+    /// The container before.
+    pub pre: Vitals,
+    /// How long to wait before looking: Docker may still be at it.
+    pub settle: Duration,
+}

@@ -1,0 +1,332 @@
+//! One entry of `playbooks` into a [`Playbook`], valid by construction.
+//!
+//! Every rule is checked even after one is broken, so that one run of `check` shows all there is to mend. Steps are read
+//! by `steps`, lint is in `lint`. Read [`playbook`] first.
+
+use super::definition::{Playbook, TargetSpec};
+use super::lint;
+use super::load::Reading;
+use super::problem::{Findings, Note};
+use super::raw::{self, Field, Fields};
+use super::steps::{self, Steps};
+use super::template::Template;
+use super::yaml::{Content, Node, Span};
+use crate::model::limit::{Limits, Scope, Window};
+use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// Longest name of a playbook.
+const NAME_LEN_MAX: usize = 64;
+/// What a target's template may name: only the alert that asks, so that a target never depends on anything else.
+const TARGET_ROOTS: [&str; 3] = ["labels", "annotations", "alert"];
+
+/// A playbook, and where its parts stand for the lint that follows.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// The playbook.
+    pub(super) playbook: Playbook,
+    /// The place of its matchers.
+    pub(super) matchers: Span,
+}
+
+/// Reads one entry. `None` if anything in it is an error; all of it is in the findings.
+pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolved> {
+    let errors = reading.findings.errors();
+    let fields = Fields::read(entry, entry.span, &raw::PLAYBOOK, &mut reading.findings)?;
+    let name = name(&fields, reading);
+    let findings = &mut reading.findings;
+    let description = fields.get("description").and_then(|field| field.text(findings)).unwrap_or_default();
+    let enabled = fields.boolean("enabled", true, findings);
+    let dry_run = fields.boolean("dry_run", false, findings);
+    let matchers_span = fields.get("matchers").map_or(entry.span, |field| field.key);
+    let matchers = matchers(&fields, findings);
+    let target = fields.get("target").and_then(|field| target(field, findings));
+    let limits = fields.get("limits").map_or_else(|| Some(Limits::default()), |field| limits(field, findings));
+    let steps = steps::read(&fields, reading);
+    let findings = &mut reading.findings;
+    if let Some((verb, at)) = steps.first_on_target
+        && fields.get("target").is_none()
+    {
+        let note = Note::error("playbook.target", at, format!("`{verb}` needs a `target`"));
+        findings.push(note.hint("say which container is meant: target: {container: \"{{ labels.container }}\"}"));
+    }
+    if let Some(matchers) = &matchers {
+        refuse_matching_everything(matchers, matchers_span, &steps, findings);
+    }
+    if findings.errors() != errors {
+        return None;
+    }
+    let Steps { steps, on_failure, marks, .. } = steps;
+    let playbook = Playbook {
+        name: name?.into(),
+        revision: revision(entry, findings.text()).into(),
+        source: findings.place(entry.span.start),
+        description: description.trim().to_owned(),
+        enabled,
+        dry_run,
+        matchers: matchers?,
+        target,
+        limits: limits?,
+        steps,
+        on_failure,
+    };
+    lint::playbook(&playbook, &fields, &marks, findings);
+    Some(Resolved { playbook, matchers: matchers_span })
+}
+
+/// The first 12 digits of the SHA-256 of the entry's text, from the first character of its first key to the last of its
+/// last value, followed by the texts of the anchors it uses from elsewhere.
+fn revision(entry: &Node, text: &str) -> String {
+    let digest = entry.sources(text).iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
+    hex::encode(digest).chars().take(12).collect()
+}
+
+fn name<'n>(fields: &Fields<'n>, reading: &mut Reading<'_>) -> Option<&'n str> {
+    let findings = &mut reading.findings;
+    let field = fields.need("name", findings)?;
+    let name = field.text(findings)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let well_formed = name.bytes().all(|byte| plain(byte) || byte == b'-') && name.bytes().next().is_some_and(plain);
+    if !well_formed || name.len() > NAME_LEN_MAX {
+        let message = format!("{:?} cannot name a playbook", raw::shorten(name));
+        let hint =
+            format!("lower-case letters, digits and `-`, starting with a letter or digit, at most {NAME_LEN_MAX}");
+        findings.push(Note::error("playbook.name", field.span(), message).hint(hint));
+        return None;
+    }
+    if let Some(first) = reading.names.get(name) {
+        let message = format!("the name `{name}` is taken by the playbook at {first}");
+        findings.push(Note::error("playbook.duplicate-name", field.span(), message));
+        return None;
+    }
+    reading.names.insert(name.to_owned(), findings.place(field.key.start));
+    Some(name)
+}
+
+/// All matchers, or nothing if one of them cannot be read: it may be the one that narrows.
+fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matcher>> {
+    let mut matchers = Some(Vec::new());
+    let field = fields.need("matchers", findings)?;
+    let hint = "write each matcher as `- name = \"value\"`, as in an Alertmanager route";
+    let items = field.list(hint, findings)?;
+    if matches!(field.value.content, Content::List { flow: true, .. }) && !items.is_empty() {
+        let note = Note::warning("lint.flow-matchers", field.span(), "matchers in flow style");
+        findings.push(note.hint("use a block list (`- …`): between brackets YAML reads commas and braces as its own"));
+    }
+    for item in items {
+        let item = Field { value: item, key: item.span, ..field };
+        match item.text(findings).map(parse_matchers) {
+            Some(Ok(parsed)) => {
+                for warning in parsed.warnings {
+                    findings.push(Note::warning("lint.matcher-syntax", item.span(), warning));
+                }
+                parsed.matchers.iter().for_each(|matcher| lint::matcher(matcher, item.span(), findings));
+                matchers = matchers.map(|all| all.into_iter().chain(parsed.matchers).collect());
+            }
+            Some(Err(error)) => {
+                matchers = None;
+                let at = item.value.inner_span(findings.text(), error.span);
+                let note = Note::error("playbook.matcher", at, format!("this is not a matcher: {}", error.message));
+                findings.push(note.hint("write it as in an Alertmanager route: name, one of = != =~ !~, \"value\""));
+            }
+            None => matchers = None,
+        }
+    }
+    matchers
+}
+
+/// An acting playbook must say what it is for.
+fn refuse_matching_everything(matchers: &[Matcher], at: Span, steps: &Steps, findings: &mut Findings<'_>) {
+    let acts = steps.steps.iter().any(|step| matches!(step.verb, super::definition::Verb::Restart(_)));
+    let narrows = |matcher: &Matcher| !matches_any_alert(matcher);
+    if acts && !matchers.iter().any(narrows) {
+        let message = "these matchers match every alert, and the playbook acts";
+        let hint = "name what it is for, such as `- alertname = \"BlackboxProbeFailed\"`";
+        findings.push(Note::error("playbook.matches-everything", at, message).hint(hint));
+    }
+}
+
+/// Whether a matcher excludes no alert at all. A regex is tried on texts that have nothing in common; that an alert has
+/// a name excludes none.
+pub(super) fn matches_any_alert(matcher: &Matcher) -> bool {
+    const PROBES: [&str; 7] = ["a", "Zz_9", "0", " ", "web-1.example:9100/x?y=[z]", "\u{e9}\u{1f642}", "$^\\|(){}"];
+    let takes = |text: &str| match &matcher.op {
+        MatchOp::Equal(value) => text == value,
+        MatchOp::NotEqual(value) => text != value,
+        MatchOp::Regex(regex) => regex.is_match(text),
+        MatchOp::NotRegex(regex) => !regex.is_match(text),
+    };
+    let excludes_a_value = match &matcher.op {
+        MatchOp::NotEqual(value) => !value.is_empty(),
+        MatchOp::Equal(_) | MatchOp::Regex(_) | MatchOp::NotRegex(_) => false,
+    };
+    !excludes_a_value && PROBES.into_iter().all(takes) && (matcher.name == "alertname" || takes(""))
+}
+
+fn target(field: Field<'_>, findings: &mut Findings<'_>) -> Option<TargetSpec> {
+    let fields = Fields::read(field.value, field.span(), &raw::TARGET, findings)?;
+    match (fields.get("container"), fields.get("compose")) {
+        (Some(container), None) => template(container, &TARGET_ROOTS, &[], findings).map(TargetSpec::Container),
+        (None, Some(compose)) => {
+            let fields = Fields::read(compose.value, compose.span(), &raw::COMPOSE, findings)?;
+            let [project, service] = ["project", "service"].map(|name| {
+                fields.need(name, findings).and_then(|field| template(field, &TARGET_ROOTS, &[], findings))
+            });
+            Some(TargetSpec::Compose { project: project?, service: service? })
+        }
+        (Some(_), Some(compose)) => {
+            let message = "a target is either a `container` or a `compose` service, not both";
+            findings.push(Note::error("playbook.target", compose.key, message));
+            None
+        }
+        (None, None) => {
+            if fields.refused().is_empty() {
+                let message = "`target` needs `container` or `compose`";
+                findings.push(Note::error("playbook.target", field.key, message));
+            }
+            None
+        }
+    }
+}
+
+/// Reads `limits`: a map for one window, or a list of such maps for several. A window is `runs` with `per`; `cooldown`
+/// and `scope` hold for all windows, so each may stand once, in any entry. Without a window the default one holds.
+fn limits(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Limits> {
+    let entries = match &field.value.content {
+        Content::List { items, .. } => items.as_slice(),
+        Content::Map(_) => std::slice::from_ref(field.value),
+        Content::Scalar { .. } => {
+            field.wrong("a map such as {runs: 3, per: 1h, cooldown: 10m}, or a list of them", findings);
+            return None;
+        }
+    };
+    let mut read = ReadLimits::default();
+    for entry in entries {
+        let fields = Fields::read(entry, entry.span, &raw::LIMIT, findings)?;
+        read.add(&fields, findings);
+    }
+    if entries.is_empty() {
+        let note = Note::error("playbook.limits", field.span(), "`limits` is empty");
+        findings.push(note.hint("leave it out for the default: 3 runs per 1h, cooldown 5m"));
+    }
+    let default = Limits::default();
+    Some(Limits {
+        windows: if read.windows.is_empty() { default.windows } else { read.windows },
+        scope: read.scope.unwrap_or(default.scope),
+        cooldown: read.cooldown.unwrap_or(default.cooldown),
+    })
+}
+
+#[derive(Default)]
+struct ReadLimits {
+    windows: Vec<Window>,
+    cooldown: Option<Duration>,
+    scope: Option<Scope>,
+}
+
+impl ReadLimits {
+    fn add(&mut self, fields: &Fields<'_>, findings: &mut Findings<'_>) {
+        if fields.iter().next().is_none() && fields.refused().is_empty() {
+            findings.push(Note::error("playbook.limits", fields.at, "a limit is {runs, per}, {cooldown} or {scope}"));
+        }
+        match (fields.get("runs"), fields.get("per")) {
+            (Some(runs), Some(per)) => {
+                let (runs, length) = (runs.whole(&(1..=u32::MAX), findings), positive(per, findings));
+                self.windows.extend(runs.zip(length).map(|(runs, per)| Window { runs, per }));
+            }
+            (Some(alone), None) => one_without_the_other(alone, "per", findings),
+            (None, Some(alone)) => one_without_the_other(alone, "runs", findings),
+            (None, None) => {}
+        }
+        if let Some(field) = fields.get("cooldown") {
+            let cooldown = field.duration(findings);
+            once(&mut self.cooldown, cooldown, field, findings);
+        }
+        if let Some(field) = fields.get("scope") {
+            let words = [("target", Scope::Target), ("playbook", Scope::Playbook), ("host", Scope::Host)];
+            let scope = one_of(field, &words, findings);
+            once(&mut self.scope, scope, field, findings);
+        }
+    }
+}
+
+fn once<T>(slot: &mut Option<T>, value: Option<T>, field: Field<'_>, findings: &mut Findings<'_>) {
+    if slot.is_some() {
+        let message = format!("`{}` holds for all windows and stands twice", field.name);
+        findings.push(Note::error("playbook.limits", field.key, message));
+    }
+    *slot = value.or(slot.take());
+}
+
+fn one_without_the_other(alone: Field<'_>, other: &str, findings: &mut Findings<'_>) {
+    let message = format!("`{}` means nothing without `{other}`", alone.name);
+    findings.push(Note::error("playbook.limits", alone.key, message).hint("a window is {runs: 3, per: 1h}"));
+}
+
+/// A duration of more than nothing.
+pub(super) fn positive(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    let duration = field.duration(findings)?;
+    if duration.is_zero() {
+        let message = format!("`{}` must be more than zero", field.name);
+        findings.push(Note::error("playbook.duration", field.span(), message));
+        return None;
+    }
+    Some(duration)
+}
+
+/// One word out of a few.
+pub(super) fn one_of<T: Copy>(field: Field<'_>, words: &[(&str, T)], findings: &mut Findings<'_>) -> Option<T> {
+    let text = field.text(findings)?;
+    let value = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    if value.is_none() {
+        let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        field.wrong(&format!("one of {}", known.join(", ")), findings);
+    }
+    value
+}
+
+/// Text with alert values in it. `steps.X` must name a step that comes before.
+pub(super) fn template(
+    field: Field<'_>,
+    roots: &[&str],
+    earlier: &[&str],
+    findings: &mut Findings<'_>,
+) -> Option<Template> {
+    let source = field.text(findings)?;
+    if source.trim().is_empty() {
+        field.wrong("text", findings);
+        return None;
+    }
+    let template = match Template::parse(source, roots) {
+        Ok(template) => template,
+        Err(error) => {
+            let at = field.value.inner_span(findings.text(), error.span);
+            findings.push(Note::error("playbook.template", at, error.message));
+            return None;
+        }
+    };
+    let unknown = steps_named(source).into_iter().filter(|id| !earlier.contains(&id.as_str()));
+    for id in unknown {
+        let named = format!("steps.{id}");
+        let range = source.find(&named).map(|start| (start, start + named.len()));
+        let at = field.value.inner_span(findings.text(), range);
+        let note = Note::error("playbook.unknown-step", at, format!("no earlier step has the id `{id}`"));
+        findings.push(match raw::nearest(&id, earlier.iter().copied()) {
+            Some(near) => note.hint(format!("did you mean `steps.{near}`?")),
+            None => note.hint("give the step an `id`; a template sees only the steps before it"),
+        });
+    }
+    Some(template)
+}
+
+/// The ids that a template reads as `steps.ID`, sorted.
+fn steps_named(source: &str) -> Vec<String> {
+    let env = minijinja::Environment::new();
+    let names = env.template_from_str(source).map(|template| template.undeclared_variables(true)).unwrap_or_default();
+    let id = |name: &String| name.strip_prefix("steps.")?.split('.').next().map(str::to_owned);
+    let mut ids: Vec<String> = names.iter().filter_map(id).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

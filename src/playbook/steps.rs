@@ -1,0 +1,300 @@
+//! `steps` and `on_failure` into [`Step`]s, with the evidence and the verification that acting calls for.
+//!
+//! Knows each verb's arguments and bounds. Does not know limits, targets or matchers; that is `resolve`. Read [`read`]
+//! first.
+
+use super::definition::{CaptureSpec, HealthGoal, NotifySpec, RestartSpec, Step, Verb, VerifySpec};
+use super::load::Reading;
+use super::problem::{Findings, Note};
+use super::raw::{self, Field, Fields};
+use super::resolve::{one_of, positive, template};
+use super::yaml::{Content, Node, Span};
+use std::time::Duration;
+
+/// What the text of a notice may name.
+const ROOTS: [&str; 8] = ["labels", "annotations", "alert", "target", "steps", "run", "limits", "failed"];
+/// The longest that Docker may wait before it kills.
+const STOP_TIMEOUT_MAX: Duration = Duration::from_secs(600);
+/// The most log lines kept as evidence.
+const LOG_LINES_MAX: u32 = 1000;
+/// Longest `id` of a step.
+const ID_LEN_MAX: usize = 64;
+
+/// Everything a playbook does.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    /// What is done, in order, with what was added.
+    pub(super) steps: Vec<Step>,
+    /// What is done when a step failed.
+    pub(super) on_failure: Vec<Step>,
+    /// The first step that needs a target, and where it stands.
+    pub(super) first_on_target: Option<(&'static str, Span)>,
+    /// What the author did without.
+    pub(super) marks: Marks,
+}
+
+/// Where the author said that something which is added by itself shall not be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    /// `capture: none`
+    pub(super) no_capture: Option<Span>,
+    /// `verify: none`
+    pub(super) no_verify: Option<Span>,
+}
+
+/// What one list entry turned out to be.
+enum Entry {
+    Step(Step),
+    NoCapture(Span),
+    NoVerify(Span),
+}
+
+/// Reads both lists of a playbook; every problem is in the findings.
+pub(super) fn read(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Steps {
+    let mut steps = Steps::default();
+    let Some(field) = fields.need("steps", &mut reading.findings) else { return steps };
+    let hint = "start each step with `- `, such as `- restart: {}`";
+    let Some(entries) = field.list(hint, &mut reading.findings) else { return steps };
+    if entries.is_empty() {
+        reading.findings.push(Note::error("playbook.steps", field.key, "a playbook needs at least one step"));
+    }
+    let mut ids = Vec::new();
+    for entry in entries {
+        match step(entry, &mut ids, reading, &mut steps.first_on_target) {
+            Some(Entry::Step(step)) => steps.steps.push(step),
+            Some(Entry::NoCapture(at)) => steps.marks.no_capture = Some(at),
+            Some(Entry::NoVerify(at)) => steps.marks.no_verify = Some(at),
+            None => {}
+        }
+    }
+    refuse_contradictions(&steps, &mut reading.findings);
+    let on_failure = fields.get("on_failure").and_then(|field| field.list(hint, &mut reading.findings));
+    for entry in on_failure.unwrap_or_default() {
+        refuse_outside_failure(entry, &mut reading.findings);
+        if let Some(Entry::Step(step)) = step(entry, &mut ids, reading, &mut steps.first_on_target) {
+            steps.on_failure.push(step);
+        }
+    }
+    add_what_acting_calls_for(&mut steps);
+    steps
+}
+
+/// Invariant: a playbook that restarts captures before its first restart and verifies after its last one, unless its
+/// author said `none`.
+fn add_what_acting_calls_for(steps: &mut Steps) {
+    let added = |verb: Verb| Step { id: None, name: None, verb };
+    let restarts = |step: &Step| matches!(step.verb, Verb::Restart(_));
+    let Some(last) = steps.steps.iter().rposition(restarts) else { return };
+    let verified = steps.steps.iter().skip(last).any(|step| matches!(step.verb, Verb::Verify(_)));
+    if !verified && steps.marks.no_verify.is_none() {
+        steps.steps.insert(last + 1, added(Verb::Verify(VerifySpec::default())));
+    }
+    let Some(first) = steps.steps.iter().position(restarts) else { return };
+    let captured = steps.steps.iter().take(first).any(|step| matches!(step.verb, Verb::Capture(_)));
+    if !captured && steps.marks.no_capture.is_none() {
+        steps.steps.insert(first, added(Verb::Capture(CaptureSpec::default())));
+    }
+}
+
+fn refuse_contradictions(steps: &Steps, findings: &mut Findings<'_>) {
+    let has = |word: &str| steps.steps.iter().any(|step| step.verb.word() == word);
+    for (word, mark) in [("capture", steps.marks.no_capture), ("verify", steps.marks.no_verify)] {
+        if let Some(at) = mark.filter(|_| has(word)) {
+            let message = format!("`{word}: none`, but another step does `{word}`");
+            findings.push(Note::error("playbook.contradiction", at, message).hint("remove one of them"));
+        }
+    }
+}
+
+/// After a failure people are told and evidence is kept; nothing is changed any more.
+fn refuse_outside_failure(entry: &Node, findings: &mut Findings<'_>) {
+    let Content::Map(entries) = &entry.content else { return };
+    let none = |node: &Node| matches!(&node.content, Content::Scalar { text, plain: true } if text == "none");
+    let wrong = entries.iter().filter(|entry| {
+        matches!(entry.key.as_str(), "restart" | "verify") || (entry.key == "capture" && none(&entry.value))
+    });
+    for wrong in wrong {
+        let message = format!("this `{}` cannot stand in `on_failure`", wrong.key);
+        let note = Note::error("playbook.on-failure", wrong.key_span, message);
+        findings.push(note.hint("after a failure only `capture`, `wait` and `notify` are done: a person takes over"));
+    }
+}
+
+fn step<'n>(
+    entry: &'n Node,
+    ids: &mut Vec<&'n str>,
+    reading: &mut Reading<'_>,
+    first_on_target: &mut Option<(&'static str, Span)>,
+) -> Option<Entry> {
+    let findings = &mut reading.findings;
+    let fields = Fields::read(entry, entry.span, &raw::STEP, findings)?;
+    let name = fields.get("name").and_then(|field| field.text(findings)).map(str::to_owned);
+    let verb = only_verb(&fields, findings);
+    let result = verb.and_then(|field| {
+        let on_target = ["capture", "restart", "verify"].into_iter().find(|word| *word == field.name);
+        if let Some(word) = on_target.filter(|_| !field.is_word("none")) {
+            first_on_target.get_or_insert((word, field.key));
+        }
+        read_verb(field, ids, reading)
+    });
+    // After the verb: a step's own text cannot name the step.
+    let id = id(&fields, ids, &mut reading.findings);
+    Some(match result? {
+        Entry::Step(step) => Entry::Step(Step { id: id.map(Into::into), name, ..step }),
+        other => other,
+    })
+}
+
+fn only_verb<'n>(fields: &Fields<'n>, findings: &mut Findings<'_>) -> Option<Field<'n>> {
+    let mut verbs = fields.iter().filter(|field| !raw::STEP_COMMON.contains(&field.name));
+    let refused = fields.refused().iter().any(|name| !raw::STEP_COMMON.contains(name));
+    let (first, second) = (verbs.next(), verbs.next());
+    if let (Some(first), Some(second)) = (first, second) {
+        let message = format!("a step does one thing, and this one has both `{}` and `{}`", first.name, second.name);
+        findings.push(Note::error("playbook.two-verbs", second.key, message).hint("make it two steps"));
+    }
+    if first.is_none() && !refused && !fields.has_unknown() {
+        let message = "this step does nothing: it has no verb";
+        let hint = "one of capture, restart, verify, wait, notify";
+        findings.push(Note::error("playbook.no-verb", fields.at, message).hint(hint));
+    }
+    first
+}
+
+fn id<'n>(fields: &Fields<'n>, ids: &mut Vec<&'n str>, findings: &mut Findings<'_>) -> Option<&'n str> {
+    let field = fields.get("id")?;
+    let id = field.text(findings)?;
+    let starts_well = id.starts_with(|first: char| first.is_ascii_lowercase());
+    let plain = id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if !starts_well || !plain || id.len() > ID_LEN_MAX {
+        let message = format!("{:?} cannot be the id of a step", raw::shorten(id));
+        let hint = "lower-case letters, digits and `_`, starting with a letter: templates read it as `steps.ID`";
+        findings.push(Note::error("playbook.step-id", field.span(), message).hint(hint));
+        return None;
+    }
+    if ids.contains(&id) {
+        let message = format!("the id `{id}` is taken by an earlier step");
+        findings.push(Note::error("playbook.step-id", field.span(), message));
+        return None;
+    }
+    ids.push(id);
+    Some(id)
+}
+
+fn read_verb(field: Field<'_>, ids: &[&str], reading: &mut Reading<'_>) -> Option<Entry> {
+    let findings = &mut reading.findings;
+    let verb = match field.name {
+        "capture" if field.is_word("none") => return Some(Entry::NoCapture(field.key)),
+        "verify" if field.is_word("none") => return Some(Entry::NoVerify(field.key)),
+        "capture" => Verb::Capture(capture(field, findings)?),
+        "restart" => Verb::Restart(restart(field, findings)?),
+        "verify" => Verb::Verify(verify(field, findings)?),
+        "wait" => Verb::Wait(positive(field, findings)?),
+        "notify" => Verb::Notify(notify(field, ids, reading)?),
+        _ => return None,
+    };
+    Some(Entry::Step(Step { id: None, name: None, verb }))
+}
+
+fn capture(field: Field<'_>, findings: &mut Findings<'_>) -> Option<CaptureSpec> {
+    let fields = arguments(field, &raw::CAPTURE, "{logs: 50}`, or `capture: none", findings)?;
+    let default = CaptureSpec::default();
+    let logs = fields.get("logs").and_then(|field| field.whole(&(0..=LOG_LINES_MAX), findings));
+    Some(CaptureSpec {
+        logs: logs.unwrap_or(default.logs),
+        inspect: fields.boolean("inspect", default.inspect, findings),
+        stats: fields.boolean("stats", default.stats, findings),
+    })
+}
+
+fn restart(field: Field<'_>, findings: &mut Findings<'_>) -> Option<RestartSpec> {
+    let fields = arguments(field, &raw::RESTART, "{}", findings)?;
+    let stop_timeout = fields.duration("stop_timeout", findings);
+    if let Some(timeout) = stop_timeout
+        && let Some(field) = fields.get("stop_timeout")
+        && (timeout.subsec_nanos() != 0 || STOP_TIMEOUT_MAX < timeout)
+    {
+        let message = "`stop_timeout` is in whole seconds and at most 10m";
+        findings.push(Note::error("playbook.stop-timeout", field.span(), message));
+    }
+    Some(RestartSpec { stop_timeout, start_if_stopped: fields.boolean("start_if_stopped", false, findings) })
+}
+
+fn verify(field: Field<'_>, findings: &mut Findings<'_>) -> Option<VerifySpec> {
+    let fields = arguments(field, &raw::VERIFY, "{within: 2m}`, or `verify: none", findings)?;
+    let default = VerifySpec::default();
+    let goals = [("healthy", HealthGoal::Healthy), ("running", HealthGoal::Running)];
+    let health = fields.get("health").and_then(|field| one_of(field, &goals, findings)).unwrap_or(default.health);
+    let every = fields.duration("every", findings).unwrap_or(default.every);
+    if let Some(field) = fields.get("every")
+        && every < Duration::from_secs(1)
+    {
+        findings.push(Note::error("playbook.verify", field.span(), "`every` must be at least 1s"));
+    }
+    let stable_for = fields.duration("stable_for", findings).unwrap_or(default.stable_for);
+    let within = fields.duration("within", findings);
+    if let (Some(within), Some(field)) = (within, fields.get("within")) {
+        if within <= every {
+            let message = "`within` must be longer than `every`: there must be time to look twice";
+            findings.push(Note::error("playbook.verify", field.span(), message));
+        } else if within <= stable_for {
+            let message = "`within` is not longer than `stable_for` (10s unless given)";
+            let hint = "the target has to come up and then stay well for all of `stable_for`";
+            findings.push(Note::warning("lint.verify-too-short", field.span(), message).hint(hint));
+        }
+    }
+    Some(VerifySpec { health, within, every, stable_for })
+}
+
+fn notify(field: Field<'_>, ids: &[&str], reading: &mut Reading<'_>) -> Option<NotifySpec> {
+    let fields = arguments(field, &raw::NOTIFY, "{to: [log], message: \"…\"}", &mut reading.findings)?;
+    let to = recipients(&fields, reading);
+    let findings = &mut reading.findings;
+    let severities = [("info", "info"), ("warning", "warning"), ("critical", "critical")];
+    let severity = fields.get("severity").and_then(|field| one_of(field, &severities, findings)).unwrap_or("info");
+    let title = fields.get("title").and_then(|field| template(field, &ROOTS, ids, findings));
+    let message = fields.need("message", findings).and_then(|field| template(field, &ROOTS, ids, findings));
+    Some(NotifySpec { to: to?, severity: severity.to_owned(), title, message: message? })
+}
+
+fn recipients(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<Vec<String>> {
+    let field = fields.need("to", &mut reading.findings)?;
+    let items = field.list("name one or more notifiers: to: [log]", &mut reading.findings)?;
+    if items.is_empty() {
+        let note = Note::error("playbook.notify", field.span(), "`to` names nobody");
+        reading.findings.push(note.hint("name one or more notifiers; `log` is built in"));
+    }
+    let mut to: Vec<String> = Vec::new();
+    for item in items {
+        let item = Field { value: item, key: item.span, ..field };
+        let Some(name) = item.text(&mut reading.findings) else { continue };
+        let known = |names: &&[String]| name == "log" || names.iter().any(|known| known == name);
+        if name.is_empty() || to.iter().any(|earlier| earlier == name) {
+            let message = if name.is_empty() { "an empty name" } else { "this notifier is named twice" };
+            reading.findings.push(Note::error("playbook.notify", item.span(), message));
+        } else if let Some(names) = reading.notifiers.filter(|names| !known(names)) {
+            let note = Note::error("playbook.unknown-notifier", item.span(), format!("no notifier is called `{name}`"));
+            let mut configured: Vec<&str> = names.iter().map(String::as_str).collect();
+            configured.push("log");
+            reading.findings.push(note.hint(format!("the settings have: {}", configured.join(", "))));
+        }
+        to.push(name.to_owned());
+    }
+    Some(to)
+}
+
+/// The arguments of a verb, which are always a map.
+fn arguments<'n>(
+    field: Field<'n>,
+    shape: &raw::Shape,
+    example: &str,
+    findings: &mut Findings<'_>,
+) -> Option<Fields<'n>> {
+    if let Content::Map(_) = field.value.content {
+        return Fields::read(field.value, field.key, shape, findings);
+    }
+    let message = format!("`{}` is a map of arguments, not {}", field.name, field.value.kind());
+    let note = Note::error("playbook.type", field.span(), message);
+    findings.push(note.hint(format!("write `{}: {example}`", field.name)));
+    None
+}

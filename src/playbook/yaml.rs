@@ -1,0 +1,326 @@
+//! Rules text into a tree in which every node remembers its place.
+//!
+//! The tree, not serde, is what the reader of playbooks walks: a tree lets it go on after a mistake and report them
+//! all, and it keeps each scalar as written, so that `1.10` or `no` never becomes something else. This file knows YAML
+//! and nothing about playbooks. It limits size, depth, node count and aliases, refuses tags and duplicate keys, and
+//! leaves typing to `raw`. Read [`Node`] first.
+
+use super::problem::{Findings, Note};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, StrInput, StructureStyle};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Longer files are not playbooks.
+const FILE_BYTES_MAX: usize = 1 << 20;
+/// Collections within collections.
+const DEPTH_MAX: usize = 32;
+/// Nodes of one file, those that aliases repeat included.
+const NODES_MAX: usize = 20_000;
+/// Uses of anchors in one file.
+const ALIASES_MAX: usize = 100;
+
+/// A stretch of the file, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// First byte.
+    pub(super) start: usize,
+    /// The byte after the last.
+    pub(super) end: usize,
+}
+
+impl Span {
+    /// Whether the other stretch lies within this one.
+    fn covers(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+}
+
+/// One value and where it is defined.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// What it is.
+    pub(super) content: Content,
+    /// From its first to its last character, without trailing blanks and comments.
+    pub(super) span: Span,
+}
+
+/// What a node can be.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// Text as written, with YAML's escapes undone. `plain` means unquoted: only then can it be `true` or nothing.
+    Scalar { text: String, plain: bool },
+    /// `- a` or, in flow style, `[a]`.
+    List { items: Vec<Node>, flow: bool },
+    /// `k: v` or `{k: v}`, in the order of the file.
+    Map(Vec<Entry>),
+}
+
+/// One key of a map and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The key.
+    pub(super) key: String,
+    /// Where the key stands.
+    pub(super) key_span: Span,
+    /// What it holds.
+    pub(super) value: Node,
+}
+
+impl Node {
+    /// Whether nothing is written here: `key:`, `~` or `null`.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(&self.content, Content::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
+    }
+
+    /// What to call it in a message.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.content {
+            Content::Scalar { .. } if self.is_nothing() => "nothing",
+            Content::Scalar { .. } => "text",
+            Content::List { .. } => "a list",
+            Content::Map(_) => "a map",
+        }
+    }
+
+    /// The texts that make up this node: its own, and those of the anchors it uses from outside of itself.
+    ///
+    /// Invariant: an edit of any text the node is made of changes what this gives.
+    pub(super) fn sources<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let mut spans = vec![self.span];
+        self.collect_outside(self.span, &mut spans);
+        spans.into_iter().filter_map(|span| text.get(span.start..span.end)).collect()
+    }
+
+    fn collect_outside(&self, within: Span, spans: &mut Vec<Span>) {
+        let inner = if within.covers(self.span) { within } else { self.span };
+        if inner != within {
+            spans.push(inner);
+        }
+        match &self.content {
+            Content::Scalar { .. } => {}
+            Content::List { items, .. } => items.iter().for_each(|item| item.collect_outside(inner, spans)),
+            Content::Map(entries) => entries.iter().for_each(|entry| entry.value.collect_outside(inner, spans)),
+        }
+    }
+
+    /// Where a byte range of the scalar's text stands in the file; the whole scalar where escapes or folding make that
+    /// unknowable.
+    pub(super) fn inner_span(&self, text: &str, range: Option<(usize, usize)>) -> Span {
+        let Content::Scalar { text: value, .. } = &self.content else { return self.span };
+        let raw = text.get(self.span.start..self.span.end).unwrap_or_default();
+        let exact = range.and_then(|(start, end)| {
+            let at = raw.find(value.as_str()).map(|at| at + start).or_else(|| offset_in_block(raw, value, start))?;
+            let wanted = value.get(start..end.max(start + 1).min(value.len()))?;
+            let first_line = wanted.lines().next().unwrap_or_default();
+            Some(Span { start: self.span.start + at, end: self.span.start + at + first_line.len() })
+        });
+        exact.unwrap_or(self.span)
+    }
+
+    fn count(&self) -> usize {
+        1 + match &self.content {
+            Content::Scalar { .. } => 0,
+            Content::List { items, .. } => items.iter().map(Self::count).sum(),
+            Content::Map(entries) => entries.iter().map(|entry| 1 + entry.value.count()).sum(),
+        }
+    }
+}
+
+/// Where an offset of a `|` block's text stands in the block as written: the same line, further right.
+fn offset_in_block(raw: &str, value: &str, offset: usize) -> Option<usize> {
+    let before = value.get(..offset)?;
+    let line_number = before.matches('\n').count();
+    let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+    let value_line = value.lines().nth(line_number)?;
+    let body_start = raw.find('\n')? + 1;
+    let body = raw.get(body_start..)?;
+    let line_start = body.split_inclusive('\n').take(line_number).map(str::len).sum::<usize>();
+    let indent = body.get(line_start..)?.lines().next()?.find(value_line)?;
+    Some(body_start + line_start + indent + column)
+}
+
+/// Reads one document. What is wrong with the YAML goes to the findings; `None` if nothing can be made of the text.
+pub(super) fn parse(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
+    if text.len() > FILE_BYTES_MAX {
+        let note = Note::error("file.too-large", Span { start: 0, end: 0 }, "the file is larger than 1 MiB");
+        findings.push(note.hint("split it into several files of the same directory"));
+        return None;
+    }
+    let options = granit_parser::options! { disallow_directives: true };
+    let mut builder = Builder {
+        text,
+        parser: Parser::new_from_str_with_options(text, options),
+        findings,
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        aliases: 0,
+    };
+    match builder.document() {
+        Ok(node) => node,
+        Err(note) => {
+            findings.push(note);
+            None
+        }
+    }
+}
+
+struct Builder<'t, 'f, 'p> {
+    text: &'t str,
+    parser: Parser<'t, StrInput<'t>>,
+    findings: &'f mut Findings<'p>,
+    anchors: BTreeMap<usize, Node>,
+    nodes: usize,
+    aliases: usize,
+}
+
+/// One event and where it stands.
+type Found<'t> = (Event<'t>, Span);
+
+impl<'t> Builder<'t, '_, '_> {
+    /// The file's one document; `None` for a file with nothing in it.
+    fn document(&mut self) -> Result<Option<Node>, Note> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(root),
+                Event::DocumentStart(..) if root.is_some() => {
+                    let note = Note::error("yaml.document", span, "a rules file holds one document");
+                    return Err(note.hint("put what follows `---` into a file of its own"));
+                }
+                Event::DocumentStart(..) => {
+                    let first = self.next()?;
+                    root = Some(self.node(first, 0)?);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Found<'t>, Note> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => {
+                let start = self.offset(&span.start);
+                let end = self.offset(&span.end).max(start);
+                let written = self.text.get(start..end).unwrap_or_default().trim_end().len();
+                Ok((event, Span { start, end: start + written }))
+            }
+            Some(Err(error)) => {
+                let at = self.offset(error.marker());
+                let rest = self.text.get(at..).unwrap_or_default();
+                let width = rest.chars().next().filter(|first| *first != '\n').map_or(0, char::len_utf8);
+                let message = format!("this is not YAML: {}", error.info());
+                let note = Note::error("yaml.syntax", Span { start: at, end: at + width }, message);
+                Err(if rest.starts_with('\t') { note.hint("indent with spaces, not tabs") } else { note })
+            }
+            None => {
+                let end = self.text.len();
+                Err(Note::error("yaml.syntax", Span { start: end, end }, "the file ends in the middle of a value"))
+            }
+        }
+    }
+
+    fn offset(&self, marker: &Marker) -> usize {
+        marker.byte_offset().unwrap_or_default().min(self.text.len())
+    }
+
+    fn node(&mut self, (event, span): Found<'t>, depth: usize) -> Result<Node, Note> {
+        self.nodes += 1;
+        if depth > DEPTH_MAX {
+            return Err(Note::error("yaml.limit", span, format!("nested more than {DEPTH_MAX} levels deep")));
+        }
+        if self.nodes > NODES_MAX {
+            return Err(Note::error("yaml.limit", span, format!("the file holds more than {NODES_MAX} values")));
+        }
+        let (node, anchor, tagged) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let content = Content::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
+                (Node { content, span }, anchor, tag.is_some())
+            }
+            Event::SequenceStart(style, anchor, tag) => {
+                (self.list(span, style == StructureStyle::Flow, depth)?, anchor, tag.is_some())
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                (self.map(span, style == StructureStyle::Flow, depth)?, anchor, tag.is_some())
+            }
+            Event::Alias(id) => return self.alias(id, span),
+            _ => return Err(Note::error("yaml.syntax", span, "a value is missing here")),
+        };
+        if tagged {
+            let note = Note::error("yaml.tag", node.span, "tags (`!…`) mean nothing in a rules file");
+            self.findings.push(note.hint("remove the tag; quote the value if it must be text"));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self, start: Span, flow: bool, depth: usize) -> Result<Node, Note> {
+        let mut items: Vec<Node> = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                let end = if flow { span.end } else { items.last().map_or(start.end, |item| item.span.end) };
+                let start = if flow { start.start } else { items.first().map_or(start.start, |item| item.span.start) };
+                return Ok(Node { content: Content::List { items, flow }, span: Span { start, end: end.max(start) } });
+            }
+            items.push(self.node((event, span), depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, start: Span, flow: bool, depth: usize) -> Result<Node, Note> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let (mut first, mut last) = (start.start, start.end);
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                let end = if flow { span.end } else { last };
+                return Ok(Node { content: Content::Map(entries), span: Span { start: first, end: end.max(first) } });
+            }
+            let (key, key_span) = self.key((event, span))?;
+            if entries.is_empty() && !flow {
+                first = key_span.start;
+            }
+            let value = self.next()?;
+            let value = self.node(value, depth + 1)?;
+            // An alias stands where it is used, not where its node is defined.
+            last = if value.span.start >= key_span.end { value.span.end } else { key_span.end };
+            if seen.insert(key.clone()) {
+                entries.push(Entry { key, key_span, value });
+            } else {
+                let note = Note::error("yaml.duplicate-key", key_span, format!("the key `{key}` stands twice"));
+                self.findings.push(note.hint("keep one of them: YAML readers disagree about which one counts"));
+            }
+        }
+    }
+
+    fn key(&mut self, (event, span): Found<'t>) -> Result<(String, Span), Note> {
+        self.nodes += 1;
+        match event {
+            Event::Scalar(text, style, ..) if text == "<<" && style == ScalarStyle::Plain => {
+                let note = Note::error("yaml.merge-key", span, "merge keys (`<<`) are not part of the language");
+                Err(note.hint("write the keys out, so that a playbook can be reviewed where it stands"))
+            }
+            Event::Scalar(text, ..) => Ok((text.into_owned(), span)),
+            _ => Err(Note::error("yaml.key", span, "a key is plain text")
+                .hint("quote a value that starts with `{` or `[`, such as a template: \"{{ labels.container }}\"")),
+        }
+    }
+
+    fn alias(&mut self, id: usize, span: Span) -> Result<Node, Note> {
+        self.aliases += 1;
+        if self.aliases > ALIASES_MAX {
+            return Err(Note::error("yaml.limit", span, format!("more than {ALIASES_MAX} aliases (`*name`)")));
+        }
+        let Some(node) = self.anchors.get(&id) else {
+            return Err(Note::error("yaml.alias", span, "an alias within its own anchor"));
+        };
+        self.nodes += node.count();
+        if self.nodes > NODES_MAX {
+            let message = format!("with its aliases written out, the file holds more than {NODES_MAX} values");
+            return Err(Note::error("yaml.limit", span, message));
+        }
+        Ok(node.clone())
+    }
+}

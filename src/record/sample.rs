@@ -1,0 +1,209 @@
+//! Facts of every kind and small logs, for the tests of this crate.
+
+use super::{Hash, LogId, encode};
+use crate::model::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
+use crate::model::fact::{
+    ActionFinished, ActionIntended, ActionReconciled, AlertEnded, AlertReceived, AlertsRejected, Answer, Branch,
+    ConfigLoaded, Decided, Fact, IncidentClosed, LogOpened, LogRecovered, NoticeFinished, NoticeIntended, Record,
+    Refusal, StepFinished, StepRef, StepResult, Taken,
+};
+use crate::model::id::{ActId, IncidentId, Seq};
+use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
+use crate::model::label::{Fingerprint, Labels};
+use crate::model::notice::{Notice, NoticeOutcome};
+use crate::model::reason::{Gate, Reason};
+use crate::model::stamp::{BootId, Stamp};
+use crate::model::target::{ContainerId, ContainerName};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) const LOG: LogId = LogId(0xa1b2_c3d4);
+pub(crate) const INCIDENT: IncidentId = IncidentId(Seq(2));
+
+pub(crate) fn moment() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_607_207, 121_900_000).unwrap()
+}
+
+pub(crate) fn record(seq: u64, fact: Fact) -> Record {
+    let wall = moment() + TimeDelta::milliseconds(i64::try_from(seq).unwrap() * 250);
+    Record { seq: Seq(seq), at: Stamp { wall, up_ms: 86_407_121 + seq * 250, boot: BootId(0x5f0c_2b1e) }, fact }
+}
+
+/// The lines of a log that holds these facts from record 0 on, and the hash of its last one.
+pub(crate) fn log_of(facts: Vec<Fact>) -> (Vec<u8>, Hash) {
+    let mut out = Vec::new();
+    let mut head = Hash::GENESIS;
+    for (seq, fact) in facts.into_iter().enumerate() {
+        head = encode(&record(seq as u64, fact), LOG, &head, &mut out);
+    }
+    (out, head)
+}
+
+pub(crate) fn opened() -> Fact {
+    Fact::LogOpened(LogOpened { version: "0.1.0".into(), hostname: "web-host".into(), dry_run: false })
+}
+
+pub(crate) fn target() -> TargetIdent {
+    TargetIdent {
+        id: ContainerId::parse(&"96af1178".repeat(8)).unwrap(),
+        name: ContainerName::parse("web-1").unwrap(),
+        image_id: "sha256:62b4".into(),
+    }
+}
+
+fn vitals(health: Option<&str>) -> Vitals {
+    let health = health.map(str::to_owned);
+    Vitals { started_at: "2026-01-05T08:00:00.474728664Z".into(), restart_count: 2, state: "running".into(), health }
+}
+
+fn act(number: u32) -> ActId {
+    ActId { incident: INCIDENT, number }
+}
+
+pub(crate) fn alert(text: &str, taken: Taken) -> Fact {
+    let labels: Labels = [("alertname", "InstanceDown"), ("severity", "page"), ("text", text)].into_iter().collect();
+    Fact::AlertReceived(Arc::new(AlertReceived {
+        fingerprint: labels.fingerprint(),
+        annotations: [("summary", text)].into_iter().collect(),
+        labels,
+        starts_at: DateTime::from_timestamp(1_767_607_200, 474_728_664),
+        generator_url: "http://prometheus:9090/graph?g0.expr=up+%3D%3D+0".into(),
+        sender: "alertmanager".into(),
+        receiver_name: "sickbay".into(),
+        group_key: text.into(),
+        sight: FirstSight::New,
+        taken,
+    }))
+}
+
+pub(crate) fn taken() -> Taken {
+    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into() }
+}
+
+fn decided(answer: Answer, target: Option<TargetIdent>) -> Fact {
+    Fact::Decided(Decided { incident: INCIDENT, playbook: "web-restart".into(), target, answer })
+}
+
+fn step(index: usize, id: Option<&str>, verb: &'static str, result: StepResult) -> Fact {
+    let step = StepRef { branch: Branch::Steps, index, id: id.map(Arc::from), verb };
+    Fact::StepFinished(StepFinished { incident: INCIDENT, step, elapsed: Duration::from_millis(1_250), result })
+}
+
+fn intended(dry_run: bool) -> Fact {
+    Fact::ActionIntended(ActionIntended {
+        act: act(1),
+        playbook: "web-restart".into(),
+        action: Action::Restart { stop_timeout: (!dry_run).then(|| Duration::from_secs(10)) },
+        target: target(),
+        pre: vitals(Some("unhealthy")),
+        deadline: Duration::from_secs(40),
+        plan: "d0c1".repeat(16),
+        dependent: dry_run,
+        dependents: if dry_run { vec![target(), target()] } else { Vec::new() },
+        dry_run,
+    })
+}
+
+fn notice(text: &str, target: Option<&str>) -> Fact {
+    Fact::NoticeIntended(NoticeIntended {
+        notice: Notice {
+            act: act(2),
+            notifier: "sre-chat".into(),
+            severity: "warning".into(),
+            title: text.into(),
+            message: text.into(),
+            playbook: "web-restart".into(),
+            target: target.map(str::to_owned),
+            dry_run: false,
+        },
+    })
+}
+
+fn reconciled(text: &str, finding: Reconciled, post: bool) -> Fact {
+    let post = post.then(|| vitals(None));
+    Fact::ActionReconciled(ActionReconciled { act: act(1), finding, post, detail: text.into() })
+}
+
+/// Record 2 opens incident `i2`; the rest is its story, to a good end. `text` stands wherever free text may.
+pub(crate) fn story(text: &str) -> Vec<Fact> {
+    let config = ConfigLoaded {
+        files: vec![("rules/web.yaml".into(), "ab".repeat(32))],
+        playbooks: vec![("web-restart".into(), "0123456789ab".into()), ("a".into(), "b".into())],
+        dry_run: false,
+    };
+    let evidence = json!({
+        "logs": {"lines": [format!("2026-01-05T10:00:00Z {text}"), "second line"], "driver": "json-file"},
+        "inspect": {"state": "running", "exit_code": 0, "oom_killed": false},
+        "stats": {"error": "timed out"},
+    });
+    let outcome = ActionOutcome::Succeeded { post: Some(vitals(Some("starting"))) };
+    let closed = IncidentClosed { incident: INCIDENT, verdict: Verdict::Recovered, reason: None, detail: text.into() };
+    vec![
+        opened(),
+        Fact::ConfigLoaded(config),
+        alert(text, taken()),
+        decided(Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)) }, Some(target())),
+        step(0, None, "capture", StepResult::Captured(evidence)),
+        intended(false),
+        Fact::ActionFinished(ActionFinished { act: act(1), outcome }),
+        step(2, Some("check"), "verify", StepResult::Verified(text.into())),
+        notice(text, Some("web-1")),
+        Fact::NoticeFinished(NoticeFinished { act: act(2), outcome: NoticeOutcome::Delivered }),
+        Fact::AlertEnded(AlertEnded {
+            fingerprint: Fingerprint(0xb915_815a_9d04_c3be),
+            incident: Some(INCIDENT),
+            end: EpisodeEnd::Resolved,
+            ends_at: Some(moment()),
+        }),
+        Fact::IncidentClosed(closed),
+        Fact::LogClosed,
+    ]
+}
+
+/// Every kind in every shape.
+pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
+    let refusal = Refusal {
+        gate: Gate::Budget,
+        reason: Reason::Cooldown,
+        detail: text.into(),
+        retry_after: Duration::from_millis(185_001),
+    };
+    let failed = |outcome| Fact::ActionFinished(ActionFinished { act: act(1), outcome });
+    let recovered =
+        LogRecovered { bytes: 17, sha256: "cd".repeat(32), offset: 4096, quarantine: "quarantine/7-1.bin".into() };
+    let ended = AlertEnded { fingerprint: Fingerprint(7), incident: None, end: EpisodeEnd::Expired, ends_at: None };
+    let closed = IncidentClosed {
+        incident: INCIDENT,
+        verdict: Verdict::Cancelled,
+        reason: Some(Reason::ResolvedFirst),
+        detail: text.into(),
+    };
+    let mut facts = story(text);
+    facts.extend([
+        Fact::LogOpened(LogOpened { version: text.into(), hostname: text.into(), dry_run: true }),
+        Fact::LogRecovered(recovered),
+        Fact::ConfigLoaded(ConfigLoaded { files: Vec::new(), playbooks: Vec::new(), dry_run: true }),
+        alert(text, Taken::ByNobody(Reason::NoMatch)),
+        Fact::AlertEnded(ended),
+        Fact::AlertsRejected(AlertsRejected { sender: "alertmanager".into(), count: 2, first: text.into() }),
+        decided(Answer::Run { dry_run: true, plan: None }, None),
+        decided(Answer::Refused(refusal), Some(target())),
+        step(1, None, "verify", StepResult::NotVerified(text.into())),
+        step(1, None, "wait", StepResult::Waited),
+        step(1, None, "notify", StepResult::Notified),
+        step(1, None, "verify", StepResult::Skipped),
+        intended(true),
+        failed(ActionOutcome::Succeeded { post: None }),
+        failed(ActionOutcome::Failed { error: text.into() }),
+        failed(ActionOutcome::Unknown { error: text.into() }),
+        failed(ActionOutcome::Rehearsed),
+        reconciled(text, Reconciled::Observed, true),
+        reconciled(text, Reconciled::Superseded, false),
+        notice(text, None),
+        Fact::NoticeFinished(NoticeFinished { act: act(2), outcome: NoticeOutcome::Failed { error: text.into() } }),
+        Fact::IncidentClosed(closed),
+    ]);
+    facts
+}

@@ -1,0 +1,85 @@
+//! `log.open`, `log.recovered`, `config.loaded`: what the daemon says about itself and its log.
+
+use super::parts::{Str, is_false};
+use crate::model::fact::{ConfigLoaded, LogOpened, LogRecovered};
+use crate::record::text::{Cap, PairList};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// `log.open`
+#[derive(Serialize, Deserialize)]
+pub(super) struct OpenLine<'a> {
+    #[serde(borrow)]
+    version: Str<'a>,
+    #[serde(borrow)]
+    hostname: Str<'a>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    dry_run: bool,
+}
+
+impl<'a> OpenLine<'a> {
+    pub(super) fn new(opened: &'a LogOpened) -> Self {
+        let LogOpened { version, hostname, dry_run } = opened;
+        Self { version: version.into(), hostname: hostname.into(), dry_run: *dry_run }
+    }
+}
+
+impl From<OpenLine<'_>> for LogOpened {
+    fn from(line: OpenLine<'_>) -> Self {
+        Self { version: line.version.into_owned(), hostname: line.hostname.into_owned(), dry_run: line.dry_run }
+    }
+}
+
+/// `log.recovered`
+#[derive(Serialize, Deserialize)]
+pub(super) struct RecoveredLine<'a> {
+    bytes: u64,
+    #[serde(borrow)]
+    sha256: Str<'a>,
+    offset: u64,
+    #[serde(borrow)]
+    quarantine: Str<'a>,
+}
+
+impl<'a> RecoveredLine<'a> {
+    pub(super) fn new(recovered: &'a LogRecovered) -> Self {
+        let LogRecovered { bytes, sha256, offset, quarantine } = recovered;
+        Self { bytes: *bytes, sha256: sha256.into(), offset: *offset, quarantine: quarantine.into() }
+    }
+}
+
+impl From<RecoveredLine<'_>> for LogRecovered {
+    fn from(line: RecoveredLine<'_>) -> Self {
+        Self {
+            bytes: line.bytes,
+            sha256: line.sha256.into_owned(),
+            offset: line.offset,
+            quarantine: line.quarantine.into_owned(),
+        }
+    }
+}
+
+/// `config.loaded`
+#[derive(Serialize, Deserialize)]
+pub(super) struct ConfigLine<'a> {
+    files: PairList<'a>,
+    playbooks: PairList<'a>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    dry_run: bool,
+}
+
+impl<'a> ConfigLine<'a> {
+    pub(super) fn new(loaded: &'a ConfigLoaded, cap: Cap) -> Self {
+        Self {
+            files: PairList(Cow::Borrowed(&loaded.files), cap),
+            playbooks: PairList(Cow::Borrowed(&loaded.playbooks), cap),
+            dry_run: loaded.dry_run,
+        }
+    }
+}
+
+impl From<ConfigLine<'_>> for ConfigLoaded {
+    fn from(line: ConfigLine<'_>) -> Self {
+        Self { files: line.files.0.into_owned(), playbooks: line.playbooks.0.into_owned(), dry_run: line.dry_run }
+    }
+}

@@ -1,0 +1,77 @@
+//! The body of each kind of record: one struct per kind, written from a fact and read back into one.
+//!
+//! The order of the members here is the order in the line, and part of the public format: a member may be added, never
+//! moved or given another meaning. Read [`alert::ReceivedLine`] first.
+
+mod action;
+mod alert;
+mod decision;
+mod log;
+mod notice;
+mod parts;
+mod step;
+
+use super::json::write_json;
+use super::text::Cap;
+use crate::model::fact::Fact;
+use crate::model::id::Seq;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Why a body does not make a fact, in words.
+type Problem = String;
+
+/// Appends the body of a fact as one JSON object.
+pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
+    match fact {
+        Fact::LogOpened(opened) => write_json(&log::OpenLine::new(opened), out),
+        Fact::LogClosed => out.extend_from_slice(b"{}"),
+        Fact::LogRecovered(recovered) => write_json(&log::RecoveredLine::new(recovered), out),
+        Fact::ConfigLoaded(loaded) => write_json(&log::ConfigLine::new(loaded, cap), out),
+        Fact::AlertReceived(received) => {
+            write_json(&alert::ReceivedLine::new(received, fact.incident(seq), cap), out);
+        }
+        Fact::AlertEnded(ended) => write_json(&alert::EndedLine::from(ended), out),
+        Fact::AlertsRejected(rejected) => write_json(&alert::RejectedLine::new(rejected, cap), out),
+        Fact::Decided(decided) => write_json(&decision::DecisionLine::new(decided, cap), out),
+        Fact::StepFinished(finished) => write_json(&step::StepLine::new(finished, cap), out),
+        Fact::ActionIntended(intended) => write_json(&action::IntentLine::from(intended), out),
+        Fact::ActionFinished(finished) => write_json(&action::OutcomeLine::new(finished, cap), out),
+        Fact::ActionReconciled(reconciled) => write_json(&action::ReconciledLine::new(reconciled, cap), out),
+        Fact::NoticeIntended(intended) => write_json(&notice::IntentLine::new(intended, cap), out),
+        Fact::NoticeFinished(finished) => write_json(&notice::OutcomeLine::new(finished, cap), out),
+        Fact::IncidentClosed(closed) => write_json(&decision::ClosedLine::new(closed, cap), out),
+    }
+}
+
+/// Reads the body of a line; `None` if this version does not know the kind.
+pub(super) fn read_body(kind: &str, line: &[u8]) -> Option<Result<Fact, Problem>> {
+    let fact = match kind {
+        "log.open" => read(line, |body: log::OpenLine<'_>| Ok(Fact::LogOpened(body.into()))),
+        "log.close" => Ok(Fact::LogClosed),
+        "log.recovered" => read(line, |body: log::RecoveredLine<'_>| Ok(Fact::LogRecovered(body.into()))),
+        "config.loaded" => read(line, |body: log::ConfigLine<'_>| Ok(Fact::ConfigLoaded(body.into()))),
+        "alert.received" => {
+            read(line, |body: alert::ReceivedLine<'_>| Ok(Fact::AlertReceived(Arc::new(body.try_into()?))))
+        }
+        "alert.ended" => read(line, |body: alert::EndedLine| Ok(Fact::AlertEnded(body.into()))),
+        "alert.rejected_summary" => read(line, |body: alert::RejectedLine<'_>| Ok(Fact::AlertsRejected(body.into()))),
+        "decision" => read(line, |body: decision::DecisionLine<'_>| Ok(Fact::Decided(body.try_into()?))),
+        "step.finished" => read(line, |body: step::StepLine<'_>| Ok(Fact::StepFinished(body.try_into()?))),
+        "action.intent" => read(line, |body: action::IntentLine<'_>| Ok(Fact::ActionIntended(body.try_into()?))),
+        "action.outcome" => read(line, |body: action::OutcomeLine<'_>| Ok(Fact::ActionFinished(body.try_into()?))),
+        "action.reconciled" => read(line, |body: action::ReconciledLine<'_>| Ok(Fact::ActionReconciled(body.into()))),
+        "notify.intent" => read(line, |body: notice::IntentLine<'_>| Ok(Fact::NoticeIntended(body.into()))),
+        "notify.outcome" => read(line, |body: notice::OutcomeLine<'_>| Ok(Fact::NoticeFinished(body.try_into()?))),
+        "incident.closed" => read(line, |body: decision::ClosedLine<'_>| Ok(Fact::IncidentClosed(body.into()))),
+        _newer => return None,
+    };
+    Some(fact)
+}
+
+fn read<'a, B: Deserialize<'a>>(
+    line: &'a [u8],
+    into_fact: impl FnOnce(B) -> Result<Fact, Problem>,
+) -> Result<Fact, Problem> {
+    into_fact(serde_json::from_slice(line).map_err(|error| error.to_string())?)
+}

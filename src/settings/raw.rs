@@ -1,0 +1,181 @@
+//! The shape of `sickbay.yml`: every key, nothing checked yet.
+//!
+//! Keys that design and documentation have but this version does not execute are `Later`: they are read so that
+//! `resolve` can refuse them by name. No `Debug`: some of these texts are secrets. Read [`RawSettings`] first.
+
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A key that is refused if it is there.
+pub(super) type Later = Option<IgnoredAny>;
+
+/// The whole file.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSettings {
+    pub(super) web: RawWeb,
+    pub(super) webhook: RawWebhook,
+    pub(super) rules: RawRules,
+    pub(super) storage: RawStorage,
+    pub(super) docker: RawDocker,
+    pub(super) limits: RawLimits,
+    pub(super) people: Later,
+    pub(super) notifiers: Vec<RawNotifier>,
+    pub(super) alertmanagers: Later,
+    pub(super) dry_run: Option<bool>,
+    pub(super) log: RawLog,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWeb {
+    pub(super) listen_address: Option<OneOrMany>,
+    pub(super) external_url: Option<String>,
+    pub(super) config_file: Later,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWebhook {
+    pub(super) senders: Vec<RawSender>,
+    pub(super) max_body: Option<String>,
+    pub(super) max_alert_age: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSender {
+    pub(super) name: String,
+    pub(super) bearer_token: Option<String>,
+    pub(super) bearer_token_file: Option<String>,
+    pub(super) basic_auth: Option<RawBasicAuth>,
+    pub(super) hmac_secret: Later,
+    pub(super) hmac_secret_file: Later,
+    pub(super) header: Later,
+    pub(super) client_certificate: Later,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBasicAuth {
+    pub(super) username: String,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRules {
+    pub(super) paths: Option<OneOrMany>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStorage {
+    pub(super) path: Option<String>,
+    pub(super) segment_size: Later,
+    pub(super) retention: Later,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDocker {
+    pub(super) require_opt_in: Option<bool>,
+    pub(super) protect: Vec<String>,
+    pub(super) hosts: Option<Vec<RawHost>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHost {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) tls: Later,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub(super) global: Option<Vec<RawWindow>>,
+    pub(super) per_target: Option<Vec<RawWindow>>,
+    pub(super) max_parallel: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWindow {
+    pub(super) runs: u32,
+    pub(super) per: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNotifier {
+    pub(super) name: String,
+    pub(super) http: Option<RawHttp>,
+    pub(super) slack: Later,
+    pub(super) discord: Later,
+    pub(super) teams: Later,
+    pub(super) telegram: Later,
+    pub(super) mattermost: Later,
+    pub(super) google_chat: Later,
+    pub(super) ntfy: Later,
+    pub(super) gotify: Later,
+    pub(super) pagerduty: Later,
+    pub(super) opsgenie: Later,
+    pub(super) email: Later,
+    pub(super) apprise: Later,
+    pub(super) alertmanager: Later,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHttp {
+    pub(super) url: Option<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) method: Option<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) bearer_token: Option<String>,
+    pub(super) bearer_token_file: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub(super) level: Option<String>,
+    pub(super) format: Option<String>,
+}
+
+/// `a` or `[a, b]`.
+pub(super) struct OneOrMany(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMany(texts))
+            }
+        }
+
+        deserializer.deserialize_any(Texts)
+    }
+}

@@ -1,0 +1,77 @@
+//! The only file that reads the environment, and the one that reads the settings file and the secret files.
+//!
+//! It decides nothing: what it reads goes through `layers` and `resolve`. Read [`load`] first.
+
+use super::layers::{ENV_PREFIX, Inputs, layer};
+use super::problem::{Place, SettingsError, SettingsProblem};
+use super::resolve::resolve;
+use super::types::{Overrides, Settings};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Variables of Docker's own command line that we honour as well.
+const DOCKER_VARIABLES: [&str; 2] = ["DOCKER_HOST", "DOCKER_TLS_VERIFY"];
+
+/// Reads the settings: flags over environment over file over defaults. Without a file, sickbay listens on loopback, reads
+/// `rules/*.yaml`, drives the local Docker and keeps its log in `data/`.
+///
+/// # Errors
+/// [`SettingsError`] with everything that is wrong and where.
+pub fn load(overrides: Overrides, file: Option<&Path>) -> Result<Settings, SettingsError> {
+    let file = match file {
+        None => None,
+        Some(path) => Some((path.display().to_string(), read_settings(path)?)),
+    };
+    let inputs = Inputs { overrides, file, env: environment() };
+    let mut settings = resolve(layer(&inputs)?, &inputs, &|path| std::fs::read_to_string(path))?;
+    settings.own_container = own_container();
+    Ok(settings)
+}
+
+fn read_settings(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path).map_err(|cause| {
+        let place = Place::File { path: path.display().to_string(), line: 0, column: 0 };
+        let message = format!("cannot read the settings file: {cause}");
+        SettingsError { problems: vec![SettingsProblem { place, key: String::new(), message }] }
+    })
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let ours = |name: &str| name.starts_with(ENV_PREFIX) || DOCKER_VARIABLES.contains(&name);
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| ours(name))
+        .collect()
+}
+
+/// The container this process runs in: Docker mounts `/etc/hostname` from a directory named after it.
+fn own_container() -> Option<String> {
+    std::fs::read_to_string("/proc/self/mountinfo").ok().and_then(|mounts| container_in(&mounts))
+}
+
+fn container_in(mounts: &str) -> Option<String> {
+    let id = |line: &str| {
+        let id = line.split_once("/containers/")?.1.split('/').next()?;
+        let hex = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        hex.then(|| id.to_owned())
+    };
+    mounts.lines().find_map(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_container_is_read_from_its_mounts() {
+        let id = "4f".repeat(32);
+        let mounts = format!(
+            "700 690 0:45 / /proc rw - proc proc rw\n\
+             709 690 8:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n"
+        );
+        assert_eq!(container_in(&mounts), Some(id));
+        for host in ["", "26 1 8:1 / / rw - ext4 /dev/sda1 rw", "1 1 8:1 /containers/web/x /x rw - ext4 a rw"] {
+            assert_eq!(container_in(host), None, "{host}");
+        }
+    }
+}

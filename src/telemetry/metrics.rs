@@ -1,0 +1,404 @@
+//! Every metric sickbay has, as methods that take plain values.
+//!
+//! Labels are bounded: names from the settings and the rules, codes from closed lists; never a container, a fingerprint
+//! or a person. A metric is never read back to decide anything. [`Metrics`] is the type to read first.
+
+use super::exposition;
+use super::process::Process;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+type FloatGauge = Gauge<f64, AtomicU64>;
+
+/// Which build is running.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BuildInfo {
+    /// The version, as in `--version`.
+    pub version: String,
+    /// The commit it was built from.
+    pub revision: String,
+    /// The compiler that built it.
+    pub rustversion: String,
+}
+
+macro_rules! label_sets {
+    ($($name:ident { $($label:ident: $kind:ty),+ })*) => {
+        $(
+            #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+            struct $name { $($label: $kind),+ }
+        )*
+    };
+}
+
+label_sets! {
+    Code { code: u16 }
+    Status { status: &'static str }
+    PlaybookResult { playbook: String, result: &'static str }
+    Run { playbook: String, outcome: &'static str, dry_run: bool }
+    ActionOutcome { action: &'static str, outcome: &'static str }
+    Action { action: &'static str }
+    PlaybookReason { playbook: String, reason: &'static str }
+    DockerRequest { operation: &'static str, code: String }
+    NotifierOutcome { notifier: String, outcome: &'static str }
+}
+
+/// Makes the histograms of [`Metrics::action_ended`]: a restart takes between a tenth of a second and ten minutes.
+#[derive(Clone, Debug)]
+struct ActionBuckets;
+
+impl MetricConstructor<Histogram> for ActionBuckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new([0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0])
+    }
+}
+
+/// All metrics. Cheap to update from anywhere; share it in an `Arc`.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    webhook: WebhookMetrics,
+    runs: RunMetrics,
+    log: LogMetrics,
+    docker_requests: Family<DockerRequest, Counter>,
+    docker_up: Gauge,
+    docker_last_contact: FloatGauge,
+    queue_length: Gauge,
+    open_episodes: Gauge,
+    incidents_open: Gauge,
+    playbooks_loaded: Gauge,
+}
+
+#[derive(Debug)]
+struct WebhookMetrics {
+    requests: Family<Code, Counter>,
+    alerts: Family<Status, Counter>,
+    truncated: Counter,
+}
+
+#[derive(Debug)]
+struct RunMetrics {
+    evaluations: Family<PlaybookResult, Counter>,
+    runs: Family<Run, Counter>,
+    actions: Family<ActionOutcome, Counter>,
+    action_duration: Family<Action, Histogram, ActionBuckets>,
+    suppressed: Family<PlaybookReason, Counter>,
+    notifications: Family<NotifierOutcome, Counter>,
+}
+
+#[derive(Debug)]
+struct LogMetrics {
+    written: Counter,
+    write_errors: Counter,
+    last_write: FloatGauge,
+    bytes: Gauge,
+    last_seq: Gauge,
+    head52: Gauge,
+    poisoned: Gauge,
+    stalled: Gauge,
+}
+
+/// Registers a metric and keeps a handle to it.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl WebhookMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            requests: add(registry, "webhook_requests", "Webhook requests by answer", Family::default()),
+            alerts: add(registry, "webhook_alerts", "Alerts received, by their own status", Family::default()),
+            truncated: add(
+                registry,
+                "webhook_truncated_alerts",
+                "Alerts that the sender left out because of max_alerts",
+                Counter::default(),
+            ),
+        }
+    }
+}
+
+impl RunMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let durations = Family::new_with_constructor(ActionBuckets);
+        Self {
+            evaluations: add(registry, "evaluations", "Alerts evaluated, by playbook and result", Family::default()),
+            runs: add(registry, "runs", "Incidents closed, by verdict", Family::default()),
+            actions: add(registry, "actions", "Actions that ended, by outcome", Family::default()),
+            action_duration: add(registry, "action_duration_seconds", "How long actions took", durations),
+            suppressed: add(registry, "suppressed", "Runs that a gate refused, by reason", Family::default()),
+            notifications: add(registry, "notifications", "Notices sent, by notifier and outcome", Family::default()),
+        }
+    }
+}
+
+impl LogMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let mut gauge = |name, help| add(registry, name, help, Gauge::default());
+        let bytes = gauge("incident_log_bytes", "Size of the active segment");
+        let last_seq = gauge("incident_log_last_seq", "Number of the last durable record");
+        let head52 = gauge("incident_log_head52", "First 52 bits of the hash of the last durable record");
+        let poisoned = gauge("incident_log_poisoned", "Whether a failed write has closed the log until a restart");
+        let stalled = gauge("incident_log_stalled", "Whether a write to the log is taking too long");
+        Self {
+            written: add(registry, "incident_log_written", "Records written", Counter::default()),
+            write_errors: add(registry, "incident_log_write_errors", "Writes that failed", Counter::default()),
+            last_write: add(
+                registry,
+                "incident_log_last_write_timestamp_seconds",
+                "When the last record became durable",
+                FloatGauge::default(),
+            ),
+            bytes,
+            last_seq,
+            head52,
+            poisoned,
+            stalled,
+        }
+    }
+}
+
+impl Metrics {
+    /// Registers everything. `started_at` is when the process started, in seconds since 1970.
+    #[must_use]
+    pub fn new(build: &BuildInfo, started_at: f64) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process { started_at }));
+        let ours = registry.sub_registry_with_prefix("sickbay");
+        let builds =
+            add(ours, "build_info", "Always 1; the labels say which build runs", Family::<_, Gauge>::default());
+        builds.get_or_create(build).set(1);
+        let webhook = WebhookMetrics::register(ours);
+        let runs = RunMetrics::register(ours);
+        let log = LogMetrics::register(ours);
+        let docker_requests = add(ours, "docker_requests", "Docker API calls, by answer", Family::default());
+        let docker_last_contact =
+            add(ours, "docker_last_contact_timestamp_seconds", "When Docker last answered", FloatGauge::default());
+        let mut gauge = |name, help| add(ours, name, help, Gauge::default());
+        Self {
+            docker_up: gauge("docker_up", "Whether Docker answered the last call"),
+            queue_length: gauge("queue_length", "Events that wait for the dispatcher"),
+            open_episodes: gauge("open_episodes", "Alerts whose episode is open"),
+            incidents_open: gauge("incidents_open", "Incidents that are open"),
+            playbooks_loaded: gauge("playbooks_loaded", "Playbooks that are loaded"),
+            webhook,
+            runs,
+            log,
+            docker_requests,
+            docker_last_contact,
+            registry,
+        }
+    }
+
+    /// A webhook request was answered.
+    pub fn webhook_answered(&self, code: u16) {
+        self.webhook.requests.get_or_create(&Code { code }).inc();
+    }
+
+    /// Alerts of a delivery: how many firing, resolved, unreadable, and left out by the sender.
+    pub fn webhook_alerts(&self, firing: u64, resolved: u64, rejected: u64, truncated: u64) {
+        for (status, count) in [("firing", firing), ("resolved", resolved), ("rejected", rejected)] {
+            if count > 0 {
+                self.webhook.alerts.get_or_create(&Status { status }).inc_by(count);
+            }
+        }
+        self.webhook.truncated.inc_by(truncated);
+    }
+
+    /// An alert met a playbook: `matched`, `no_match` or a reason's code.
+    pub fn evaluated(&self, playbook: &str, result: &'static str) {
+        self.runs.evaluations.get_or_create(&PlaybookResult { playbook: playbook.to_owned(), result }).inc();
+    }
+
+    /// An incident closed with this verdict.
+    pub fn run_ended(&self, playbook: &str, outcome: &'static str, dry_run: bool) {
+        self.runs.runs.get_or_create(&Run { playbook: playbook.to_owned(), outcome, dry_run }).inc();
+    }
+
+    /// An action came to its end.
+    pub fn action_ended(&self, action: &'static str, outcome: &'static str, took: Duration) {
+        self.runs.actions.get_or_create(&ActionOutcome { action, outcome }).inc();
+        self.runs.action_duration.get_or_create(&Action { action }).observe(took.as_secs_f64());
+    }
+
+    /// A gate refused.
+    pub fn suppressed(&self, playbook: &str, reason: &'static str) {
+        self.runs.suppressed.get_or_create(&PlaybookReason { playbook: playbook.to_owned(), reason }).inc();
+    }
+
+    /// A notice was delivered, or not.
+    pub fn notice_ended(&self, notifier: &str, outcome: &'static str) {
+        self.runs.notifications.get_or_create(&NotifierOutcome { notifier: notifier.to_owned(), outcome }).inc();
+    }
+
+    /// Records became durable; `at` in seconds since 1970.
+    pub fn log_written(&self, records: u64, at: f64) {
+        self.log.written.inc_by(records);
+        self.log.last_write.set(at);
+    }
+
+    /// Where the log stands now: the last durable record, its hash, and the active segment's size.
+    pub fn log_position(&self, last_seq: u64, head: &[u8; 32], bytes: u64) {
+        let [first, second, third, fourth, fifth, sixth, seventh, ..] = *head;
+        let first_56_bits = i64::from_be_bytes([0, first, second, third, fourth, fifth, sixth, seventh]);
+        self.log.head52.set(first_56_bits >> 4);
+        self.log.last_seq.set(i64::try_from(last_seq).unwrap_or(i64::MAX));
+        self.log.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// A write to the log failed.
+    pub fn log_write_failed(&self) {
+        self.log.write_errors.inc();
+    }
+
+    /// The log is closed until a restart, because a write failed.
+    pub fn log_poisoned(&self, poisoned: bool) {
+        self.log.poisoned.set(i64::from(poisoned));
+    }
+
+    /// A write to the log takes too long.
+    pub fn log_stalled(&self, stalled: bool) {
+        self.log.stalled.set(i64::from(stalled));
+    }
+
+    /// A Docker API call came back with this code, or `error` where there was no answer.
+    pub fn docker_requested(&self, operation: &'static str, code: &str) {
+        self.docker_requests.get_or_create(&DockerRequest { operation, code: code.to_owned() }).inc();
+    }
+
+    /// Docker answered at this time (seconds since 1970).
+    pub fn docker_answered(&self, at: f64) {
+        self.docker_up.set(1);
+        self.docker_last_contact.set(at);
+    }
+
+    /// Docker did not answer.
+    pub fn docker_silent(&self) {
+        self.docker_up.set(0);
+    }
+
+    /// How many events wait for the dispatcher.
+    pub fn queue_length(&self, length: usize) {
+        self.queue_length.set(count(length));
+    }
+
+    /// How many episodes are open.
+    pub fn open_episodes(&self, open: usize) {
+        self.open_episodes.set(count(open));
+    }
+
+    /// How many incidents are open.
+    pub fn incidents_open(&self, open: usize) {
+        self.incidents_open.set(count(open));
+    }
+
+    /// How many playbooks are loaded.
+    pub fn playbooks_loaded(&self, loaded: usize) {
+        self.playbooks_loaded.set(count(loaded));
+    }
+
+    /// Everything as OpenMetrics text.
+    #[must_use]
+    pub fn openmetrics(&self) -> String {
+        let mut written = String::with_capacity(16 * 1024);
+        text::encode(&mut written, &self.registry).expect("a String takes every write");
+        written
+    }
+
+    /// Everything in the classic text format.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        exposition::plain(&self.openmetrics())
+    }
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    /// Metrics of which every one has a value.
+    fn busy() -> Metrics {
+        let build = |text: &str| text.to_owned();
+        let build = BuildInfo { version: build("0.1.0"), revision: build("abc"), rustversion: build("1.95") };
+        let metrics = Metrics::new(&build, 1_795_000_000.5);
+        metrics.webhook_answered(200);
+        metrics.webhook_alerts(3, 2, 1, 4);
+        metrics.evaluated("restart \"web\"\n", "matched");
+        metrics.run_ended("web", "recovered", false);
+        metrics.action_ended("container.restart", "succeeded", Duration::from_millis(1500));
+        metrics.suppressed("web", "cooldown");
+        metrics.notice_ended("log", "delivered");
+        metrics.log_written(2, 1_795_000_001.25);
+        metrics.log_position(41, &[0xff; 32], 4096);
+        metrics.log_write_failed();
+        metrics.log_poisoned(true);
+        metrics.log_stalled(false);
+        metrics.docker_requested("container.inspect", "200");
+        metrics.docker_answered(1_795_000_002.0);
+        metrics.queue_length(1);
+        metrics.open_episodes(2);
+        metrics.incidents_open(3);
+        metrics.playbooks_loaded(4);
+        metrics
+    }
+
+    #[test]
+    fn promtool_accepts_what_a_plain_scrape_gets() {
+        let spawned = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut promtool = spawned.expect("promtool is missing: apt-get install prometheus");
+        promtool.stdin.take().unwrap().write_all(busy().plain().as_bytes()).unwrap();
+        let output = promtool.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{said}");
+    }
+
+    #[test]
+    fn the_values_are_the_ones_told() {
+        let plain = busy().plain();
+        for line in [
+            "# TYPE sickbay_webhook_requests_total counter",
+            "sickbay_build_info{version=\"0.1.0\",revision=\"abc\",rustversion=\"1.95\"} 1",
+            "sickbay_webhook_requests_total{code=\"200\"} 1",
+            "sickbay_webhook_alerts_total{status=\"rejected\"} 1",
+            "sickbay_webhook_truncated_alerts_total 4",
+            "sickbay_evaluations_total{playbook=\"restart \\\"web\\\"\\n\",result=\"matched\"} 1",
+            "sickbay_runs_total{playbook=\"web\",outcome=\"recovered\",dry_run=\"false\"} 1",
+            "sickbay_action_duration_seconds_bucket{le=\"2.5\",action=\"container.restart\"} 1",
+            "sickbay_incident_log_last_seq 41",
+            "sickbay_incident_log_head52 4503599627370495",
+            "sickbay_incident_log_poisoned 1",
+            "sickbay_docker_last_contact_timestamp_seconds 1795000002.0",
+            "process_start_time_seconds 1795000000.5",
+        ] {
+            assert!(plain.lines().any(|known| known == line), "{line}\n{plain}");
+        }
+        for own in ["process_resident_memory_bytes ", "process_open_fds ", "process_cpu_seconds_total "] {
+            let value = plain.lines().find_map(|line| line.strip_prefix(own)).expect(own);
+            assert!(value.parse::<f64>().unwrap() > 0.0, "{own}{value}");
+        }
+    }
+
+    #[test]
+    fn openmetrics_ends_with_its_mark_and_plain_text_does_not() {
+        assert!(busy().openmetrics().ends_with("# EOF\n"));
+        assert!(!busy().plain().contains("# EOF"));
+    }
+}

@@ -1,0 +1,126 @@
+//! The JSON the API answers with. The shapes are stable: fields are added, never renamed or removed.
+//!
+//! [`Status`] is what `GET /api/v1/status` and `sickbay status` show.
+
+use super::health::{Condition, DockerCondition, LogCondition};
+use crate::engine::snapshot::{IncidentSummary, Snapshot};
+use serde::{Deserialize, Serialize};
+
+/// The daemon at one glance.
+#[expect(clippy::struct_excessive_bools, reason = "a JSON shape for others to read, not a state of ours")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// Seconds since its start.
+    pub uptime_seconds: u64,
+    /// Whether nothing is changed at all.
+    pub dry_run: bool,
+    /// Whether it takes and does everything.
+    pub ready: bool,
+    /// Why not, if not.
+    pub not_ready_because: Vec<String>,
+    /// How many playbooks are loaded; null until they are.
+    pub playbooks: Option<usize>,
+    /// The incident log.
+    pub log: LogStatus,
+    /// Docker.
+    pub docker: DockerStatus,
+    /// Alerts whose episode is open.
+    pub open_episodes: usize,
+    /// Open incidents, oldest first, at most 1000.
+    pub incidents: Vec<OpenIncident>,
+}
+
+/// The incident log at one glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// `opening`, `writable` or `unwritable`.
+    pub state: String,
+    /// Why it cannot be written, if so.
+    pub reason: Option<String>,
+    /// The last durable record's number.
+    pub last_seq: Option<u64>,
+    /// Its hash, in hex.
+    pub head: Option<String>,
+}
+
+/// Docker at one glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerStatus {
+    /// `unasked`, `answering` or `silent`.
+    pub state: String,
+    /// The last error, if it is silent.
+    pub error: Option<String>,
+}
+
+/// One open incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIncident {
+    /// Its name: `i1042`.
+    pub id: String,
+    /// The playbook that took the alert.
+    pub playbook: String,
+    /// The alert's name.
+    pub alertname: String,
+    /// The target's name, once known.
+    pub target: Option<String>,
+    /// What it is doing now.
+    pub doing: String,
+    /// The reason's code, if a gate refused.
+    pub reason: Option<String>,
+}
+
+/// Any error of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// What is wrong and what to do.
+    pub error: String,
+}
+
+impl From<&IncidentSummary> for OpenIncident {
+    fn from(summary: &IncidentSummary) -> Self {
+        Self {
+            id: summary.id.to_string(),
+            playbook: summary.playbook.to_string(),
+            alertname: summary.alertname.clone(),
+            target: summary.target.clone(),
+            doing: summary.doing.to_owned(),
+            reason: summary.reason.map(|reason| reason.as_str().to_owned()),
+        }
+    }
+}
+
+impl Status {
+    /// Puts together what the daemon and the state say. Version, uptime and dry run are filled in by the caller.
+    pub(super) fn of(condition: &Condition, snapshot: &Snapshot) -> Self {
+        let unready = condition.unready();
+        let (log_state, log_reason) = match &condition.log {
+            LogCondition::Opening => ("opening", None),
+            LogCondition::Writable => ("writable", None),
+            LogCondition::Unwritable { reason } => ("unwritable", Some(reason.clone())),
+        };
+        let (docker_state, docker_error) = match &condition.docker {
+            DockerCondition::Unasked => ("unasked", None),
+            DockerCondition::Answering => ("answering", None),
+            DockerCondition::Silent { error } => ("silent", Some(error.clone())),
+        };
+        Self {
+            version: String::new(),
+            uptime_seconds: 0,
+            dry_run: false,
+            ready: unready.is_empty(),
+            not_ready_because: unready.iter().map(ToString::to_string).collect(),
+            playbooks: condition.playbooks,
+            log: LogStatus {
+                state: log_state.to_owned(),
+                reason: log_reason,
+                last_seq: snapshot.last_seq.map(|seq| seq.0),
+                head: condition.log_head.clone(),
+            },
+            docker: DockerStatus { state: docker_state.to_owned(), error: docker_error },
+            open_episodes: snapshot.open_episodes,
+            incidents: snapshot.incidents.iter().map(OpenIncident::from).collect(),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Every file of `tests/fixtures/playbooks` is read and says about itself what must be found in it.
+//!
+//! `# expect LINE:COLUMN CODE: WORDS | WORDS` lines at the head of a file are all of its problems: in `invalid/` its
+//! errors, in `lint/` its warnings. Files in `valid/` have neither.
+
+use sickbay::playbook::definition::{CaptureSpec, HealthGoal, Playbook, TargetSpec, Verb, VerifySpec};
+use sickbay::playbook::{Loaded, Problem, RuleFile, Severity, load, load_knowing};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/playbooks");
+
+fn files(kind: &str) -> Vec<RuleFile> {
+    let mut paths: Vec<_> = std::fs::read_dir(Path::new(FIXTURES).join(kind))
+        .expect("the fixtures are part of the repository")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    paths.sort();
+    let read = |path: &std::path::PathBuf| RuleFile {
+        path: path.file_name().unwrap().to_string_lossy().into_owned(),
+        text: std::fs::read_to_string(path).unwrap(),
+    };
+    paths.iter().map(read).collect()
+}
+
+fn one(text: &str) -> Loaded {
+    load(&[RuleFile { path: "t.yaml".to_owned(), text: text.to_owned() }])
+}
+
+/// A file with one playbook whose steps these are.
+fn with_steps(steps: &str) -> Loaded {
+    let head = "version: 1\nplaybooks:\n  - name: web\n    matchers:\n      - alertname = \"Down\"\n";
+    one(&format!("{head}    target: {{container: web-1}}\n    steps:\n{steps}"))
+}
+
+fn verbs(loaded: &Loaded) -> Vec<&'static str> {
+    loaded.playbooks[0].steps.iter().map(|step| step.verb.word()).collect()
+}
+
+struct Expected {
+    line: usize,
+    column: usize,
+    code: String,
+    words: Vec<String>,
+}
+
+fn expectations(text: &str) -> Vec<Expected> {
+    let read = |line: &str| {
+        let (place, rest) = line.split_once(' ').expect("`LINE:COLUMN CODE: WORDS`");
+        let (line, column) = place.split_once(':').expect("`LINE:COLUMN`");
+        let (code, words) = rest.split_once(':').expect("`CODE: WORDS`");
+        let words = words.split('|').map(|words| words.trim().to_owned()).collect();
+        Expected { line: line.parse().unwrap(), column: column.parse().unwrap(), code: code.to_owned(), words }
+    };
+    text.lines().map_while(|line| line.strip_prefix("# expect ")).map(read).collect()
+}
+
+fn check_expectations(file: &RuleFile, found: &[&Problem]) -> Vec<String> {
+    let expected = expectations(&file.text);
+    assert!(!expected.is_empty(), "{}: says nothing about what is expected", file.path);
+    let matches = |problem: &Problem, expected: &Expected| {
+        let text = format!("{} {}", problem.message, problem.hint.as_deref().unwrap_or_default());
+        problem.line == expected.line
+            && problem.column == expected.column
+            && problem.code == expected.code
+            && expected.words.iter().all(|words| text.contains(words.as_str()))
+    };
+    let mut wrong = Vec::new();
+    if found.len() != expected.len() || !found.iter().zip(&expected).all(|(found, wanted)| matches(found, wanted)) {
+        wrong.push(format!("{}:", file.path));
+        wrong.extend(expected.iter().map(|e| format!("  want {}:{} {}: {:?}", e.line, e.column, e.code, e.words)));
+        wrong.extend(
+            found.iter().map(|f| format!("  got  {}:{} {}: {} ({:?})", f.line, f.column, f.code, f.message, f.hint)),
+        );
+    }
+    wrong
+}
+
+fn check_kind(kind: &str, severity: Severity) {
+    let mut wrong = Vec::new();
+    for file in files(kind) {
+        let loaded = load(std::slice::from_ref(&file));
+        let found: Vec<&Problem> = loaded.problems.iter().filter(|problem| problem.severity == severity).collect();
+        wrong.extend(check_expectations(&file, &found));
+        let marked = |problem: &&&Problem| file.text.get(problem.offset..problem.offset + problem.length).is_none();
+        assert!(found.iter().find(marked).is_none(), "{}: a span outside of the text", file.path);
+        if severity == Severity::Warning {
+            assert!(!loaded.has_errors(), "{}: {:?}", file.path, loaded.problems);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_mistake_is_reported_at_its_place() {
+    assert!(files("invalid").len() >= 40);
+    check_kind("invalid", Severity::Error);
+}
+
+#[test]
+fn every_suspicion_is_reported_at_its_place() {
+    check_kind("lint", Severity::Warning);
+}
+
+#[test]
+fn what_is_right_gives_no_problem() {
+    for file in files("valid") {
+        let mut loaded = load(std::slice::from_ref(&file));
+        if file.path == "minimal.yaml" {
+            loaded.problems.retain(|problem| problem.code != "lint.no-on-failure");
+        }
+        assert_eq!(loaded.problems, [], "{}", file.path);
+        assert!(!loaded.playbooks.is_empty(), "{}", file.path);
+    }
+}
+
+#[test]
+fn a_full_playbook_means_what_it_says() {
+    let full = files("valid").into_iter().find(|file| file.path == "full.yaml").unwrap();
+    let loaded = load(&[full]);
+    let [web, worker, disk] = &loaded.playbooks[..] else { panic!("{:?}", loaded.problems) };
+    assert_eq!(
+        (&*web.name, web.source.as_str(), web.enabled, web.dry_run),
+        ("restart-unhealthy-web", "full.yaml:5", true, false)
+    );
+    assert_eq!(web.matchers.len(), 2);
+    let windows: Vec<(u32, u64)> = web.limits.windows.iter().map(|w| (w.runs, w.per.as_secs())).collect();
+    assert_eq!(windows, [(3, 3600), (7, 86400)]);
+    assert_eq!(web.limits.cooldown, Duration::from_secs(600));
+    assert_eq!(web.limits.scope, sickbay::model::limit::Scope::Playbook);
+    let titles: Vec<&str> = web.steps.iter().map(|step| step.title()).collect();
+    assert_eq!(titles, ["Keep the evidence", "restart", "verify", "wait", "notify"]);
+    let Verb::Verify(verify) = &web.steps[2].verb else { panic!() };
+    let secs = Duration::from_secs;
+    let expected =
+        VerifySpec { health: HealthGoal::Healthy, within: Some(secs(120)), every: secs(5), stable_for: secs(30) };
+    assert_eq!(*verify, expected);
+    let Verb::Restart(restart) = &web.steps[1].verb else { panic!() };
+    assert_eq!((restart.stop_timeout, restart.start_if_stopped), (Some(secs(20)), true));
+    assert_eq!(web.on_failure.len(), 3);
+    assert!(matches!(&worker.target, Some(TargetSpec::Compose { .. })));
+    assert!(disk.target.is_none() && !disk.acts());
+    assert_eq!((disk.limits.windows.len(), disk.limits.cooldown), (1, secs(3600)));
+}
+
+#[test]
+fn acting_brings_its_evidence_and_its_verification() {
+    assert_eq!(verbs(&with_steps("      - restart: {}\n")), ["capture", "restart", "verify"]);
+    let told = with_steps("      - restart: {}\n      - notify: {to: [log], message: hi}\n");
+    assert_eq!(verbs(&told), ["capture", "restart", "verify", "notify"]);
+    let given = with_steps("      - capture: {logs: 0}\n      - wait: 1s\n      - restart: {}\n      - verify: {}\n");
+    assert_eq!(verbs(&given), ["capture", "wait", "restart", "verify"]);
+    let none = with_steps("      - capture: none\n      - restart: {}\n      - verify: none\n");
+    assert_eq!(verbs(&none), ["restart"]);
+    let early = with_steps("      - verify: {}\n      - restart: {}\n      - capture: {}\n");
+    assert_eq!(verbs(&early), ["verify", "capture", "restart", "verify", "capture"]);
+    let Verb::Capture(capture) = &with_steps("      - restart: {}\n").playbooks[0].steps[0].verb else { panic!() };
+    assert_eq!(*capture, CaptureSpec::default());
+    assert_eq!(verbs(&with_steps("      - notify: {to: [log], message: hi}\n")), ["notify"]);
+}
+
+fn revisions(text: &str) -> Vec<String> {
+    let loaded = one(text);
+    loaded.playbooks.iter().map(|playbook: &Playbook| playbook.revision.to_string()).collect()
+}
+
+#[test]
+fn the_revision_changes_with_the_entry_and_only_with_it() {
+    let minimal = files("valid").into_iter().find(|file| file.path == "minimal.yaml").unwrap().text;
+    let entry = "name: web\n    matchers:\n      - alertname = \"Down\"\n    target: {container: web-1}\n    steps:\n      - restart: {}";
+    assert!(minimal.trim_end().ends_with(entry));
+    let digest = {
+        use sha2::Digest;
+        hex::encode(sha2::Sha256::digest(entry))
+    };
+    let first = revisions(&minimal);
+    assert_eq!(first, [digest[..12].to_owned()]);
+    assert_eq!(revisions(&format!("# a comment\n\n{minimal}\n# another\n")), first);
+    assert_ne!(revisions(&minimal.replace("web-1", "web-2")), first);
+    assert_ne!(revisions(&minimal.replace("restart: {}", "restart:  {}")), first);
+}
+
+#[test]
+fn the_revision_changes_with_an_anchor_that_the_entry_uses() {
+    let aliases = files("valid").into_iter().find(|file| file.path == "aliases.yaml").unwrap().text;
+    let before = revisions(&aliases);
+    let after = revisions(&aliases.replace("runs: 1", "runs: 2"));
+    assert_eq!(before.len(), 2);
+    assert!(before[0] != after[0] && before[1] != after[1]);
+    let told = revisions(&aliases.replace("did not recover", "is down"));
+    assert_ne!(told[1], before[1]);
+}
+
+#[test]
+fn names_are_unique_over_all_files() {
+    let minimal = files("valid").into_iter().find(|file| file.path == "minimal.yaml").unwrap();
+    let other = RuleFile { path: "other.yaml".to_owned(), text: minimal.text.clone() };
+    let loaded = load(&[minimal, other]);
+    let errors: Vec<&Problem> = loaded.problems.iter().filter(|p| p.severity == Severity::Error).collect();
+    assert_eq!(errors.len(), 1);
+    assert_eq!((errors[0].file.as_str(), errors[0].code), ("other.yaml", "playbook.duplicate-name"));
+    assert!(errors[0].message.contains("minimal.yaml:3"), "{}", errors[0].message);
+}
+
+#[test]
+fn notifiers_are_checked_only_where_they_are_known() {
+    let text = "version: 1\nplaybooks:\n  - name: tell\n    matchers:\n      - a = \"b\"\n    steps:\n      \
+                - notify: {to: [log, chat, pager], message: hi}\n";
+    let file = [RuleFile { path: "t.yaml".to_owned(), text: text.to_owned() }];
+    assert!(!load(&file).has_errors());
+    let loaded = load_knowing(&file, &["chat".to_owned()]);
+    let codes: Vec<(&str, usize)> = loaded.problems.iter().map(|problem| (problem.code, problem.column)).collect();
+    assert_eq!(codes, [("playbook.unknown-notifier", 33)]);
+}
+
+#[test]
+fn the_documented_examples_are_refused_for_what_is_not_executed_and_nothing_else() {
+    let cases = [
+        ("restart-unhealthy-web", vec!["`if`", "`http`"]),
+        ("scale-out-workers", vec!["`service`", "`if`", "`scale`", "`replicas_running`", "`on_resolved`"]),
+        (
+            "restart-primary-database",
+            vec!["`active_time_intervals`", "`mute_time_intervals`", "`approval`", "`top`", "`on_denied`"],
+        ),
+        ("disk-filling", vec!["`key`"]),
+    ];
+    let text = std::fs::read_to_string(Path::new(FIXTURES).join("language.yaml")).unwrap();
+    let (head, entries) = text.split_once("playbooks:\n").unwrap();
+    let entries: Vec<&str> = entries.split("\n\n").collect();
+    assert_eq!(entries.len(), cases.len());
+    for (entry, (name, refused)) in entries.iter().zip(cases) {
+        let loaded = one(&format!("version: 1\nplaybooks:\n{entry}\n"));
+        let errors: Vec<&Problem> = loaded.problems.iter().filter(|p| p.severity == Severity::Error).collect();
+        assert!(entry.contains(name));
+        assert!(errors.iter().all(|problem| problem.code == "playbook.not-executed"), "{name}: {errors:?}");
+        let found: Vec<&str> = errors.iter().filter_map(|problem| problem.message.split(' ').next()).collect();
+        assert_eq!(found, refused, "{name}");
+    }
+    let whole = load(&[RuleFile { path: "language.yaml".to_owned(), text: text.clone() }]);
+    let refusals = whole.problems.iter().filter(|problem| problem.code == "playbook.not-executed").count();
+    assert!(head.contains("time_intervals:"));
+    assert_eq!(refusals, 14);
+}
+
+#[test]
+fn hostile_files_are_refused_quickly() {
+    let nested_flow = format!("version: 1\nplaybooks: {}", "[".repeat(100_000));
+    let nested_maps = "{a: ".repeat(100_000);
+    let nested_block: String = (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let dashes = "- ".repeat(100_000);
+    let huge = "# x\n".repeat(2_500_000);
+    let many_keys = format!("{{{}}}", (0..60_000).map(|n| format!("k{n}: 1")).collect::<Vec<_>>().join(", "));
+    let many_problems: String = (0..9000).map(|n| format!("k{n}: 1\n")).collect();
+    let anchors = format!("a: &a [{}]\n{}", "x,".repeat(5000), "b: *a\n".repeat(50));
+    for (name, text) in [
+        ("flow", nested_flow),
+        ("maps", nested_maps),
+        ("block", nested_block),
+        ("dashes", dashes),
+        ("huge", huge),
+        ("keys", many_keys),
+        ("problems", many_problems),
+        ("anchors", anchors),
+        ("control", "\u{0}\u{1}\u{7f}".to_owned()),
+        ("bom", "\u{feff}".to_owned()),
+        ("tab", "a:\n\t- b\n".to_owned()),
+    ] {
+        let start = Instant::now();
+        let loaded = one(&text);
+        assert!(loaded.has_errors(), "{name}");
+        assert!(loaded.problems.len() <= 101, "{name}: {}", loaded.problems.len());
+        assert!(start.elapsed() < Duration::from_secs(10), "{name} took {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_scalar_is_kept_as_written() {
+    let text = "version: 1\nplaybooks:\n  - name: 0755\n    description: 1.10\n    matchers:\n      - a = \"b\"\n    \
+                steps:\n      - notify: {to: [log], message: no}\n";
+    let loaded = one(text);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    assert_eq!((&*loaded.playbooks[0].name, loaded.playbooks[0].description.as_str()), ("0755", "1.10"));
+    let Verb::Notify(notify) = &loaded.playbooks[0].steps[0].verb else { panic!() };
+    assert_eq!((notify.message.source(), notify.severity.as_str()), ("no", "info"));
+}
