@@ -17,9 +17,9 @@ if engine_reach; then
   for container in $(docker_ ps --all --quiet --filter label=sickbay.demo=true); do
     docker_ rm --force --volumes "$container" >/dev/null && say "Removed container $container."
   done
-  if docker_ image inspect sickbay-demo:1 >/dev/null 2>&1 && docker_ image rm sickbay-demo:1 >/dev/null; then
-    say "Removed image sickbay-demo:1."
-  fi
+  for image in $(docker_ image ls --quiet --filter reference='sickbay-demo-web-*:demo'); do
+    docker_ image rm --force "$image" >/dev/null && say "Removed image $image."
+  done
 fi
 for folder in "${TMPDIR:-/tmp}"/sickbay-demo.??????; do
   if [ -d "$folder" ]; then rm -rf "$folder" && say "Removed $folder."; fi

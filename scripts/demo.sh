@@ -11,6 +11,7 @@ STAGE_SECONDS=${STAGE_SECONDS:-60}
 WORK=
 LOG=
 CONTAINER=
+IMAGE=
 INCIDENT=
 PIDS=()
 FINISHED=
@@ -32,6 +33,7 @@ main() {
   CONTAINER=sickbay-demo-web-${WORK##*.}
   # Docker's names take letters of both cases, and people read better without.
   CONTAINER=${CONTAINER,,}
+  IMAGE=$CONTAINER:demo
   free_port WEB && free_port BLACKBOX && free_port PROMETHEUS && free_port ALERTMANAGER && free_port RECEIVER
   write_settings "$url"
   start_everything
@@ -121,13 +123,13 @@ YAML
 # --- starting ---------------------------------------------------------------------------------------------------------
 
 start_everything() {
-  bash "$ROOT/scripts/image.sh" sickbay-demo:1
+  bash "$ROOT/scripts/image.sh" "$IMAGE"
   docker_ run --detach --name "$CONTAINER" \
     --label sickbay.enable=true --label sickbay.demo=true \
     --publish "127.0.0.1:$WEB:8080" \
     --health-cmd 'wget -q -O /dev/null http://127.0.0.1:8080/' \
     --health-interval 1s --health-timeout 2s --health-retries 3 \
-    sickbay-demo:1 sh -c 'echo "serving /www on port 8080"; exec httpd -f -v -p 8080 -h /www' >/dev/null
+    "$IMAGE" sh -c 'echo "serving /www on port 8080"; exec httpd -f -v -p 8080 -h /www' >/dev/null
 
   start blackbox prometheus-blackbox-exporter --config.file="$ROOT/deploy/blackbox.yml" --web.listen-address="127.0.0.1:$BLACKBOX"
   start alertmanager prometheus-alertmanager --config.file="$WORK/alertmanager.yml" --storage.path="$WORK/alertmanager" \
@@ -288,6 +290,7 @@ clean_up() {
   if [ -s "$WORK/sickbay.pid" ]; then kill -TERM "$(cat "$WORK/sickbay.pid")" 2>/dev/null; fi
   for ((index = ${#PIDS[@]} - 1; index >= 0; index--)); do end "${PIDS[index]}"; done
   if [ -n "$CONTAINER" ]; then docker_ rm --force --volumes "$CONTAINER" >/dev/null 2>&1; fi
+  if [ -n "$IMAGE" ]; then docker_ image rm "$IMAGE" >/dev/null 2>&1; fi
   engine_down
   if [ -n "$WORK" ]; then
     if [ -n "${KEEP:-}" ]; then say "Kept: $WORK"; else rm -rf "$WORK"; fi

@@ -1,42 +1,57 @@
 #!/usr/bin/env bash
 # Installs Debian packages without letting the monitoring services among them start, now or at the next boot.
-# Called as root by setup.sh, with the names of the packages.
+# Called as root by setup.sh, with the names of packages that are not installed yet.
 set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d
 aside=
 mine=
+log=$(mktemp)
 
 # Our policy stands only while apt runs; whatever was there before comes back.
 restore() {
   [ -z "$mine" ] || rm -f "$policy"
   [ -z "$aside" ] || mv -f "$aside" "$policy"
+  rm -f "$log"
 }
 trap restore EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 if [ -e "$policy" ] || [ -L "$policy" ]; then
   aside=$policy.before-sickbay
   mv "$policy" "$aside"
 fi
 mine=yes
+# The engine may start where systemd looks after it. Elsewhere its start script fails in many containers, and the whole
+# installation with it; lib.sh starts an engine there when one is needed.
 cat >"$policy" <<POLICY
 #!/bin/sh
 # Temporary, by sickbay's scripts/install.sh: see there.
+[ -d /run/systemd/system ] || exit 101
 case \$1 in prometheus*) exit 101 ;; esac
 [ -z "$aside" ] || exec "$aside" "\$@"
 exit 0
 POLICY
 chmod 755 "$policy"
 
-export DEBIAN_FRONTEND=noninteractive
-options=(-o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -qq)
-apt-get "${options[@]}" update
-apt-get "${options[@]}" install --yes --no-install-recommends "$@" </dev/null
+# Quiet unless it fails.
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" >"$log" 2>&1 </dev/null || {
+    cat "$log" >&2
+    echo "error: apt-get $1 failed (see above); repair that, then try again" >&2
+    exit 1
+  }
+}
+apt update
+apt install --yes --no-install-recommends "$@"
 
-# `systemctl disable` also where systemd does not run: an image made from this machine would start them.
 for package in "$@"; do
   case $package in
-    prometheus*) if command -v systemctl >/dev/null; then systemctl disable --quiet "$package" 2>/dev/null || true; fi ;;
+    prometheus*)
+      # Whichever of the two the machine boots with.
+      deb-systemd-helper disable "$package.service" >/dev/null 2>&1 || true
+      update-rc.d "$package" disable >/dev/null 2>&1 || true
+      ;;
   esac
 done

@@ -14,16 +14,17 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command as root: as we are, or through sudo. Without a terminal, sudo must not ask for a password.
+# Whether a command can be run as root. Without a terminal, sudo must not ask for a password.
+may_be_root() { [ "$(id -u)" -eq 0 ] || { have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }; }
+
+# Runs a command as root: as we are, or through sudo.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
-  elif ! have sudo; then
-    die "this needs root, and sudo is not installed; run as root: $*"
-  elif [ -t 0 ] || sudo -n true 2>/dev/null; then
+  elif may_be_root; then
     sudo "$@"
   else
-    die "this needs root, and sudo would ask for a password here; run as root: $*"
+    die "this needs root, and sudo is missing or would ask for a password here; run as root: $*"
   fi
 }
 
@@ -89,12 +90,11 @@ docker_() { with_engine docker "$@"; }
 # Makes sure that an engine answers; starts one if none does.
 engine_up() {
   engine_reach && return
+  [ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST; unset it, or start that engine"
+  may_be_root || die "no Docker engine answers, and starting one needs root; run as root: systemctl start docker, or: dockerd"
   # An engine that answers root alone is an engine: a second one beside it would harm it.
   if [ "$(id -u)" -ne 0 ] && [ -S /var/run/docker.sock ] && as_root docker version >/dev/null 2>&1; then
     die "the Docker engine does not let $(id -un) in; run: sudo usermod -aG docker $(id -un), then log in anew"
-  fi
-  if [ -n "${DOCKER_HOST:-}" ]; then
-    die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST; unset it, or start that engine"
   fi
   if [ -d /run/systemd/system ]; then
     say "No Docker engine answers: starting the service docker."
@@ -135,7 +135,7 @@ engine_start_own() {
 
 # Stops the engine if this process started it, unless somebody else has come to use it.
 engine_down() {
-  local started=$ENGINE_STARTED pid
+  local started=$ENGINE_STARTED pid mounts
   ENGINE_STARTED=
   [ -n "$started" ] || return 0
   if [ -n "$(docker_ ps --quiet 2>/dev/null)" ]; then
@@ -147,15 +147,29 @@ engine_down() {
     as_root systemctl stop docker.socket docker.service 2>/dev/null || as_root systemctl stop docker
     return 0
   fi
-  pid=$(cat "$started/pid" 2>/dev/null || true)
+  # It may have been started a moment ago, and not have said its number yet.
+  for _ in $(seq 30); do
+    pid=$(cat "$started/pid" 2>/dev/null || true)
+    [ -z "$pid" ] || break
+    sleep 0.1
+  done
   if [ -n "$pid" ]; then
     say "Stopping the Docker engine that was started."
-    as_root kill "$pid" 2>/dev/null || true
+    # The shell's own kill: sudo would look for a program, which a small system lacks.
+    # shellcheck disable=SC2016
+    as_root sh -c 'kill "$1"' sh "$pid" 2>/dev/null || true
     for _ in $(seq 150); do
       [ -d "/proc/$pid" ] || break
       sleep 0.1
     done
+    if [ -d "/proc/$pid" ]; then
+      warn "the Docker engine (process $pid) does not stop; its folder is $started"
+      return 0
+    fi
   fi
+  # A network namespace and some layers stay mounted when an engine ends.
+  mapfile -t mounts < <(awk -v under="$started/" 'index($5, under) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+  [ ${#mounts[@]} -eq 0 ] || as_root umount --lazy "${mounts[@]}" 2>/dev/null || true
   as_root rm -rf --one-file-system "$started" 2>/dev/null || warn "could not remove $started"
 }
 

@@ -11,7 +11,6 @@ trap 'exit 143' TERM
 bash "$ROOT/scripts/setup.sh"
 engine_up
 cd "$ROOT"
-bash "$ROOT/scripts/image.sh"
 
 # The tests speak to the socket themselves and know nothing of the client's contexts.
 url=$(engine_url)
