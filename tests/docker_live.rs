@@ -68,7 +68,11 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
     match verify(&reader(), &watched, &spec, Duration::ZERO).await {
         StepResult::Verified(words) => (true, words),
         StepResult::NotVerified(words) => (false, words),
-        other @ (StepResult::Captured(_) | StepResult::Waited | StepResult::Notified | StepResult::Skipped) => {
+        other @ (StepResult::Captured(_)
+        | StepResult::Failed(_)
+        | StepResult::Waited
+        | StepResult::Notified
+        | StepResult::Skipped) => {
             panic!("{other:?}")
         }
     }

@@ -280,7 +280,7 @@ async fn the_history_of_a_stopped_container_decides_or_is_admitted_to_be_missing
     assert_eq!(resolve(&reader, &name("web")).await, TargetReport::Denied("GET /events".to_owned()));
     // The fake's clock says 10:00:30.
     let finished = 1_787_220_005;
-    let window = format!("since={}&until={}&", finished - 120, finished + 26);
+    let window = format!("since={}&until={}&", finished - 120, finished + 25);
     assert_eq!(fake.count("GET", &window), 3, "{:?}", fake.requests().last());
 }
 

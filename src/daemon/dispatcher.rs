@@ -82,6 +82,8 @@ pub struct Dispatcher {
     hold: Hold,
     /// Batches for which the writer's queue had no place yet, in order.
     backlog: VecDeque<Vec<Record>>,
+    /// Events that came of effects without anything outside being asked.
+    due: VecDeque<Event>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     changed: bool,
 }
@@ -113,8 +115,8 @@ impl Dispatcher {
         let hold = Hold::new(state.next_seq());
         let observer = Observer::new(Arc::clone(&metrics));
         let executor = Some(executor);
-        let backlog = VecDeque::new();
-        Self { state, ruleset, clock, log, executor, observer, metrics, hold, backlog, snapshot, changed: true }
+        let (backlog, due) = (VecDeque::new(), VecDeque::new());
+        Self { state, ruleset, clock, log, executor, observer, metrics, hold, backlog, due, snapshot, changed: true }
     }
 
     /// Runs until `stopping`, then until everything taken is decided and durable.
@@ -146,6 +148,7 @@ impl Dispatcher {
                     for Delivery { event, ack } in deliveries.drain(..) {
                         self.handle(event, Some(ack));
                     }
+                    self.handle_due();
                     self.metrics.queue_length(incoming.inbox.len());
                 }
                 _ = ticks.tick() => self.handle(Event::Ticked, None),
@@ -213,8 +216,15 @@ impl Dispatcher {
         }
         let answer = ack.map(|ack| (ack, receipts));
         let held = Held { before: self.state.next_seq(), answer, effects };
-        let executor = &mut self.executor;
-        self.hold.push(held, &mut |held| release(executor.as_mut(), held));
+        let (executor, due) = (&mut self.executor, &mut self.due);
+        self.hold.push(held, &mut |held| release(executor.as_mut(), due, held));
+    }
+
+    /// Takes the events that came of effects at once.
+    fn handle_due(&mut self) {
+        while let Some(event) = self.due.pop_front() {
+            self.handle(event, None);
+        }
     }
 
     /// A repeat may ask about a refused incident again, but a storm of repeats must not become a storm of questions.
@@ -251,8 +261,9 @@ impl Dispatcher {
         }
         self.hand_over();
         self.changed |= self.hold.durable_before() < status.durable;
-        let executor = &mut self.executor;
-        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), held));
+        let (executor, due) = (&mut self.executor, &mut self.due);
+        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), due, held));
+        self.handle_due();
         Ok(())
     }
 
@@ -270,12 +281,12 @@ impl Dispatcher {
 }
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.
-fn release(executor: Option<&mut Executor>, held: Held) {
+fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held) {
     if let Some((ack, receipts)) = held.answer {
         _ = ack.send(receipts);
     }
     if let Some(executor) = executor {
-        held.effects.into_iter().for_each(|effect| executor.start(effect));
+        due.extend(held.effects.into_iter().filter_map(|effect| executor.start(effect)));
     }
 }
 

@@ -56,8 +56,8 @@ impl Executor {
         Self { hands, notifiers: Arc::new(notifiers), results, tasks, asked: HashMap::new() }
     }
 
-    /// Starts one effect. Never waits.
-    pub fn start(&mut self, effect: Effect) {
+    /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once.
+    pub fn start(&mut self, effect: Effect) -> Option<Event> {
         let reader = self.hands.reader().clone();
         match effect {
             Effect::ResolveTarget { incident, query } => {
@@ -66,9 +66,8 @@ impl Executor {
                     Event::TargetResolved { incident, report }
                 });
             }
-            Effect::SkipTarget { incident } => {
-                self.look("skip", incident, std::future::ready(Event::TargetSkipped { incident }));
-            }
+            // Nobody outside needs to be asked.
+            Effect::SkipTarget { incident } => return Some(Event::TargetSkipped { incident }),
             Effect::Capture { incident, index, target, spec } => {
                 self.look("capture", incident, async move {
                     let begun = Instant::now();
@@ -99,6 +98,7 @@ impl Executor {
             }
             Effect::SendNotice { notice, repeat } => self.tell(notice, repeat),
         }
+        None
     }
 
     /// Whether an incident's target was asked for a moment ago, which makes asking again pointless.

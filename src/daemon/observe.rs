@@ -1,9 +1,12 @@
 //! What the daemon's own log and metrics say about a fact. Nothing is decided here.
 
 use crate::model::action::ActionOutcome;
-use crate::model::fact::{Answer, Decided, Fact, Record, Taken};
-use crate::model::id::ActId;
+use crate::model::fact::{
+    ActionFinished, AlertReceived, Answer, Decided, Fact, IncidentClosed, NoticeFinished, Record, Taken,
+};
+use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::notice::NoticeOutcome;
+use crate::model::reason::Reason;
 use crate::model::stamp::Stamp;
 use crate::telemetry::metrics::Metrics;
 use std::collections::HashMap;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 pub struct Observer {
     metrics: Arc<Metrics>,
     acting: HashMap<ActId, (&'static str, Stamp)>,
-    runs: HashMap<crate::model::id::IncidentId, (Arc<str>, bool)>,
+    runs: HashMap<IncidentId, (Arc<str>, bool)>,
     telling: HashMap<ActId, String>,
 }
 
@@ -27,37 +30,13 @@ impl Observer {
 
     /// One fact was recorded.
     pub fn observe(&mut self, record: &Record) {
-        let incident = record.fact.incident(record.seq);
         match &record.fact {
-            Fact::AlertReceived(received) => match &received.taken {
-                Taken::ByPlaybook { playbook, .. } => {
-                    self.metrics.evaluated(playbook, "matched");
-                    let alertname = received.labels.value("alertname");
-                    tracing::info!(
-                        incident.id = incident.map(tracing::field::display),
-                        playbook.name = %playbook,
-                        alert.name = alertname,
-                        alert.fingerprint = %received.fingerprint,
-                        "a playbook takes the alert"
-                    );
-                }
-                Taken::ByNobody(reason) => self.metrics.evaluated("", reason.as_str()),
-            },
+            Fact::AlertReceived(received) => self.received(received, record.seq),
             Fact::Decided(decided) => self.decided(decided),
             Fact::ActionIntended(intended) => {
                 self.acting.insert(intended.act, (intended.action.op(), record.at));
             }
-            Fact::ActionFinished(finished) => {
-                let (outcome, error) = match &finished.outcome {
-                    ActionOutcome::Succeeded { .. } => ("succeeded", None),
-                    ActionOutcome::Failed { error } => ("failed", Some(error)),
-                    ActionOutcome::Unknown { error } => ("unknown", Some(error)),
-                    ActionOutcome::Rehearsed => ("rehearsed", None),
-                };
-                self.action_ended(finished.act, outcome, record.at);
-                let error = error.map(String::as_str);
-                tracing::info!(incident.id = %finished.act.incident, act.id = %finished.act, outcome, error, "action done");
-            }
+            Fact::ActionFinished(finished) => self.action_finished(finished, record.at),
             Fact::ActionReconciled(reconciled) => {
                 let (finding, detail) = (reconciled.finding.as_str(), &reconciled.detail);
                 let act = reconciled.act;
@@ -66,25 +45,8 @@ impl Observer {
             Fact::NoticeIntended(intended) => {
                 self.telling.insert(intended.notice.act, intended.notice.notifier.clone());
             }
-            Fact::NoticeFinished(finished) => {
-                let notifier = self.telling.remove(&finished.act).unwrap_or_default();
-                match &finished.outcome {
-                    NoticeOutcome::Delivered => self.metrics.notice_ended(&notifier, "delivered"),
-                    NoticeOutcome::Failed { error } => {
-                        self.metrics.notice_ended(&notifier, "failed");
-                        let act = finished.act;
-                        tracing::warn!(incident.id = %act.incident, act.id = %act, notifier.name = notifier, error, "a message was not delivered");
-                    }
-                }
-            }
-            Fact::IncidentClosed(closed) => {
-                let (playbook, dry_run) = self.runs.remove(&closed.incident).unwrap_or_default();
-                let verdict = closed.verdict.as_str();
-                if !playbook.is_empty() {
-                    self.metrics.run_ended(&playbook, verdict, dry_run);
-                }
-                tracing::info!(incident.id = %closed.incident, verdict, detail = closed.detail, "incident closed");
-            }
+            Fact::NoticeFinished(finished) => self.notice_finished(finished),
+            Fact::IncidentClosed(closed) => self.closed(closed),
             Fact::LogRecovered(recovered) => {
                 let (bytes, quarantine) = (recovered.bytes, &recovered.quarantine);
                 tracing::warn!(bytes, quarantine, "the incident log ended in a torn line, which was moved aside");
@@ -123,6 +85,65 @@ impl Observer {
                 );
             }
         }
+    }
+
+    fn received(&self, received: &AlertReceived, seq: Seq) {
+        match &received.taken {
+            Taken::ByPlaybook { playbook, .. } => {
+                self.metrics.evaluated(playbook, "matched");
+                tracing::info!(
+                    incident.id = %IncidentId(seq),
+                    playbook.name = %playbook,
+                    alert.name = received.labels.value("alertname"),
+                    alert.fingerprint = %received.fingerprint,
+                    "a playbook takes the alert"
+                );
+            }
+            Taken::ByNobody(Reason::NoMatch | Reason::Duplicate) => self.metrics.evaluated("", "no_match"),
+            Taken::ByNobody(reason) => {
+                self.metrics.evaluated("", reason.as_str());
+                tracing::warn!(
+                    reason = reason.as_str(),
+                    alert.name = received.labels.value("alertname"),
+                    alert.fingerprint = %received.fingerprint,
+                    alert.starts_at = received.starts_at.map(tracing::field::display),
+                    "refused at first sight"
+                );
+            }
+        }
+    }
+
+    fn action_finished(&mut self, finished: &ActionFinished, at: Stamp) {
+        let (outcome, error) = match &finished.outcome {
+            ActionOutcome::Succeeded { .. } => ("succeeded", None),
+            ActionOutcome::Failed { error } => ("failed", Some(error.as_str())),
+            ActionOutcome::Unknown { error } => ("unknown", Some(error.as_str())),
+            ActionOutcome::Rehearsed => ("rehearsed", None),
+        };
+        self.action_ended(finished.act, outcome, at);
+        tracing::info!(incident.id = %finished.act.incident, act.id = %finished.act, outcome, error, "action done");
+    }
+
+    fn notice_finished(&mut self, finished: &NoticeFinished) {
+        let act = finished.act;
+        let notifier = self.telling.remove(&act).unwrap_or_default();
+        match &finished.outcome {
+            NoticeOutcome::Delivered => self.metrics.notice_ended(&notifier, "delivered"),
+            NoticeOutcome::Failed { error } => {
+                self.metrics.notice_ended(&notifier, "failed");
+                let incident = act.incident;
+                tracing::warn!(incident.id = %incident, act.id = %act, notifier.name = notifier, error, "not delivered");
+            }
+        }
+    }
+
+    fn closed(&mut self, closed: &IncidentClosed) {
+        let (playbook, dry_run) = self.runs.remove(&closed.incident).unwrap_or_default();
+        let verdict = closed.verdict.as_str();
+        if !playbook.is_empty() {
+            self.metrics.run_ended(&playbook, verdict, dry_run);
+        }
+        tracing::info!(incident.id = %closed.incident, verdict, detail = closed.detail, "incident closed");
     }
 
     fn action_ended(&mut self, act: ActId, outcome: &'static str, at: Stamp) {

@@ -81,6 +81,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// Names what was being done, and to what, when an I/O error struck.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the system's kinds of error are not ours and grow")]
     pub(super) fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| {
             let path = path.to_owned();
@@ -288,9 +289,11 @@ fn link_active(layout: &Layout, active: &Segment) -> Result<(), OpenError> {
 
 pub(super) fn create_private_dir(dir: &Path) -> Result<(), OpenError> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    created.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => OpenError::InTheWay { path: dir.to_owned(), wanted: "a directory" },
-        _other => OpenError::io("creating", dir)(error),
+    created.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return OpenError::InTheWay { path: dir.to_owned(), wanted: "a directory" };
+        }
+        OpenError::io("creating", dir)(error)
     })
 }
 

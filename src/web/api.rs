@@ -7,7 +7,6 @@ use crate::engine::snapshot::{IncidentSummary, Snapshot};
 use serde::{Deserialize, Serialize};
 
 /// The daemon at one glance.
-#[expect(clippy::struct_excessive_bools, reason = "a JSON shape for others to read, not a state of ours")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The daemon's version.

@@ -78,7 +78,7 @@ fn settings_protect_by_name_and_sickbay_protects_itself() {
     let other = |world: &mut World| world.ruleset.policy.protect = vec![ProtectedName::Exact("web-1".into())];
     assert_eq!(ask(other), None);
     let own = |world: &mut World| {
-        world.ruleset.policy.own_container = Some(container("web").id.as_str()[..12].to_owned());
+        world.ruleset.policy.own_container = Some(container("web").id.short().to_owned());
     };
     assert_eq!(ask(own), Some(Reason::SelfTarget));
 }

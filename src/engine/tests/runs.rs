@@ -10,6 +10,8 @@ use crate::model::notice::NoticeOutcome;
 use crate::model::reason::Reason;
 use crate::playbook::definition::Playbook;
 
+type Answer = fn(&mut World) -> TargetReport;
+
 fn captured() -> StepResult {
     StepResult::Captured(serde_json::json!({}))
 }
@@ -135,7 +137,7 @@ fn every_prefix_of_the_log_replays_to_the_state_that_wrote_it() {
 
 #[test]
 fn the_gates_are_asked_again_right_before_the_act() {
-    let cases: [(&str, fn(&mut World) -> TargetReport, Reason); 4] = [
+    let cases: [(&str, Answer, Reason); 4] = [
         (
             "paused meanwhile",
             |_| {

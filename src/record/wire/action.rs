@@ -12,7 +12,6 @@ use std::time::Duration;
 
 /// `action.intent`
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "two members of the line that are independent of each other")]
 pub(super) struct IntentLine<'a> {
     inc: Word<IncidentId>,
     act: Word<ActId>,
