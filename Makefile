@@ -17,7 +17,8 @@ lint: ## Checks format, lints, and the licences and sources of the dependencies
 	@bash scripts/lint.sh
 
 bench: ## Measures the intake of alerts against its ceiling, and prints a table
-	@cargo bench --locked
+	@bash scripts/setup.sh curl python3 wrk
+	@bash scripts/bench.sh
 
 build: ## Builds the binary: target/release/sickbay
 	@cargo build --release --locked
