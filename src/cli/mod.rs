@@ -1,1 +1,3 @@
-//! Stub.
+//! The command line.
+
+pub mod log;
