@@ -17,6 +17,7 @@ lint: ## Checks format, lints, and the licences and sources of the dependencies
 	@bash scripts/lint.sh
 
 bench: ## Measures the intake of alerts against its ceiling, and prints a table
+	@bash scripts/setup.sh curl python3 wrk
 	@bash scripts/bench.sh
 
 build: ## Builds the binary: target/release/sickbay

@@ -4,6 +4,9 @@
 
 # shellcheck shell=bash
 
+# Debian gives root alone the folders in which dockerd and iptables stand.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '%s\n' "$*"; }
@@ -38,7 +41,7 @@ missing_packages() {
   if ! have docker && apt-cache show docker-cli >/dev/null 2>&1; then say docker-cli; fi
   have iptables || docker_answers || say iptables
   # Where the kernel has AppArmor on, the engine refuses to start containers without its parser.
-  if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] && ! PATH=$PATH:/sbin:/usr/sbin have apparmor_parser; then
+  if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] && ! have apparmor_parser; then
     say apparmor
   fi
   if ! busybox_is_static; then say busybox-static; fi

@@ -24,6 +24,19 @@ fn shipped_playbooks_pass_check() {
 }
 
 #[test]
+fn shipped_settings_pass_check() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a token of the test").expect("the folder is writable");
+    let settings = include_str!("../deploy/sickbay.yml");
+    let secret = "/run/secrets/webhook_token";
+    assert!(settings.contains(secret), "deploy/sickbay.yml no longer names {secret}");
+    let file = folder.path().join("sickbay.yml");
+    std::fs::write(&file, settings.replace(secret, &token.to_string_lossy())).expect("the folder is writable");
+    run(Command::new(env!("CARGO_BIN_EXE_sickbay")).arg("check").arg("--config.file").arg(&file).arg("rules/"));
+}
+
+#[test]
 fn shipped_examples_pass_their_own_tools() {
     run(Command::new("bash").arg("scripts/check-deploy.sh"));
 }
