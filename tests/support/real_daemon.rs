@@ -9,14 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should take moments: the machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Limits wide enough that no cycle of a test is refused for coming too often.
 const SETTINGS: &str = "
@@ -38,7 +38,7 @@ playbooks:
     limits: {runs: 1000, per: 1h, cooldown: 0s}
     steps:
       - capture: {logs: 20, inspect: true, stats: true}
-      - restart: {stop_timeout: 2s}
+      - restart: {stop_timeout: 1s}
       - verify: {within: 20s, every: 1s, stable_for: 1s}
       - notify: {to: [log], severity: info, message: "{{ target.name }} is back"}
     on_failure:
@@ -69,6 +69,12 @@ impl Home {
     /// The log's only file.
     pub(crate) fn segment(&self) -> PathBuf {
         self.data().join("incident_log/00000000000000000000.jsonl")
+    }
+
+    /// How many incidents have their verdict.
+    pub(crate) fn closed(&self) -> usize {
+        let log = fs::read_to_string(self.segment()).unwrap_or_default();
+        log.matches("\"kind\":\"incident.closed\"").count()
     }
 
     /// The command that runs a daemon here.
@@ -132,6 +138,11 @@ impl Daemon {
             assert!(Instant::now() < deadline, "the daemon does not listen: {}", said.lock().unwrap());
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Runs one that ends by itself, before or after it listens.
+    pub(crate) fn run_to_end(command: Command) -> Ended {
+        Self::try_start(command).map_or_else(|ended| ended, Self::wait)
     }
 
     /// What it wrote on standard error so far.
@@ -198,7 +209,7 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(3));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -258,15 +269,9 @@ fn now() -> String {
     chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// The lines of standard error that report a problem: ours before the log is up, and warnings and errors after.
+/// The lines of standard error that report a problem. A notice to people that goes to the program's log is none.
 pub(crate) fn complaints(said: &str) -> Vec<&str> {
-    let complains =
-        |line: &&str| line.starts_with("sickbay: ") || line.contains("level=error") || line.contains("level=warn");
-    said.lines().filter(complains).collect()
-}
-
-/// Writes a file below a directory, with what it needs above it.
-pub(crate) fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    let levels = ["sickbay: ", "level=error", "level=warn"];
+    let complains = |line: &&str| levels.iter().any(|level| line.contains(level));
+    said.lines().filter(complains).filter(|line| !line.contains("target=sickbay::notifier")).collect()
 }
