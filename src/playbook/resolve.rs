@@ -336,6 +336,10 @@ pub(super) fn template(
     for path in &references {
         let Some((name, known)) = names::unknown(path) else { continue };
         let at = place_of((field, source), path, findings);
+        if names::LATER.contains(&path.as_str()) {
+            findings.push(raw::not_executed(at, &format!("`{path}`")));
+            continue;
+        }
         let note = Note::error("playbook.unknown-name", at, format!("there is no `{path}`"));
         let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let root = path.strip_suffix(name).unwrap_or(path).trim_end_matches('.');
