@@ -18,6 +18,7 @@ use crate::inbox::Delivery;
 use crate::incident_log::{LogClosed, LogWriter};
 use crate::model::fact::Record;
 use crate::model::id::Seq;
+use crate::model::stamp::Stamp;
 use crate::telemetry::metrics::Metrics;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -162,8 +163,10 @@ impl Dispatcher {
                     if taken == 0 {
                         break;
                     }
+                    // What came together came at one time.
+                    let at = self.clock.now();
                     for Delivery { event, ack } in deliveries.drain(..) {
-                        self.handle(event, Some(ack));
+                        self.handle_at(at, event, Some(ack));
                     }
                     self.handle_due();
                     self.metrics.queue_length(incoming.inbox.len());
@@ -217,6 +220,10 @@ impl Dispatcher {
 
     fn handle(&mut self, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
         let at = self.clock.now();
+        self.handle_at(at, event, ack);
+    }
+
+    fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
         let known_before = self.state.next_seq();
         let from_outside = matches!(event, Event::NotificationReceived(_));
         let Decision { facts, mut effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
@@ -238,8 +245,12 @@ impl Dispatcher {
 
     /// Takes the events that came of effects at once.
     fn handle_due(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let at = self.clock.now();
         while let Some(event) = self.due.pop_front() {
-            self.handle(event, None);
+            self.handle_at(at, event, None);
         }
     }
 
