@@ -7,6 +7,7 @@ pub mod log;
 pub mod serve;
 pub mod status;
 
+use crate::daemon::clock::Clock;
 use args::{Cli, Command};
 use clap::Parser;
 use std::ffi::OsString;
@@ -32,7 +33,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => return ExitCode::from(serve::run(&args)),
         Command::Check(args) => check::run(&args, check::wants_colour(), &mut stdin, &mut stdout),
-        Command::Log(args) => log::run(&args, &mut stdout),
+        Command::Log(args) => match Clock::system() {
+            Ok(clock) => Ok(log::run(&args, clock.now().wall, &mut stdout, &mut io::stderr().lock())),
+            Err(error) => Err(error),
+        },
         Command::Status(args) => status::run(&args, &mut stdout),
         Command::Healthcheck(args) => Ok(status::healthcheck(&args)),
     };

@@ -218,9 +218,9 @@ pub(super) fn end_episode(
     incident: Option<IncidentId>,
     (end, ends_at): (EpisodeEnd, Option<chrono::DateTime<chrono::Utc>>),
 ) {
-    let live = incident.filter(|incident| draft.state.incident(*incident).is_some());
-    let ended = Fact::AlertEnded(AlertEnded { fingerprint, incident: live, end, ends_at });
-    let waiting = draft.not_begun(live).cloned();
+    // The incident is named even if it is closed by now: its story ends with the end of its alert.
+    let ended = Fact::AlertEnded(AlertEnded { fingerprint, incident, end, ends_at });
+    let waiting = draft.not_begun(incident).cloned();
     if let Some(mut waiting) = waiting {
         waiting.apply(&ended, *draft.now);
         draft.decision.facts.push(ended);

@@ -94,3 +94,25 @@ fn rounded(span: Duration) -> String {
         format_duration(Duration::from_secs(span.as_secs()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::names::{FIXED, OF_A_STEP};
+    use crate::playbook::template::Template;
+
+    #[test]
+    fn every_name_that_check_accepts_is_given() {
+        let incident = crate::engine::tests::world::running_incident();
+        let playbook = crate::engine::tests::world::restarting();
+        let run = incident.run().expect("it runs");
+        let values = of_run(&incident, run, &playbook);
+        let fixed = FIXED.iter().flat_map(|(root, names)| names.iter().map(move |name| format!("{root}.{name}")));
+        let of_steps = OF_A_STEP.iter().map(|name| format!("steps.back.{name}"));
+        for path in fixed.chain(of_steps) {
+            let root = path.split('.').next().expect("a path has a root");
+            let template = Template::parse(&format!("{{{{ {path} }}}}"), &[root]).expect("the path parses");
+            template.render(&values).unwrap_or_else(|error| panic!("{path}: {error}"));
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 pub mod definition;
 pub mod index;
+pub mod names;
 pub mod template;
 
 mod lint;

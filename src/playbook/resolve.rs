@@ -6,6 +6,7 @@
 use super::definition::{Playbook, TargetSpec};
 use super::lint;
 use super::load::Reading;
+use super::names;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
 use super::steps::{self, Steps};
@@ -15,6 +16,7 @@ use crate::model::limit::{Limits, Scope, Window};
 use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
 use crate::model::target::ContainerName;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Longest name of a playbook.
@@ -318,27 +320,37 @@ pub(super) fn template(
             return None;
         }
     };
-    let unknown = steps_named(source).into_iter().filter(|id| !earlier.contains(&id.as_str()));
-    for id in unknown {
+    let references = template.references();
+    for id in steps_named(&references) {
+        if earlier.contains(&id) {
+            continue;
+        }
         let named = format!("steps.{id}");
-        let range = source.find(&named).map(|start| (start, start + named.len()));
-        let at = field.value.inner_span(findings.text(), range);
+        let at = place_of((field, source), &named, findings);
         let note = Note::error("playbook.unknown-step", at, format!("no earlier step has the id `{id}`"));
-        findings.push(match raw::nearest(&id, earlier.iter().copied()) {
+        findings.push(match raw::nearest(id, earlier.iter().copied()) {
             Some(near) => note.hint(format!("did you mean `steps.{near}`?")),
             None => note.hint("give the step an `id`; a template sees only the steps before it"),
         });
     }
+    for path in &references {
+        let Some((name, known)) = names::unknown(path) else { continue };
+        let at = place_of((field, source), path, findings);
+        let note = Note::error("playbook.unknown-name", at, format!("there is no `{path}`"));
+        let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let root = path.strip_suffix(name).unwrap_or(path).trim_end_matches('.');
+        findings.push(note.hint(format!("`{root}` has {listed}")));
+    }
     Some(template)
 }
 
-/// The ids that a template reads as `steps.ID`, sorted.
-fn steps_named(source: &str) -> Vec<String> {
-    let env = minijinja::Environment::new();
-    let names = env.template_from_str(source).map(|template| template.undeclared_variables(true)).unwrap_or_default();
-    let id = |name: &String| name.strip_prefix("steps.")?.split('.').next().map(str::to_owned);
-    let mut ids: Vec<String> = names.iter().filter_map(id).collect();
-    ids.sort();
-    ids.dedup();
-    ids
+/// Where a dotted name stands in a template.
+fn place_of((field, source): (Field<'_>, &str), name: &str, findings: &Findings<'_>) -> Span {
+    let range = source.find(name).map(|start| (start, start + name.len()));
+    field.value.inner_span(findings.text(), range)
+}
+
+/// The ids that a template reads as `steps.ID`, each once.
+fn steps_named(references: &BTreeSet<String>) -> BTreeSet<&str> {
+    references.iter().filter_map(|name| name.strip_prefix("steps.")?.split('.').next()).collect()
 }

@@ -5,4 +5,4 @@
 mod alerts;
 mod gates;
 mod runs;
-mod world;
+pub(super) mod world;

@@ -144,7 +144,7 @@ pub(super) fn notify() -> Step {
 }
 
 /// capture, restart, verify; on failure a message. Three runs an hour, no cooldown.
-pub(super) fn restarting() -> Playbook {
+pub(in crate::engine) fn restarting() -> Playbook {
     let restart = RestartSpec { stop_timeout: None, start_if_stopped: true };
     Playbook {
         name: "restart".into(),
@@ -203,4 +203,19 @@ pub(super) fn found(container: Container) -> TargetReport {
 
 pub(super) fn first() -> IncidentId {
     IncidentId(Seq(0))
+}
+
+/// An incident in the middle of its `on_failure`, with everything a template may ask for.
+pub(in crate::engine) fn running_incident() -> crate::engine::incident::Incident {
+    let mut playbook = restarting();
+    playbook.steps[0].id = Some("back".into());
+    let mut world = World::new(vec![playbook]);
+    world.fire(firing(world.now_s));
+    world.docker(first(), found(container("web")));
+    world.step(first(), 0, StepResult::Captured(serde_json::json!({})));
+    world.docker(first(), found(container("web")));
+    let act = world.permitted().unwrap();
+    let outcome = crate::model::action::ActionOutcome::Failed { error: "no".into() };
+    world.feed(Event::ActionReturned { act, outcome });
+    world.state.incident(first()).unwrap().clone()
 }

@@ -1,0 +1,202 @@
+//! `log show`: one incident as a tree, from the alert to the verdict, with the time each thing took.
+
+use super::args::LogOutput;
+use super::printable::{printable, span};
+use super::words::{action_outcome, finding, heading, notice_outcome, words};
+use crate::incident_log::LogReader;
+use crate::model::fact::{Fact, Record, StepResult};
+use crate::model::id::{ActId, IncidentId};
+use crate::model::stamp::Stamp;
+use crate::record::{LogFilter, decode};
+use anyhow::bail;
+use serde_json::Value;
+use std::io::Write;
+use std::path::Path;
+
+pub(super) fn show(
+    path: &Path,
+    output: LogOutput,
+    (incident, evidence): (IncidentId, bool),
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let lines = lines_of(path, incident)?;
+    if lines.is_empty() {
+        bail!(
+            "there is no incident {incident} in {}: `sickbay log query kind=\"alert.received\"` lists them",
+            path.display()
+        );
+    }
+    match output {
+        LogOutput::Json => {
+            write!(out, "{{\"incident\":\"{incident}\",\"records\":[")?;
+            for (index, line) in lines.iter().enumerate() {
+                out.write_all(if index == 0 { b"" } else { b"," })?;
+                out.write_all(line)?;
+            }
+            writeln!(out, "]}}")?;
+        }
+        LogOutput::Text => {
+            let records = lines.iter().map(|line| decode(line).map(crate::record::Decoded::into_record));
+            let records: Vec<Option<Record>> = records.collect::<Result<_, _>>()?;
+            let records: Vec<Record> = records.into_iter().flatten().collect();
+            Tree::of(&records, evidence).print(out)?;
+        }
+    }
+    Ok(0)
+}
+
+fn lines_of(path: &Path, incident: IncidentId) -> anyhow::Result<Vec<Vec<u8>>> {
+    let filter = LogFilter::parse(&[format!("inc=\"{incident}\"")], None, None)?;
+    let mut reader = LogReader::open(path)?;
+    let mut lines = Vec::new();
+    while let Some(line) = reader.next_line()? {
+        if filter.matches(line) {
+            lines.push(line.to_vec());
+        }
+    }
+    Ok(lines)
+}
+
+/// One thing that happened, with what belongs to it.
+struct Node {
+    at: Stamp,
+    act: Option<ActId>,
+    heading: &'static str,
+    text: String,
+    children: Vec<String>,
+}
+
+/// An incident, ready to be printed.
+struct Tree {
+    title: String,
+    begun: Option<Stamp>,
+    nodes: Vec<Node>,
+}
+
+impl Tree {
+    fn of(records: &[Record], evidence: bool) -> Self {
+        let begun = records.first().map(|record| record.at);
+        let mut tree = Self { title: title(records), begun, nodes: Vec::new() };
+        for record in records {
+            tree.add(record, evidence);
+        }
+        tree
+    }
+
+    /// Outcomes go below their intent, everything else in its turn.
+    fn add(&mut self, record: &Record, evidence: bool) {
+        let (act, outcome) = match &record.fact {
+            Fact::ActionFinished(finished) => (Some(finished.act), Some(action_outcome(&finished.outcome))),
+            Fact::ActionReconciled(reconciled) => (Some(reconciled.act), Some(finding(reconciled))),
+            Fact::NoticeFinished(finished) => (Some(finished.act), Some(notice_outcome(&finished.outcome))),
+            Fact::ActionIntended(intended) => (Some(intended.act), None),
+            Fact::NoticeIntended(intended) => (Some(intended.notice.act), None),
+            Fact::LogOpened(_)
+            | Fact::LogClosed
+            | Fact::LogRecovered(_)
+            | Fact::ConfigLoaded(_)
+            | Fact::AlertReceived(_)
+            | Fact::AlertEnded(_)
+            | Fact::AlertsRejected(_)
+            | Fact::Decided(_)
+            | Fact::StepFinished(_)
+            | Fact::IncidentClosed(_) => (None, None),
+        };
+        if let Some(outcome) = outcome
+            && let Some(intent) = self.nodes.iter_mut().find(|node| node.act == act)
+        {
+            let after = span(record.at.since(&intent.at));
+            return intent.children.push(format!("after {after}: {}", printable(&outcome)));
+        }
+        let children = if evidence { evidence_lines(&record.fact) } else { Vec::new() };
+        let (heading, text) = (heading(&record.fact), words(&record.fact));
+        self.nodes.push(Node { at: record.at, act, heading, text, children });
+    }
+
+    fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        writeln!(out, "{}", self.title)?;
+        if let Some(begun) = self.begun {
+            writeln!(out, "{}", begun.wall.format("%F %T UTC"))?;
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            let is_last = index + 1 == self.nodes.len();
+            let (branch, trunk) = if is_last { ("└─", "  ") } else { ("├─", "│ ") };
+            let after = self.begun.map_or_else(String::new, |begun| format!("+{}", span(node.at.since(&begun))));
+            writeln!(out, "{branch} {after:<12} {:<9} {}", node.heading, node.text)?;
+            for (index, child) in node.children.iter().enumerate() {
+                let twig = if index + 1 == node.children.len() { "└─" } else { "├─" };
+                writeln!(out, "{trunk} {:<22} {twig} {child}", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What it was about and how it ended, in one line.
+fn title(records: &[Record]) -> String {
+    let (mut name, mut playbook, mut target, mut end) = (String::new(), String::new(), String::new(), String::new());
+    let mut id = String::new();
+    for record in records {
+        match &record.fact {
+            Fact::AlertReceived(received) => {
+                id = IncidentId(record.seq).to_string();
+                name = received.labels.value("alertname").to_owned();
+            }
+            Fact::Decided(decided) => {
+                playbook = format!(", playbook {}", decided.playbook);
+                if let Some(on) = &decided.target {
+                    target = format!(" on {}", on.name);
+                }
+            }
+            Fact::IncidentClosed(closed) => {
+                let took = records.first().map(|first| span(record.at.since(&first.at))).unwrap_or_default();
+                end = format!(": {} after {took}", closed.verdict);
+            }
+            Fact::LogOpened(_)
+            | Fact::LogClosed
+            | Fact::LogRecovered(_)
+            | Fact::ConfigLoaded(_)
+            | Fact::AlertEnded(_)
+            | Fact::AlertsRejected(_)
+            | Fact::StepFinished(_)
+            | Fact::ActionIntended(_)
+            | Fact::ActionFinished(_)
+            | Fact::ActionReconciled(_)
+            | Fact::NoticeIntended(_)
+            | Fact::NoticeFinished(_) => {}
+        }
+    }
+    let end = if end.is_empty() { ": still open".to_owned() } else { end };
+    printable(&format!("{id}  {name}{target}{playbook}{end}")).into_owned()
+}
+
+/// Captured evidence, one line per line of it.
+fn evidence_lines(fact: &Fact) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Fact::StepFinished(finished) = fact
+        && let StepResult::Captured(evidence) = &finished.result
+    {
+        flatten("", evidence, &mut lines);
+    }
+    lines
+}
+
+fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                let path = if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
+                flatten(&path, value, lines);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                flatten(name, item, lines);
+            }
+        }
+        Value::String(text) => {
+            lines.extend(text.split('\n').map(|line| format!("{}: {}", printable(name), printable(line))));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => lines.push(format!("{}: {value}", printable(name))),
+    }
+}

@@ -1,0 +1,170 @@
+use super::*;
+use crate::record::sample;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Parser;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+fn data(text: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("incident_log")).unwrap();
+    let (log, _) = sample::log_of(sample::story(text));
+    fs::write(dir.path().join("incident_log/00000000000000000000.jsonl"), log).unwrap();
+    dir
+}
+
+fn now() -> DateTime<Utc> {
+    sample::moment() + TimeDelta::seconds(60)
+}
+
+/// Exit code, standard output, standard error.
+fn sickbay_log(dir: &Path, args: &[&str]) -> (u8, String, String) {
+    let path = dir.to_str().unwrap();
+    let cli = Cli::try_parse_from([&["log"], args, &["--path", path]].concat()).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = run(&cli.log, now(), &mut out, &mut err);
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+#[test]
+fn an_incident_is_shown_from_alert_to_verdict() {
+    let dir = data("hello");
+    let (code, out, err) = sickbay_log(dir.path(), &["show", "i2"]);
+    assert_eq!((code, &*err), (0, ""));
+    let want = [
+        "i2  InstanceDown on web-1, playbook web-restart: recovered after 2.2 s",
+        "2026-01-05 10:00:07 UTC",
+        "├─ +0 ms        alert     InstanceDown {severity=\"page\", text=\"hello\"} from alertmanager, firing since \
+         2026-01-05 10:00:00 UTC; taken by playbook web-restart (revision 0123456789ab)",
+        "├─ +250 ms      decision  run web-restart on web-1 (96af117896af): every gate said yes",
+        "├─ +500 ms      capture   kept in 1.2 s: inspect (exit_code 0, oom_killed false, state running); \
+         logs (driver json-file, lines (2 entries)); stats missing: timed out",
+        "├─ +750 ms      action    i2.1 restart, 10.0 s to stop, web-1 (96af117896af); before: running, unhealthy, \
+         started 2026-01-05T08:00:00.474728664Z, 2 restarts by Docker",
+        "│                         └─ after 250 ms: succeeded; now: running, starting, started 2026-01-05T08:00:00.474728664Z, \
+         2 restarts by Docker",
+        "├─ +1.2 s       verify    recovered, seen for 1.2 s: hello",
+        "├─ +1.5 s       notice    i2.2 to sre-chat (warning): hello",
+        "│                         └─ after 250 ms: delivered",
+        "├─ +2.0 s       alert     ended: resolved at 2026-01-05 10:00:07 UTC",
+        "└─ +2.2 s       closed    recovered: hello",
+        "",
+    ];
+    assert_eq!(out.split('\n').collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn evidence_is_printed_on_demand_and_never_obeyed_by_the_terminal() {
+    let dir = data("\u{1b}]0;owned\u{7} \u{202e}x\nnext");
+    let (_, plain, _) = sickbay_log(dir.path(), &["show", "i2"]);
+    let (_, full, _) = sickbay_log(dir.path(), &["show", "i2", "--evidence"]);
+    assert!(!plain.contains("second line") && full.contains("logs.lines: second line"));
+    assert!(full.contains("logs.lines: 2026-01-05T10:00:00Z \\u{1b}]0;owned\\u{7} \\u{202e}x"), "{full}");
+    for text in [plain, full] {
+        assert!(!text.chars().any(|scalar| scalar != '\n' && (scalar.is_control() || scalar == '\u{202e}')));
+    }
+}
+
+#[test]
+fn tail_prints_the_last_records_and_json_is_the_log_itself() {
+    let dir = data("x");
+    let whole = fs::read_to_string(dir.path().join("incident_log/00000000000000000000.jsonl")).unwrap();
+    let (code, out, _) = sickbay_log(dir.path(), &["tail", "-n", "2", "-o", "json"]);
+    assert_eq!((code, out.lines().count()), (0, 2));
+    assert!(whole.ends_with(&out));
+    let (_, out, _) = sickbay_log(dir.path(), &["tail", "-n", "100", "-o", "json"]);
+    assert_eq!(out, whole);
+    let (_, out, _) = sickbay_log(dir.path(), &["tail", "-n2"]);
+    let want = "2026-01-05 10:00:09.871Z     11 i2       incident.closed   recovered: x\n\
+                2026-01-05 10:00:10.121Z     12          log.close         sickbay stopped in good order\n";
+    assert_eq!(out, want);
+}
+
+#[test]
+fn query_takes_matchers_and_times() {
+    let dir = data("x");
+    let count = |args: &[&str]| {
+        let (code, out, err) = sickbay_log(dir.path(), &[&["query", "-o", "json"], args].concat());
+        assert_eq!((code, &*err), (0, ""), "{args:?}");
+        out.lines().count()
+    };
+    assert_eq!(count(&[]), 13);
+    assert_eq!(count(&["kind=\"decision\""]), 1);
+    assert_eq!(count(&["inc=\"i2\"", "act=\"i2.1\""]), 2);
+    assert_eq!(count(&["kind=\"nothing\""]), 0);
+    assert_eq!(count(&["--since", "2026-01-05T10:00:08.121900Z"]), 9);
+    assert_eq!(count(&["--until", "2026-01-05T10:00:08.121900Z"]), 4);
+    assert_eq!(count(&["--since", "58s"]), 5);
+    for wrong in [&["query", "--since", "yesterday"][..], &["query", "no matcher"]] {
+        let (code, out, err) = sickbay_log(dir.path(), wrong);
+        assert_eq!((code, &*out), (2, ""));
+        assert!(err.starts_with("error: "), "{err}");
+    }
+}
+
+#[test]
+fn show_json_is_one_object_with_the_very_lines() {
+    let dir = data("x");
+    let (_, out, _) = sickbay_log(dir.path(), &["show", "i2", "-o", "json"]);
+    let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&object["incident"], object["records"].as_array().unwrap().len()), (&"i2".into(), 10));
+    assert_eq!(object["records"][9]["verdict"], "recovered");
+}
+
+#[test]
+fn what_cannot_be_answered_is_an_error_with_a_hint() {
+    let dir = data("x");
+    let (code, out, err) = sickbay_log(dir.path(), &["show", "i7"]);
+    assert_eq!((code, &*out), (2, ""));
+    assert!(err.contains("there is no incident i7"), "{err}");
+    let nowhere = dir.path().join("nowhere");
+    for args in [&["tail"][..], &["query"], &["show", "i2"], &["verify"]] {
+        let (code, out, err) = sickbay_log(&nowhere, args);
+        assert_eq!((code, &*out), (2, ""));
+        assert!(err.contains("there is no incident log in ") && err.contains("--path"), "{err}");
+    }
+    assert!(Cli::try_parse_from(["log", "show", "7"]).is_err());
+}
+
+#[test]
+fn verify_answers_with_its_exit_code() {
+    let dir = data("x");
+    let path = dir.path().join("incident_log/00000000000000000000.jsonl");
+    let whole = fs::read(&path).unwrap();
+    let check = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let (code, text, err) = sickbay_log(dir.path(), &["verify"]);
+        let (same, json, _) = sickbay_log(Path::new("elsewhere"), &["verify", path.to_str().unwrap(), "-o", "json"]);
+        assert_eq!((same, &*err), (code, ""));
+        (code, text, serde_json::from_str::<serde_json::Value>(&json).unwrap())
+    };
+    let (code, text, json) = check(&whole);
+    assert_eq!(
+        (code, &json["result"], &json["records"], &json["last_seq"]),
+        (0, &"clean".into(), &13.into(), &12.into())
+    );
+    assert!(text.starts_with("ok: 13 records in 1 file ("), "{text}");
+    assert!(text.contains(&format!("hash {}", json["head"].as_str().unwrap())));
+
+    let (code, text, json) = check(&whole[..whole.len() - 20]);
+    assert_eq!((code, &json["result"], &json["problem"]["seq"]), (3, &"torn".into(), &12.into()));
+    assert!(text.starts_with("torn: ") && text.contains("quarantine"), "{text}");
+
+    let mut changed = whole.clone();
+    let at = whole.windows(9).position(|part| part == b"unhealthy").unwrap();
+    changed[at..at + 9].copy_from_slice(b"sound    ");
+    let (code, text, json) = check(&changed);
+    assert_eq!((code, &json["result"], &json["problem"]["seq"]), (1, &"damaged".into(), &5.into()));
+    assert!(
+        text.starts_with("damaged: ") && text.contains("where record 5 belongs: the line's bytes hash to "),
+        "{text}"
+    );
+    assert!(json["problem"]["rule"].as_str().unwrap().starts_with("the line's bytes hash to"));
+}

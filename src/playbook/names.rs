@@ -1,0 +1,48 @@
+//! What templates can name below each root. The engine gives exactly these values (`engine/values.rs`), and a name that
+//! is not among them is an error when the playbook is checked, not when somebody waits for the message.
+
+/// Roots with a fixed set of values, each with their names. `labels` and `annotations` are the alert's own; `steps` has
+/// the ids of earlier steps, each with what stands under [`OF_A_STEP`].
+pub const FIXED: &[(&str, &[&str])] = &[
+    ("alert", &["name", "fingerprint", "starts_at", "generator_url"]),
+    ("target", &["name", "id", "image"]),
+    ("run", &["id", "playbook", "dry_run"]),
+    ("limits", &["runs", "per", "cooldown"]),
+    ("failed", &["name", "error", "verdict"]),
+];
+
+/// What a finished step offers: `steps.ID.elapsed`, `steps.ID.detail`.
+pub const OF_A_STEP: &[&str] = &["elapsed", "detail"];
+
+/// A path such as `run.url` of which the part behind the root does not exist, with the names that do.
+pub(super) fn unknown(path: &str) -> Option<(&str, &'static [&'static str])> {
+    let (root, rest) = path.split_once('.')?;
+    if root == "steps" {
+        let (_, name) = rest.split_once('.')?;
+        return (!OF_A_STEP.contains(&name)).then_some((name, OF_A_STEP));
+    }
+    let (_, known) = FIXED.iter().find(|(fixed, _)| *fixed == root)?;
+    (!known.contains(&rest)).then_some((rest, known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_engine_gives_is_known() {
+        for (path, want) in [
+            ("labels.anything", None),
+            ("run.id", None),
+            ("run.url", Some("url")),
+            ("alert.labels", Some("labels")),
+            ("target.name.upper", Some("name.upper")),
+            ("steps.back.elapsed", None),
+            ("steps.back.elapse", Some("elapse")),
+            ("steps.back", None),
+            ("run", None),
+        ] {
+            assert_eq!(unknown(path).map(|(name, _)| name), want, "{path}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `docs/INCIDENT_LOG.md` says how to verify a log without sickbay: here the page's own script runs on real logs.
+
+use sickbay::incident_log::{Conclusion, verify};
+use sickbay::model::fact::{AlertsRejected, Fact, Record};
+use sickbay::model::id::Seq;
+use sickbay::model::stamp::{BootId, Stamp};
+use sickbay::record::{Hash, LogId, encode};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const PAGE: &str = include_str!("../docs/INCIDENT_LOG.md");
+
+fn script() -> &'static str {
+    let (_, from_script) = PAGE.split_once("```bash\n").unwrap();
+    from_script.split_once("```").unwrap().0
+}
+
+fn sample_log() -> Vec<u8> {
+    let mut log = Vec::new();
+    let mut head = Hash::GENESIS;
+    for seq in 0..12 {
+        let at = Stamp { wall: chrono::DateTime::UNIX_EPOCH, up_ms: seq, boot: BootId(7) };
+        let first = format!("alerts[{seq}].labels: \"ünïcode\" \\ 100 % $HOME `id` ,\"hash\": 🚑 \u{1b}[0m\n");
+        let fact = Fact::AlertsRejected(AlertsRejected { sender: " spaces  ".into(), count: seq, first });
+        head = encode(&Record { seq: Seq(seq), at, fact }, LogId(1), &head, &mut log);
+    }
+    log
+}
+
+/// Whether the page's script finds the directory's log in order.
+fn script_agrees(dir: &Path) -> bool {
+    let file = dir.join("verify.sh");
+    fs::write(&file, script()).unwrap();
+    let output = Command::new("bash").arg(file).arg(dir.join("incident_log")).env("LC_ALL", "C").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.success(), text.starts_with("ok, head "), "{output:?}");
+    output.status.success()
+}
+
+#[test]
+fn the_pages_script_and_log_verify_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let segments = dir.path().join("incident_log");
+    fs::create_dir(&segments).unwrap();
+    let log = sample_log();
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut cases = vec![
+        ("as written", log.clone(), true),
+        ("empty", Vec::new(), true),
+        ("cut between records", lines[..5].concat(), true),
+        ("a record removed", [lines[..5].concat(), lines[6..].concat()].concat(), false),
+        ("a record doubled", [&lines[..5].concat(), lines[4], &lines[5..].concat()].concat(), false),
+        (
+            "two records swapped",
+            [lines[..3].concat(), lines[4].into(), lines[3].into(), lines[5..].concat()].concat(),
+            false,
+        ),
+        ("cut within a record", log[..log.len() - 30].to_vec(), false),
+        ("NUL bytes at the end", [&log[..], &[0; 64]].concat(), false),
+        ("a NUL byte put in", [&log[..100], b"\0", &log[100..]].concat(), false),
+        ("an empty line", [&lines[..5].concat(), &b"\n"[..], &lines[5..].concat()].concat(), false),
+        ("a space before a newline", [&log[..lines[0].len() - 1], b" ", &log[lines[0].len() - 1..]].concat(), false),
+    ];
+    for at in (0..log.len() - 1).step_by(211) {
+        let mut flipped = log.clone();
+        flipped[at] ^= 1 << (at % 8);
+        cases.push(("a bit flipped", flipped, false));
+    }
+    for (name, bytes, want) in cases {
+        fs::write(segments.join("00000000000000000000.jsonl"), &bytes).unwrap();
+        let verdict = verify(dir.path()).unwrap().conclusion == Conclusion::Clean;
+        assert_eq!((verdict, script_agrees(dir.path())), (want, want), "{name}: {}", String::from_utf8_lossy(&bytes));
+    }
+}
