@@ -341,5 +341,5 @@ fn pair<'de>(name: &'de RawValue, value: &'de RawValue) -> Result<(Cow<'de, str>
     if value.len() > VALUE_LEN_MAX {
         return refuse(&format!("is {} bytes long; at most {VALUE_LEN_MAX} are read", value.len()));
     }
-    Ok((name.into(), value.into()))
+    Ok((name, value))
 }
