@@ -19,7 +19,6 @@ use std::time::Duration;
 
 const DIR: &str = "SICKBAY_FAULT_DIR";
 
-#[expect(clippy::disallowed_methods, reason = "how a child of a test learns that it is one")]
 fn child_dir() -> Option<PathBuf> {
     std::env::var_os(DIR).map(PathBuf::from)
 }
