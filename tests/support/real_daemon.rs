@@ -134,6 +134,11 @@ impl Daemon {
         }
     }
 
+    /// Runs one that ends by itself, before or after it listens.
+    pub(crate) fn run_to_end(command: Command) -> Ended {
+        Self::try_start(command).map_or_else(|ended| ended, Self::wait)
+    }
+
     /// What it wrote on standard error so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
@@ -258,11 +263,11 @@ fn now() -> String {
     chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// The lines of standard error that report a problem: ours before the log is up, and warnings and errors after.
+/// The lines of standard error that report a problem. A notice to people that goes to the program's log is none.
 pub(crate) fn complaints(said: &str) -> Vec<&str> {
-    let complains =
-        |line: &&str| line.starts_with("sickbay: ") || line.contains("level=error") || line.contains("level=warn");
-    said.lines().filter(complains).collect()
+    let levels = ["sickbay: ", "level=error", "level=warn"];
+    let complains = |line: &&str| levels.iter().any(|level| line.contains(level));
+    said.lines().filter(complains).filter(|line| !line.contains("target=sickbay::notifier")).collect()
 }
 
 /// Writes a file below a directory, with what it needs above it.
