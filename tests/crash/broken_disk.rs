@@ -1,7 +1,5 @@
 //! The real daemon on a disk that fails: a sync that reports an error, writes that find no room, a write cut in two.
 
-#![expect(clippy::panic, reason = "helpers of tests are tests too: a panic names its line")]
-
 use crate::real_daemon::{Answer, Daemon, Home, alert, complaints, get, notification, post, until};
 use crate::real_docker::OBEDIENT;
 use crate::story::{Story, all_closed, check};
@@ -161,11 +159,11 @@ fn cut_at(limit: usize) {
     assert!(daemon.stop().status.success());
     assert_eq!(verify(&home.data()).unwrap().conclusion, Conclusion::Clean);
     let story = Story::read(&home);
-    let recovered = story.0.iter().find_map(|record| match &record.fact {
-        Fact::LogRecovered(recovered) => Some(recovered.clone()),
-        _ => None,
+    let recovered = story.0.iter().find_map(|record| {
+        let Fact::LogRecovered(recovered) = &record.fact else { return None };
+        Some(recovered.clone())
     });
-    let recovered = recovered.unwrap_or_else(|| panic!("{limit}: log.recovered is missing"));
+    let recovered = recovered.expect("log.recovered is recorded");
     assert_eq!(recovered.bytes, torn.len() as u64);
     assert_eq!(fs::read(home.data().join(recovered.quarantine)).unwrap(), torn, "{limit}: nothing is thrown away");
 }

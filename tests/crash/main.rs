@@ -3,6 +3,12 @@
 //! Whatever happens, after the next start: nothing acknowledged is lost, nothing is done twice, and every incident
 //! reaches a verdict. What the log alone does on a broken disk stands in `log_faults.rs`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too: a panic names its line"
+)]
+
 mod broken_disk;
 mod kill_points;
 #[path = "../support/real_daemon.rs"]

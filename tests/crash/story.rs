@@ -1,13 +1,12 @@
 //! What a log tells after a test, and the rules it must keep whatever was done to the daemon.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too: a panic names its line")]
-
 use crate::real_daemon::{Home, until};
+use crate::real_docker::TestContainer;
 use crate::victims::Victims;
 use sickbay::engine::state::State;
 use sickbay::incident_log::{Conclusion, LogReader, verify};
 use sickbay::model::action::{ActionOutcome, Reconciled};
-use sickbay::model::fact::{Fact, Record, Taken};
+use sickbay::model::fact::{ActionIntended, Fact, Record, Taken};
 use sickbay::model::id::{ActId, IncidentId};
 use sickbay::model::incident::Verdict;
 use sickbay::record::{decode, encode};
@@ -31,11 +30,13 @@ impl Story {
 
     /// The serials of the alerts that are recorded.
     pub(crate) fn serials(&self) -> BTreeSet<&str> {
-        let received = self.0.iter().filter_map(|record| match &record.fact {
-            Fact::AlertReceived(received) => Some(received),
-            _ => None,
-        });
-        received.map(|received| received.labels.value("serial")).collect()
+        let mut serials = BTreeSet::new();
+        for record in &self.0 {
+            if let Fact::AlertReceived(received) = &record.fact {
+                serials.insert(received.labels.value("serial"));
+            }
+        }
+        serials
     }
 
     /// How often something was recorded.
@@ -52,20 +53,26 @@ impl Story {
     pub(crate) fn in_doubt(&self) -> BTreeSet<ActId> {
         let mut acts = BTreeSet::new();
         for record in &self.0 {
-            match &record.fact {
-                Fact::ActionIntended(intended) => {
-                    acts.insert(intended.act);
-                }
-                Fact::ActionFinished(finished) if !matches!(finished.outcome, ActionOutcome::Unknown { .. }) => {
-                    acts.remove(&finished.act);
-                }
-                Fact::ActionReconciled(reconciled) => {
-                    acts.remove(&reconciled.act);
-                }
-                _ => {}
+            if let Fact::ActionIntended(intended) = &record.fact {
+                acts.insert(intended.act);
+            } else if let Fact::ActionFinished(finished) = &record.fact
+                && !matches!(finished.outcome, ActionOutcome::Unknown { .. })
+            {
+                acts.remove(&finished.act);
+            } else if let Fact::ActionReconciled(reconciled) = &record.fact {
+                acts.remove(&reconciled.act);
             }
         }
         acts
+    }
+
+    /// What was intended for a container.
+    pub(crate) fn intents(&self, victim: &TestContainer) -> impl Iterator<Item = &ActionIntended> {
+        let all = self.0.iter().filter_map(|record| {
+            let Fact::ActionIntended(intended) = &record.fact else { return None };
+            Some(intended)
+        });
+        all.filter(|intended| intended.target.id.as_str() == victim.id)
     }
 
     /// How often the log says that a container was restarted.
@@ -73,19 +80,14 @@ impl Story {
         let mut target_of = BTreeMap::new();
         let mut told = BTreeMap::new();
         for record in &self.0 {
-            let done = match &record.fact {
-                Fact::ActionIntended(intended) => {
-                    target_of.insert(intended.act, intended.target.id.as_str().to_owned());
-                    None
-                }
-                Fact::ActionFinished(finished) => {
-                    matches!(finished.outcome, ActionOutcome::Succeeded { .. }).then_some(finished.act)
-                }
-                Fact::ActionReconciled(reconciled) => {
-                    (reconciled.finding == Reconciled::Observed).then_some(reconciled.act)
-                }
-                _ => None,
-            };
+            let mut done = None;
+            if let Fact::ActionIntended(intended) = &record.fact {
+                target_of.insert(intended.act, intended.target.id.as_str().to_owned());
+            } else if let Fact::ActionFinished(finished) = &record.fact {
+                done = matches!(finished.outcome, ActionOutcome::Succeeded { .. }).then_some(finished.act);
+            } else if let Fact::ActionReconciled(reconciled) = &record.fact {
+                done = (reconciled.finding == Reconciled::Observed).then_some(reconciled.act);
+            }
             if let Some(act) = done {
                 let target: &String = target_of.get(&act).expect("an end belongs to an intent");
                 *told.entry(target.clone()).or_default() += 1;

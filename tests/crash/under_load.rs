@@ -145,12 +145,7 @@ fn cycle(
     let story = Story::read(home);
     load.is_all_in(&story);
     let doubtful = story.in_doubt();
-    story.0.iter().any(|record| match &record.fact {
-        sickbay::model::fact::Fact::ActionIntended(intended) => {
-            intended.target.id.as_str() == victim.id && doubtful.contains(&intended.act)
-        }
-        _ => false,
-    })
+    story.intents(victim).any(|intended| doubtful.contains(&intended.act))
 }
 
 fn pause_up_to(millis: u64) {

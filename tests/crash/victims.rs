@@ -1,7 +1,5 @@
 //! Containers that may be restarted, and what the engine says happened to them.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too: a panic names its line")]
-
 use crate::real_daemon::until;
 use crate::real_docker::{TestContainer, docker, unique};
 use std::io::{BufRead, BufReader};

@@ -1,6 +1,6 @@
 //! A daemon that runs and cannot do its work: it says why, refuses what it cannot take, and does not end.
 
-use crate::real_daemon::{Answer, Daemon, Home, alert, complaints, get, notification, post, until, write};
+use crate::real_daemon::{Answer, Daemon, Home, alert, complaints, get, notification, post, until};
 use crate::start::{as_nobody, mode};
 use serde_json::Value;
 use std::fs;
@@ -80,7 +80,7 @@ fn a_damaged_log_means_safe_mode_until_it_is_stopped() {
     let good = fs::read_to_string(home.segment()).unwrap();
     let bad = good.replace("\"serial\":\"1\"", "\"serial\":\"7\"");
     assert_ne!(good, bad);
-    write(&home.segment(), &bad);
+    fs::write(home.segment(), &bad).unwrap();
 
     let daemon = Daemon::start(home.command());
     not_ready(&daemon, &["the incident log cannot be written", "record 3", "sickbay log verify", "move the whole"]);

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -268,10 +268,4 @@ pub(crate) fn complaints(said: &str) -> Vec<&str> {
     let levels = ["sickbay: ", "level=error", "level=warn"];
     let complains = |line: &&str| levels.iter().any(|level| line.contains(level));
     said.lines().filter(complains).filter(|line| !line.contains("target=sickbay::notifier")).collect()
-}
-
-/// Writes a file below a directory, with what it needs above it.
-pub(crate) fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }
