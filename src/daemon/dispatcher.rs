@@ -66,7 +66,10 @@ pub struct Incoming {
 
 /// The incident log can no longer be written: the process must end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the incident log cannot be written any more: {0}")]
+#[error(
+    "the incident log cannot be written any more: {0}; nothing is recorded or done from here on: check the disk, then \
+     start sickbay again, and it goes on from what the disk holds"
+)]
 pub struct LogPoisoned(pub String);
 
 /// The owner of all state.
@@ -238,9 +241,9 @@ impl Dispatcher {
             self.batch.push(record);
         }
         let answer = ack.map(|ack| (ack, receipts));
-        let held = Held { before: self.state.next_seq(), answer, effects };
+        let held = Held { at, before: self.state.next_seq(), answer, effects };
         let (executor, due) = (&mut self.executor, &mut self.due);
-        self.hold.push(held, &mut |held| release(executor.as_mut(), due, held));
+        self.hold.push(held, &mut |held| release(executor.as_mut(), due, held, &at));
     }
 
     /// Takes the events that came of effects at once.
@@ -296,8 +299,8 @@ impl Dispatcher {
         }
         self.hand_over();
         self.changed |= self.hold.durable_before() < status.durable;
-        let (executor, due) = (&mut self.executor, &mut self.due);
-        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), due, held));
+        let (executor, due, now) = (&mut self.executor, &mut self.due, self.clock.now());
+        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), due, held, &now));
         self.handle_due();
         Ok(())
     }
@@ -316,12 +319,13 @@ impl Dispatcher {
 }
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.
-fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held) {
+fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held, now: &Stamp) {
     if let Some((ack, receipts)) = held.answer {
         _ = ack.send(receipts);
     }
     if let Some(executor) = executor {
-        due.extend(held.effects.into_iter().filter_map(|effect| executor.start(effect)));
+        let waited = now.since(&held.at);
+        due.extend(held.effects.into_iter().filter_map(|effect| executor.start(effect, waited)));
     }
 }
 
