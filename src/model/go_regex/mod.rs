@@ -3,7 +3,7 @@
 //! Alertmanager compiles matchers with Go's `regexp`; Rust's `regex` reads most patterns alike, but not all: some mean
 //! something else, some are accepted by one side only. [`translate()`] rewrites a pattern so that Rust matches what Go
 //! would match, and refuses what Go would refuse, in Go's words. It never matches anything itself. Capture groups
-//! become plain groups: matchers do not capture. Read [`translate`] first.
+//! become plain groups: matchers do not capture. Read [`translate()`] first.
 
 mod class;
 mod cursor;
