@@ -7,6 +7,7 @@
 #              KEEP=1        keeps the temporary folder (logs, incident log) and says where it is.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$ROOT"
 
 STAGE_SECONDS=${STAGE_SECONDS:-60}
 WORK=
