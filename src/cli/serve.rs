@@ -147,7 +147,9 @@ async fn listen_and_run(Prepared { settings, playbooks, files }: Prepared) -> u8
                 listeners.push(listener);
             }
             Err(error) => {
-                complain(&format!("cannot listen on {address}: {error}; use another one with --web.listen-address"));
+                complain(&format!(
+                    "cannot listen on {address}: {error}; stop what listens there, or use another one with --web.listen-address"
+                ));
                 return CANNOT_LISTEN;
             }
         }
@@ -173,7 +175,10 @@ async fn listen_and_run(Prepared { settings, playbooks, files }: Prepared) -> u8
     match ended {
         Ok(()) => 0,
         Err(error) => {
-            complain(&error.to_string());
+            // What put it into safe mode was said when it did, and is no news hours later.
+            if !matches!(error, RunError::Log(OpenError::Damaged(_))) {
+                complain(&error.to_string());
+            }
             exit_code(&error)
         }
     }

@@ -18,6 +18,7 @@ use crate::inbox::Delivery;
 use crate::incident_log::{LogClosed, LogWriter};
 use crate::model::fact::Record;
 use crate::model::id::Seq;
+use crate::model::stamp::Stamp;
 use crate::telemetry::metrics::Metrics;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -65,7 +66,10 @@ pub struct Incoming {
 
 /// The incident log can no longer be written: the process must end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the incident log cannot be written any more: {0}")]
+#[error(
+    "the incident log cannot be written any more: {0}; nothing is recorded or done from here on: check the disk, then \
+     start sickbay again, and it goes on from what the disk holds"
+)]
 pub struct LogPoisoned(pub String);
 
 /// The owner of all state.
@@ -162,8 +166,10 @@ impl Dispatcher {
                     if taken == 0 {
                         break;
                     }
+                    // What came together came at one time.
+                    let at = self.clock.now();
                     for Delivery { event, ack } in deliveries.drain(..) {
-                        self.handle(event, Some(ack));
+                        self.handle_at(at, event, Some(ack));
                     }
                     self.handle_due();
                     self.metrics.queue_length(incoming.inbox.len());
@@ -217,6 +223,10 @@ impl Dispatcher {
 
     fn handle(&mut self, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
         let at = self.clock.now();
+        self.handle_at(at, event, ack);
+    }
+
+    fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
         let known_before = self.state.next_seq();
         let from_outside = matches!(event, Event::NotificationReceived(_));
         let Decision { facts, mut effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
@@ -231,15 +241,19 @@ impl Dispatcher {
             self.batch.push(record);
         }
         let answer = ack.map(|ack| (ack, receipts));
-        let held = Held { before: self.state.next_seq(), answer, effects };
+        let held = Held { at, before: self.state.next_seq(), answer, effects };
         let (executor, due) = (&mut self.executor, &mut self.due);
-        self.hold.push(held, &mut |held| release(executor.as_mut(), due, held));
+        self.hold.push(held, &mut |held| release(executor.as_mut(), due, held, &at));
     }
 
     /// Takes the events that came of effects at once.
     fn handle_due(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let at = self.clock.now();
         while let Some(event) = self.due.pop_front() {
-            self.handle(event, None);
+            self.handle_at(at, event, None);
         }
     }
 
@@ -285,8 +299,8 @@ impl Dispatcher {
         }
         self.hand_over();
         self.changed |= self.hold.durable_before() < status.durable;
-        let (executor, due) = (&mut self.executor, &mut self.due);
-        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), due, held));
+        let (executor, due, now) = (&mut self.executor, &mut self.due, self.clock.now());
+        self.hold.durable(status.durable, &mut |held| release(executor.as_mut(), due, held, &now));
         self.handle_due();
         Ok(())
     }
@@ -305,12 +319,13 @@ impl Dispatcher {
 }
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.
-fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held) {
+fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held, now: &Stamp) {
     if let Some((ack, receipts)) = held.answer {
         _ = ack.send(receipts);
     }
     if let Some(executor) = executor {
-        due.extend(held.effects.into_iter().filter_map(|effect| executor.start(effect)));
+        let waited = now.since(&held.at);
+        due.extend(held.effects.into_iter().filter_map(|effect| executor.start(effect, waited)));
     }
 }
 

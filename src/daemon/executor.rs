@@ -20,6 +20,10 @@ use tracing::Instrument;
 /// The same incident's target is not asked for more often than this, however often its alert is delivered.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
+/// An act whose intent took longer to become durable is not sent: its gates saw another world. Looking after a crash
+/// relies on this as well, because it counts an act's deadline from the intent.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
+
 /// What the daemon can do to Docker. A dry run holds nothing that could write.
 #[derive(Clone, Debug)]
 pub enum Hands {
@@ -56,8 +60,9 @@ impl Executor {
         Self { hands, notifiers: Arc::new(notifiers), results, tasks, asked: HashMap::new() }
     }
 
-    /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once.
-    pub fn start(&mut self, effect: Effect) -> Option<Event> {
+    /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
+    /// long its records took to become durable.
+    pub fn start(&mut self, effect: Effect, waited: Duration) -> Option<Event> {
         let reader = self.hands.reader().clone();
         match effect {
             Effect::ResolveTarget { incident, query } => {
@@ -76,6 +81,7 @@ impl Executor {
                     Event::StepEnded { incident, index, elapsed: begun.elapsed(), result }
                 });
             }
+            Effect::RunAction(permit) if SENT_WITHIN < waited => return Some(withheld(permit, waited)),
             Effect::RunAction(permit) => self.act(permit),
             Effect::Reconcile(reconciliation) => {
                 self.look("reconcile", reconciliation.act.incident, async move {
@@ -155,6 +161,15 @@ impl Executor {
         };
         self.tasks.finish("notify", work.instrument(span));
     }
+}
+
+/// What comes of an act that is not sent because the log held it up.
+fn withheld(permit: ActionPermit, waited: Duration) -> Event {
+    let act = permit.redeem().act;
+    let waited = waited.as_secs();
+    tracing::error!(incident.id = %act.incident, act.id = %act, waited, "not acting: the log could not be written in time");
+    let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
+    Event::ActionReturned { act, outcome: ActionOutcome::Failed { error } }
 }
 
 /// Hands a result to the dispatcher. If that is gone, the daemon is stopping and the log will tell.

@@ -6,6 +6,7 @@
 use crate::engine::effect::Effect;
 use crate::engine::receipt::AlertReceipt;
 use crate::model::id::Seq;
+use crate::model::stamp::Stamp;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
@@ -20,6 +21,8 @@ pub struct Hold {
 /// What one decision left to be released.
 #[derive(Debug)]
 pub struct Held {
+    /// When it was decided.
+    pub at: Stamp,
     /// All records before this number must be durable.
     pub before: Seq,
     /// Whom to answer, and what.
@@ -72,9 +75,11 @@ impl Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::stamp::BootId;
 
     fn held(before: u64) -> Held {
-        Held { before: Seq(before), answer: None, effects: Vec::new() }
+        let at = Stamp { wall: chrono::DateTime::UNIX_EPOCH, up_ms: 0, boot: BootId(1) };
+        Held { at, before: Seq(before), answer: None, effects: Vec::new() }
     }
 
     #[test]

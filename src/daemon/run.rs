@@ -213,7 +213,6 @@ impl Follower {
                 condition(LogCondition::Writable);
             }
             LogEvent::Poisoned { error } => {
-                tracing::error!(error, "the incident log must not be written any more by this process");
                 self.metrics.log_write_failed();
                 self.metrics.log_poisoned(true);
                 condition(LogCondition::Unwritable { reason: error.clone() });

@@ -159,6 +159,15 @@ fn without_value(message: &str) -> String {
     }
 }
 
+/// What the YAML reader says of a value of another kind, in the words of whoever wrote the value.
+fn in_words(message: &str) -> String {
+    match message.strip_prefix("invalid ") {
+        Some(kind) if kind.starts_with("bool") => "must be true or false".to_owned(),
+        Some("u32" | "u64" | "usize") => "must be a whole number".to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: 20_000, max_aliases: 100, max_depth: 32 },
@@ -183,14 +192,26 @@ fn read_file(path: &str, text: &str) -> Result<Spanned<Tree>, SettingsProblem> {
         let (line, column) = error.location().map_or((0, 0), |location| (location.line(), location.column()));
         let text = error.to_string();
         let message = text.split(" at line ").next().unwrap_or(&text);
-        problem(line, column, without_value(message.trim_end_matches([',', ':'])))
+        problem(line, column, in_words(&without_value(message.trim_end_matches([',', ':']))))
     };
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         let location = serde_saphyr::Location::UNKNOWN;
         return Ok(Spanned::new(Tree::Map(Vec::new()), location, location));
     }
-    serde_saphyr::from_str_with_options::<RawSettings>(text, options()).map_err(at)?;
-    serde_saphyr::from_str_with_options(text, options()).map_err(at)
+    let tree = serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options()).map_err(at)?;
+    match serde_saphyr::from_str_with_options::<RawSettings>(text, options()).map_err(at) {
+        Ok(_) => Ok(tree),
+        Err(problem) => Err(SettingsProblem { key: key_at(&tree.value, &problem.place), ..problem }),
+    }
+}
+
+/// The key that stands last before a place: the one a value there belongs to.
+fn key_at(tree: &Tree, place: &Place) -> String {
+    let mut places = BTreeMap::new();
+    tree.collect_places("", &mut places);
+    let Place::File { line, column, .. } = place else { return String::new() };
+    let before = places.into_iter().filter(|(_, key)| *key <= (*line, *column));
+    before.max_by_key(|(_, key)| *key).map(|(path, _)| path).unwrap_or_default()
 }
 
 /// The file as `config` wants it: strict, and every plain scalar but booleans as the text that was written, so that

@@ -37,7 +37,9 @@ pub fn no_color() -> bool {
 fn read_settings(path: &Path) -> Result<String, SettingsError> {
     std::fs::read_to_string(path).map_err(|cause| {
         let place = Place::File { path: path.display().to_string(), line: 0, column: 0 };
-        let message = format!("cannot read the settings file: {cause}");
+        let message = format!(
+            "cannot read the settings file: {cause}; correct --config.file, or let the user sickbay runs as read it"
+        );
         SettingsError { problems: vec![SettingsProblem { place, key: String::new(), message }] }
     })
 }
