@@ -4,18 +4,23 @@
 //! the last moment that it tells of. The table says how often the container is restarted, and why.
 
 use crate::http::request;
-use crate::real_docker::{OBEDIENT, TestContainer, docker};
 use crate::sickbay_process::Sickbay;
-use crate::support::{EngineEvents, OPTED_IN, WIDE_LIMITS, WIDE_SETTINGS, down_for, restarts};
+use crate::support::{EngineEvents, WIDE_LIMITS, WIDE_SETTINGS, dead_container, down_for, restarts};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// An hour is long enough to outlast every recording.
 const CALM: &str = "{runs: 1000, per: 1h, cooldown: 1h}";
 
+/// How many are replayed at once: more would make the engine slow, and times matter.
+const LANES: usize = 5;
+
 /// Recorded situation, limits, restarts, why.
-const TABLE: &[(&str, &str, usize, &str)] = &[
+type Row = (&'static str, &'static str, usize, &'static str);
+
+const TABLE: &[Row] = &[
     ("A_silence_then_resolve_then_refire", WIDE_LIMITS, 1, "the silence hides the end and the second firing"),
     (
         "B_max_alerts_status",
@@ -52,39 +57,46 @@ fn recordings() -> Vec<String> {
 
 #[test]
 fn each_recorded_sequence_causes_the_actions_it_should_and_no_others() {
-    let recordings = recordings();
-    let rows = |name: &str| TABLE.iter().filter(|row| name.ends_with(&format!("-{}.json", row.0))).collect::<Vec<_>>();
-    let mut wrong = Vec::new();
+    let mut replays = Vec::new();
+    for name in recordings() {
+        let rows = TABLE.iter().enumerate().filter(|(_, row)| name.ends_with(&format!("-{}.json", row.0)));
+        let before = replays.len();
+        replays.extend(rows.map(|(row, expected)| (name.clone(), row, expected)));
+        assert!(before < replays.len(), "the table says nothing about {name}");
+    }
+    let todo = Mutex::new(replays);
+    let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        let mut replays = Vec::new();
-        for name in &recordings {
-            assert!(!rows(name).is_empty(), "the table says nothing about {name}");
-            for (row, expected) in rows(name).into_iter().enumerate() {
-                replays.push(scope.spawn(move || replay(name, row, expected)));
-            }
+        for _ in 0..LANES {
+            scope.spawn(|| {
+                while let Some((name, row, expected)) = next(&todo) {
+                    wrong.lock().unwrap().extend(replay(&name, row, expected).err());
+                }
+            });
         }
-        wrong.extend(replays.into_iter().filter_map(|replay| replay.join().unwrap().err()));
     });
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+fn next<T>(todo: &Mutex<Vec<T>>) -> Option<T> {
+    todo.lock().unwrap().pop()
+}
+
 /// Replays one recording; the error tells what was wrong.
-fn replay(name: &str, row: usize, (_, limits, expected, why): &(&str, &str, usize, &str)) -> Result<(), String> {
+fn replay(name: &str, row: usize, (_, limits, expected, why): &Row) -> Result<(), String> {
     let text = std::fs::read_to_string(payloads().join(name)).unwrap();
     let recording: Value = serde_json::from_str(&text).unwrap();
     let purpose = name.trim_start_matches("scen-").trim_end_matches(".json").replace(['.', '_'], "-");
-    let container = TestContainer::run(&format!("{purpose}-{row}"), &OPTED_IN, &OBEDIENT);
-    docker(&["kill", &container.id]);
+    let container = dead_container(&format!("{purpose}-{row}"), &[]);
     let sickbay = Sickbay::running(&down_for(&format!("{{container: {}}}", container.name), limits), WIDE_SETTINGS);
     let events = EngineEvents::of(&container);
     let requests = recording["sequence"].as_array().unwrap();
     let shift = now() - moments(&requests[0]).into_iter().max().unwrap();
     for request in requests {
         send(&sickbay, request, shift);
+        settle(&sickbay);
     }
-    // Whatever was taken comes to its end before it is counted.
-    sickbay.until("an action is over", || (!sickbay.records_of("incident.closed").is_empty()).then_some(()));
-    sickbay.until("the runs are over", || (run_count(&sickbay) <= closed_runs(&sickbay)).then_some(()));
     let seen = restarts(&events.until_now());
     if seen == *expected {
         return Ok(());
@@ -92,17 +104,18 @@ fn replay(name: &str, row: usize, (_, limits, expected, why): &(&str, &str, usiz
     Err(format!("{name} under {limits}: {seen} restarts, should be {expected} ({why})\n{}", sickbay.story()))
 }
 
-/// How many runs began.
-fn run_count(sickbay: &Sickbay) -> usize {
-    sickbay.records_of("decision").iter().filter(|decision| decision["result"] == "run").count()
-}
-
-/// How many of them are over.
-fn closed_runs(sickbay: &Sickbay) -> usize {
-    let ran: Vec<_> =
-        sickbay.records_of("decision").into_iter().filter(|decision| decision["result"] == "run").collect();
-    let closed = sickbay.records_of("incident.closed");
-    ran.iter().filter(|run| closed.iter().any(|closed| closed["inc"] == run["inc"])).count()
+/// Waits until every alert that a playbook took is decided on, and every run is over.
+fn settle(sickbay: &Sickbay) {
+    sickbay.until("everything is decided and done", || {
+        let (decisions, closed) = (sickbay.records_of("decision"), sickbay.records_of("incident.closed"));
+        let taken = sickbay.records_of("alert.received").into_iter().filter(|alert| !alert["inc"].is_null());
+        let over = |incident: &Value| {
+            let decided = decisions.iter().find(|decision| decision["inc"] == *incident);
+            decided.is_some_and(|decision| decision["result"] == "refused")
+                || closed.iter().any(|closed| closed["inc"] == *incident)
+        };
+        taken.into_iter().all(|alert| over(&alert["inc"])).then_some(())
+    });
 }
 
 /// Sends one recorded request, with its own headers, once it is time for all it tells of.

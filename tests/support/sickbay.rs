@@ -124,8 +124,15 @@ impl Sickbay {
     /// What it said and recorded, for a failed test.
     pub(crate) fn story(&self) -> String {
         let said = fs::read_to_string(self.stderr()).unwrap_or_default();
-        let records: Vec<String> = self.records().iter().map(Value::to_string).collect();
-        format!("--- stderr\n{said}--- incident log\n{}", records.join("\n"))
+        let mut story = format!("--- stderr\n{said}--- incident log\n");
+        for mut record in self.records() {
+            // What nobody needs to understand it.
+            for key in ["v", "up_ms", "boot", "log", "prev", "hash", "plan", "evidence", "revision"] {
+                record.as_object_mut().unwrap().remove(key);
+            }
+            story.push_str(&format!("{record}\n"));
+        }
+        story
     }
 
     fn stderr(&self) -> PathBuf {

@@ -33,23 +33,33 @@ impl EngineEvents {
     /// All actions until now, the health checks' own commands left out.
     ///
     /// A last event is made by giving the container another name: once that is in the stream, so is all before it.
-    pub(crate) fn until_now(mut self) -> Vec<String> {
+    pub(crate) fn until_now(self) -> Vec<String> {
         let mark = MARKS.fetch_add(1, Ordering::Relaxed);
         docker(&["rename", &self.id, &unique(&format!("mark-{mark}"))]);
+        self.until("rename")
+    }
+
+    /// As [`Self::until_now`], for one in a crash loop, which cannot be renamed: its removal is the last event.
+    pub(crate) fn until_removed(self) -> Vec<String> {
+        docker(&["rm", "-f", "-v", &self.id]);
+        self.until("destroy")
+    }
+
+    fn until(&self, last: &str) -> Vec<String> {
         let seen = wait_until(|| {
             let text = fs::read_to_string(self.directory.path().join("events")).unwrap();
-            text.split_once("rename\n").map(|(before, _)| before.to_owned())
+            let actions: Vec<String> = text.lines().map(str::to_owned).collect();
+            let end = actions.iter().position(|action| action == last)?;
+            Some(actions[..end].to_vec())
         });
-        self.listener.kill().unwrap();
-        self.listener.wait().unwrap();
         let seen = seen.unwrap_or_else(|| panic!("the engine does not tell its events"));
-        seen.lines().filter(|action| !action.starts_with("exec_")).map(str::to_owned).collect()
+        seen.into_iter().filter(|action| !action.starts_with("exec_")).collect()
     }
 }
 
 impl Drop for EngineEvents {
     fn drop(&mut self) {
-        // It has ended already unless the test failed.
+        // It may have ended together with the engine.
         drop(self.listener.kill());
         drop(self.listener.wait());
     }
