@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-4}
 rounds=${2:-3}
 command -v wrk >/dev/null || { echo "bench: wrk is missing; install Debian's package wrk" >&2; exit 1; }
-cargo build --release --quiet --bin sickbay --example ceiling
+[ -n "${SICKBAY_BENCH_BUILT:-}" ] || cargo build --release --quiet --bin sickbay --example ceiling
 target=${CARGO_TARGET_DIR:-target}
 work=$(mktemp -d "${TMPDIR:-/tmp}/sickbay-bench.XXXXXX")
 pids=()

@@ -3,9 +3,11 @@
 # them. Everything listens on loopback, on free ports, and lives in a temporary folder; all of it is gone afterwards.
 #
 # Environment: SICKBAY=PATH  runs that binary instead of building one.
+#              EXAMPLE=FILE  copies the incident log there at the end: how incident_log.example.jsonl was written.
 #              KEEP=1        keeps the temporary folder (logs, incident log) and says where it is.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$ROOT"
 
 STAGE_SECONDS=${STAGE_SECONDS:-60}
 WORK=
@@ -110,8 +112,6 @@ web:
 webhook:
   senders:
     - {name: alertmanager, bearer_token_file: "$WORK/token"}
-rules:
-  paths: ["$ROOT/rules/probe-failed.yaml"]
 storage:
   path: "$WORK/data"
 docker:
@@ -139,7 +139,7 @@ start_everything() {
   # Where sudo gives it the socket's group, sudo is the process in front of it: so it says its own number.
   # shellcheck disable=SC2016
   start sickbay with_engine bash -c 'echo "$$" >"$0" && exec "$@"' "$WORK/sickbay.pid" \
-    "$SICKBAY" serve --config.file="$WORK/sickbay.yml" --storage.path="$WORK/data"
+    "$SICKBAY" serve --config.file="$WORK/sickbay.yml" --rules=rules/probe-failed.yaml --storage.path="$WORK/data"
 
   wait_until "the blackbox exporter answers" http_ok "$BLACKBOX" /
   wait_until "Alertmanager is ready" http_ok "$ALERTMANAGER" /-/ready
@@ -204,6 +204,7 @@ narrate() {
   say "The log, as \`sickbay log verify\` sees it:"
   say ""
   "$SICKBAY" log verify "$WORK/data" || fail "log verify failed"
+  [ -z "${EXAMPLE:-}" ] || cat "$WORK"/data/incident_log/*.jsonl >"$EXAMPLE"
   say ""
   say "It took $(seconds_since_fault) s from the fault to the closed incident."
 }

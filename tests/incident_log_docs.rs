@@ -1,12 +1,14 @@
 //! `docs/INCIDENT_LOG.md` says how to verify a log without sickbay: here the page's own script runs on real logs.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use sickbay::incident_log::{Conclusion, verify};
 use sickbay::model::fact::{AlertsRejected, Fact, Record};
 use sickbay::model::id::Seq;
 use sickbay::model::stamp::{BootId, Stamp};
 use sickbay::record::{Hash, LogId, encode};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PAGE: &str = include_str!("../docs/INCIDENT_LOG.md");
@@ -32,7 +34,14 @@ fn sample_log() -> Vec<u8> {
 fn script_agrees(dir: &Path) -> bool {
     let file = dir.join("verify.sh");
     fs::write(&file, script()).unwrap();
-    let output = Command::new("bash").arg(file).arg(dir.join("incident_log")).env("LC_ALL", "C").output().unwrap();
+    let mut segments: Vec<_> =
+        fs::read_dir(dir.join("incident_log")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    script_on(&file, &segments)
+}
+
+fn script_on(script: &Path, segments: &[PathBuf]) -> bool {
+    let output = Command::new("bash").arg(script).args(segments).env("LC_ALL", "C").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.success(), text.starts_with("ok, head "), "{output:?}");
     output.status.success()
@@ -72,4 +81,19 @@ fn the_pages_script_and_log_verify_agree() {
         let verdict = verify(dir.path()).unwrap().conclusion == Conclusion::Clean;
         assert_eq!((verdict, script_agrees(dir.path())), (want, want), "{name}: {}", String::from_utf8_lossy(&bytes));
     }
+}
+
+/// The log that ships as an example was written by a real run of `make demo`; it must stay as it was written.
+#[test]
+fn the_example_log_verifies_with_the_pages_script_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("verify.sh");
+    fs::write(&file, script()).unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("incident_log.example.jsonl");
+    assert!(script_on(&file, std::slice::from_ref(&example)));
+    assert_eq!(verify(&example).unwrap().conclusion, Conclusion::Clean);
+    let text = fs::read_to_string(&example).unwrap().replacen("\"restart", "\"rostart", 1);
+    let altered = dir.path().join("altered.jsonl");
+    fs::write(&altered, text).unwrap();
+    assert!(!script_on(&file, &[altered]), "a changed copy must not pass");
 }

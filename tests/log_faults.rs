@@ -3,6 +3,8 @@
 //! Each test runs itself again as a child process in the environment it needs, so that the fault touches nobody else.
 //! The child is told what to do by `SICKBAY_FAULT_DIR`; without it the child's half of a test does nothing.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use sickbay::incident_log::{Conclusion, LogEvent, LogWriter, open, verify};
 use sickbay::model::fact::{AlertsRejected, Fact, Record};
 use sickbay::model::id::Seq;
@@ -17,7 +19,6 @@ use std::time::Duration;
 
 const DIR: &str = "SICKBAY_FAULT_DIR";
 
-#[expect(clippy::disallowed_methods, reason = "how a child of a test learns that it is one")]
 fn child_dir() -> Option<PathBuf> {
     std::env::var_os(DIR).map(PathBuf::from)
 }

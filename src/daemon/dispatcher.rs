@@ -84,6 +84,8 @@ pub struct Dispatcher {
     observer: Observer,
     metrics: Arc<Metrics>,
     hold: Hold,
+    /// Records of this turn, not handed to the log yet: one turn is one batch.
+    batch: Vec<Record>,
     /// Batches for which the writer's queue had no place yet, in order.
     backlog: VecDeque<Vec<Record>>,
     /// Events that came of effects without anything outside being asked.
@@ -119,8 +121,22 @@ impl Dispatcher {
         let hold = Hold::new(state.next_seq());
         let observer = Observer::new(Arc::clone(&metrics));
         let executor = Some(executor);
-        let (backlog, due) = (VecDeque::new(), VecDeque::new());
-        Self { state, ruleset, clock, log, executor, observer, metrics, hold, backlog, due, snapshot, changed: true }
+        let (batch, backlog, due) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        Self {
+            state,
+            ruleset,
+            clock,
+            log,
+            executor,
+            observer,
+            metrics,
+            hold,
+            batch,
+            backlog,
+            due,
+            snapshot,
+            changed: true,
+        }
     }
 
     /// Runs until `stopping`, then until everything taken is decided and durable.
@@ -129,6 +145,7 @@ impl Dispatcher {
     /// [`LogPoisoned`] at once when the log fails for good; whatever was held is dropped.
     pub async fn run(mut self, mut incoming: Incoming, started: Event) -> Result<(), LogPoisoned> {
         self.handle(started, None);
+        self.flush();
         let mut deliveries = Vec::with_capacity(DELIVERIES_PER_TURN);
         let (mut ticks, mut copies) = (every(TICK_EVERY), every(SNAPSHOT_EVERY));
         let mut stopping = std::pin::pin!(incoming.stopping.clone().cancelled_owned());
@@ -149,8 +166,10 @@ impl Dispatcher {
                     if taken == 0 {
                         break;
                     }
+                    // What came together came at one time.
+                    let at = self.clock.now();
                     for Delivery { event, ack } in deliveries.drain(..) {
-                        self.handle(event, Some(ack));
+                        self.handle_at(at, event, Some(ack));
                     }
                     self.handle_due();
                     self.metrics.queue_length(incoming.inbox.len());
@@ -158,6 +177,7 @@ impl Dispatcher {
                 _ = ticks.tick() => self.handle(Event::Ticked, None),
                 _ = copies.tick() => self.publish(),
             }
+            self.flush();
         }
         self.drain(incoming).await
     }
@@ -171,6 +191,7 @@ impl Dispatcher {
         while let Ok(Delivery { event, ack }) = incoming.inbox.try_recv() {
             self.handle(event, Some(ack));
         }
+        self.flush();
         let mut give_up = std::pin::pin!(tokio::time::sleep(DRAIN_MAX));
         let mut reporting = true;
         while reporting {
@@ -182,8 +203,10 @@ impl Dispatcher {
                 },
                 () = &mut give_up => reporting = false,
             }
+            self.flush();
         }
         self.handle(Event::Stopping, None);
+        self.flush();
         let mut give_up = std::pin::pin!(tokio::time::sleep(DRAIN_MAX));
         while self.hold.durable_before() < self.state.next_seq() {
             tokio::select! {
@@ -200,23 +223,22 @@ impl Dispatcher {
 
     fn handle(&mut self, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
         let at = self.clock.now();
+        self.handle_at(at, event, ack);
+    }
+
+    fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
         let known_before = self.state.next_seq();
         let from_outside = matches!(event, Event::NotificationReceived(_));
         let Decision { facts, mut effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
         if from_outside {
             effects.retain(|effect| !self.asks_again_too_soon(effect, known_before));
         }
-        let mut records = Vec::with_capacity(facts.len());
+        self.changed |= !facts.is_empty();
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
             self.observer.observe(&record);
-            records.push(record);
-        }
-        if !records.is_empty() {
-            self.changed = true;
-            self.backlog.push_back(records);
-            self.hand_over();
+            self.batch.push(record);
         }
         let answer = ack.map(|ack| (ack, receipts));
         let held = Held { at, before: self.state.next_seq(), answer, effects };
@@ -226,8 +248,12 @@ impl Dispatcher {
 
     /// Takes the events that came of effects at once.
     fn handle_due(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let at = self.clock.now();
         while let Some(event) = self.due.pop_front() {
-            self.handle(event, None);
+            self.handle_at(at, event, None);
         }
     }
 
@@ -245,6 +271,14 @@ impl Dispatcher {
             | Effect::Verify { .. }
             | Effect::Sleep { .. }
             | Effect::SendNotice { .. } => false,
+        }
+    }
+
+    /// Ends a turn: its records become one batch.
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.backlog.push_back(std::mem::take(&mut self.batch));
+            self.hand_over();
         }
     }
 
@@ -279,7 +313,7 @@ impl Dispatcher {
         let durable = self.hold.durable_before().0.checked_sub(1).map(Seq);
         let snapshot = self.state.snapshot(durable);
         self.metrics.open_episodes(snapshot.open_episodes);
-        self.metrics.incidents_open(self.state.incidents().count());
+        self.metrics.incidents_open(self.state.open_incidents());
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 }

@@ -61,7 +61,7 @@ pub(super) async fn stop_cause(reader: &Reader, target: &Inspected) -> Result<St
 /// so it ends at the engine's own present where the answer told it; only for a container that ended a moment ago is the
 /// stop event, which comes last, waited for.
 fn window(finished: DateTime<Utc>, engine_now: Option<DateTime<Utc>>) -> (i64, i64) {
-    let soonest = finished + TimeDelta::seconds(3);
+    let soonest = finished + TimeDelta::seconds(2);
     let latest = finished + TimeDelta::seconds(AFTER_SECS);
     let until = engine_now.map_or(soonest, |now| now.clamp(soonest, latest));
     (finished.timestamp() - BEFORE_SECS, until.timestamp())
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_window_never_reaches_far_into_the_engines_future() {
         let at = |secs: i64| DateTime::from_timestamp(1_000_000 + secs, 0).unwrap();
-        for (now, want_until) in [(None, 3), (Some(0), 3), (Some(10), 10), (Some(3600), 60), (Some(-3600), 3)] {
+        for (now, want_until) in [(None, 2), (Some(0), 2), (Some(10), 10), (Some(3600), 60), (Some(-3600), 2)] {
             let (since, until) = window(at(0), now.map(at));
             assert_eq!((since, until), (1_000_000 - 120, 1_000_000 + want_until), "{now:?}");
         }

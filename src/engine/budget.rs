@@ -5,14 +5,11 @@
 //! Dry runs are counted apart, so that a dry run decides as the real one would.
 
 use crate::model::id::IncidentId;
-use crate::model::limit::Window;
+use crate::model::limit::{MEMORY, Window};
 use crate::model::stamp::Stamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Attempts older than this are forgotten; no window may be longer.
-pub const HORIZON: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// One run that was charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +44,10 @@ pub struct Full {
 }
 
 impl Ledger {
-    /// Charges an attempt and forgets those behind the horizon.
+    /// Charges an attempt and forgets those that no window can hold any more.
     pub fn charge(&mut self, attempt: Attempt) {
         let now = attempt.at;
-        while self.0.front().is_some_and(|oldest| oldest.ended.is_some() && HORIZON < now.since(&oldest.at)) {
+        while self.0.front().is_some_and(|oldest| oldest.ended.is_some() && MEMORY < now.since(&oldest.at)) {
             self.0.pop_front();
         }
         self.0.push_back(attempt);

@@ -49,9 +49,9 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
 
 /// Where a notification came from.
 struct From {
-    sender: Box<str>,
-    receiver_name: Box<str>,
-    group_key: Box<str>,
+    sender: Arc<str>,
+    receiver_name: Arc<str>,
+    group_key: Arc<str>,
 }
 
 /// How a firing alert relates to what is known of it.

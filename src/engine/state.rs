@@ -12,7 +12,7 @@ use crate::model::label::Fingerprint;
 use crate::model::reason::Reason;
 use crate::model::stamp::Stamp;
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,10 @@ const SNAPSHOT_INCIDENTS_MAX: usize = 1000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     next_seq: Seq,
-    episodes: HashMap<Fingerprint, Episode>,
-    incidents: BTreeMap<IncidentId, Incident>,
+    episodes: HashMap<Fingerprint, Box<Episode>>,
+    incidents: HashMap<IncidentId, Box<Incident>>,
+    /// Those whose steps are being done: few, however many alerts are open.
+    running: BTreeSet<IncidentId>,
     ledger: Ledger,
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
@@ -65,23 +67,36 @@ impl State {
     /// The episode of an alert.
     #[must_use]
     pub fn episode(&self, fingerprint: Fingerprint) -> Option<&Episode> {
-        self.episodes.get(&fingerprint)
+        self.episodes.get(&fingerprint).map(|episode| &**episode)
     }
 
     /// All remembered episodes.
     pub fn episodes(&self) -> impl Iterator<Item = (Fingerprint, &Episode)> {
-        self.episodes.iter().map(|(fingerprint, episode)| (*fingerprint, episode))
+        self.episodes.iter().map(|(fingerprint, episode)| (*fingerprint, &**episode))
     }
 
     /// An open incident.
     #[must_use]
     pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
-        self.incidents.get(&id)
+        self.incidents.get(&id).map(|incident| &**incident)
     }
 
-    /// All open incidents, oldest first.
+    /// All open incidents, oldest first. Sorts them, so it is not for the way of an alert.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values()
+        let mut incidents: Vec<&Incident> = self.incidents.values().map(|incident| &**incident).collect();
+        incidents.sort_unstable_by_key(|incident| incident.id);
+        incidents.into_iter()
+    }
+
+    /// How many incidents are open.
+    #[must_use]
+    pub fn open_incidents(&self) -> usize {
+        self.incidents.len()
+    }
+
+    /// The incidents whose steps are being done, oldest first.
+    pub fn running(&self) -> impl Iterator<Item = &Incident> {
+        self.running.iter().filter_map(|id| self.incident(*id))
     }
 
     /// The attempts that count against limits.
@@ -120,6 +135,7 @@ impl State {
             Fact::IncidentClosed(closed) => {
                 self.ledger.end(closed.incident, record.at);
                 self.incidents.remove(&closed.incident);
+                self.running.remove(&closed.incident);
             }
             Fact::LogOpened(_)
             | Fact::LogClosed
@@ -134,6 +150,11 @@ impl State {
         }
         if let Some(incident) = record.fact.incident(record.seq).and_then(|id| self.incidents.get_mut(&id)) {
             incident.apply(&record.fact, record.at);
+            if incident.run().is_some() {
+                self.running.insert(incident.id);
+            } else {
+                self.running.remove(&incident.id);
+            }
         }
     }
 
@@ -171,12 +192,12 @@ impl State {
                 episode.acted = true;
             }
         }
-        let before = self.episodes.insert(received.fingerprint, episode);
+        let before = self.episodes.insert(received.fingerprint, Box::new(episode));
         if before.is_none_or(|before| before.ended.is_some()) {
             self.open_episodes += 1;
         }
         if let Some(incident) = opened {
-            self.incidents.insert(incident.id, incident);
+            self.incidents.insert(incident.id, Box::new(incident));
         }
     }
 
@@ -215,6 +236,17 @@ impl State {
         }
     }
 
+    /// The oldest open incidents, oldest first.
+    fn oldest(&self, count: usize) -> Vec<&Incident> {
+        let mut ids: Vec<IncidentId> = self.incidents.keys().copied().collect();
+        if count < ids.len() {
+            ids.select_nth_unstable(count);
+            ids.truncate(count);
+        }
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.incident(id)).collect()
+    }
+
     /// A copy for readers.
     #[must_use]
     pub fn snapshot(&self, last_durable: Option<Seq>) -> Snapshot {
@@ -236,7 +268,7 @@ impl State {
         Snapshot {
             last_seq: last_durable,
             open_episodes: self.open_episodes,
-            incidents: self.incidents.values().take(SNAPSHOT_INCIDENTS_MAX).map(summary).collect(),
+            incidents: self.oldest(SNAPSHOT_INCIDENTS_MAX).into_iter().map(summary).collect(),
         }
     }
 }

@@ -315,6 +315,8 @@ fn a_missing_or_unfinished_segment_is_damage() {
     assert_eq!(damage(dir.path()).problem, Problem::Unfinished);
 }
 
+type Change<'a> = &'a dyn Fn(&Path) -> std::io::Result<()>;
+
 #[test]
 fn a_file_changed_by_another_poisons_the_log() {
     let swap = |path: &Path| {
@@ -322,7 +324,7 @@ fn a_file_changed_by_another_poisons_the_log() {
     };
     let grow = |path: &Path| fs::OpenOptions::new().append(true).open(path)?.write_all(b"x");
     let shrink = |path: &Path| fs::OpenOptions::new().write(true).open(path)?.set_len(0);
-    let changes: [(&str, &dyn Fn(&Path) -> std::io::Result<()>); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("has 0 bytes", &shrink),
         ("where sickbay wrote", &grow),
         ("moved or removed", &|path| fs::remove_file(path)),

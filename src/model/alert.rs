@@ -5,6 +5,7 @@
 
 use super::label::{Fingerprint, Labels};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// Whether one alert is firing or resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +39,11 @@ pub struct Alert {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Notification {
     /// Which configured sender authenticated; `"anonymous"` on loopback without authentication.
-    pub sender: Box<str>,
+    pub sender: Arc<str>,
     /// The sender's receiver name, un-escaped.
-    pub receiver_name: Box<str>,
+    pub receiver_name: Arc<str>,
     /// The group, for logs only: it does not identify a route.
-    pub group_key: Box<str>,
+    pub group_key: Arc<str>,
     /// Alerts the sender left out of this body.
     pub truncated_alerts: u64,
     /// The usable alerts, in the order of the body.

@@ -108,11 +108,11 @@ pub struct AlertReceived {
     /// Link to the expression that fired.
     pub generator_url: Box<str>,
     /// Which sender.
-    pub sender: Box<str>,
+    pub sender: Arc<str>,
     /// The sender's receiver name.
-    pub receiver_name: Box<str>,
+    pub receiver_name: Arc<str>,
     /// The sender's group key.
-    pub group_key: Box<str>,
+    pub group_key: Arc<str>,
     /// Why it is a new record.
     pub sight: FirstSight,
     /// What became of it at once.
@@ -150,7 +150,7 @@ pub struct AlertEnded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertsRejected {
     /// Which sender.
-    pub sender: Box<str>,
+    pub sender: Arc<str>,
     /// How many.
     pub count: u64,
     /// The first one's place in the body and what was wrong with it.

@@ -5,9 +5,15 @@
 
 use std::fmt;
 
-/// A set of labels (or annotations), sorted by name, each name once, no empty value.
+/// A set of labels (or annotations), sorted by name, each name once, no empty value; at most 4 GiB of text.
+///
+/// Names and values stand one after another in one text: thousands of alerts may be open, and each holds two sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Labels(Box<[(Box<str>, Box<str>)]>);
+pub struct Labels {
+    text: Box<str>,
+    /// Where each name ends, and each value after it.
+    ends: Box<[[u32; 2]]>,
+}
 
 /// A label name that stands twice in one set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,26 +25,45 @@ impl Labels {
     ///
     /// # Errors
     /// [`DuplicateLabel`] if a name stands twice, whatever the values.
-    pub fn from_pairs(mut pairs: Vec<(Box<str>, Box<str>)>) -> Result<Self, DuplicateLabel> {
-        if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
-            pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    pub fn from_pairs<S: AsRef<str>>(mut pairs: Vec<(S, S)>) -> Result<Self, DuplicateLabel> {
+        if !pairs.is_sorted_by(|a, b| a.0.as_ref() < b.0.as_ref()) {
+            pairs.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
             let twice = pairs.windows(2).find_map(|pair| match pair {
-                [(a, _), (b, _)] if a == b => Some(a.clone()),
+                [(a, _), (b, _)] if a.as_ref() == b.as_ref() => Some(a.as_ref().into()),
                 _ => None,
             });
             if let Some(twice) = twice {
                 return Err(DuplicateLabel(twice));
             }
         }
-        pairs.retain(|(_, value)| !value.is_empty());
-        Ok(Self(pairs.into_boxed_slice()))
+        let pairs = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        Ok(Self::from_sorted(pairs.filter(|(_, value)| !value.is_empty())))
+    }
+
+    fn from_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
+        let len = pairs.clone().map(|(name, value)| name.len() + value.len()).sum();
+        let mut text = String::with_capacity(len);
+        let mut end = |part: &str| {
+            text.push_str(part);
+            u32::try_from(text.len()).unwrap_or(u32::MAX)
+        };
+        let ends = pairs.map(|(name, value)| [end(name), end(value)]).collect();
+        Self { text: text.into_boxed_str(), ends }
+    }
+
+    /// The pair at this place in the order of names.
+    fn pair(&self, index: usize) -> Option<(&str, &str)> {
+        let [name_end, value_end] = *self.ends.get(index)?;
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |[_, end]| *end);
+        let part = |from: u32, to: u32| self.text.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?);
+        Some((part(start, name_end)?, part(name_end, value_end)?))
     }
 
     /// The value of a label, or `None` if the set lacks it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let index = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
-        self.0.get(index).map(|(_, value)| &**value)
+        // Sets are small: a walk that stops early costs less than a search with its jumps.
+        self.iter().take_while(|(known, _)| *known <= name).find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The value of a label, or `""` if the set lacks it: how matchers read it.
@@ -49,19 +74,19 @@ impl Labels {
 
     /// All pairs, sorted by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        (0..self.ends.len()).map(|index| self.pair(index).unwrap_or_default())
     }
 
     /// How many labels the set holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.ends.len()
     }
 
     /// Whether the set holds no label.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ends.is_empty()
     }
 
     /// The fingerprint of the set: FNV-1a 64 over `name 0xFF value 0xFF …` in name order
@@ -76,12 +101,13 @@ impl Labels {
     }
 }
 
-impl<N: Into<Box<str>>, V: Into<Box<str>>> FromIterator<(N, V)> for Labels {
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {
     /// Collects pairs; of a name that stands twice the last one wins.
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let sorted: std::collections::BTreeMap<Box<str>, Box<str>> =
-            pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self(sorted.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+        let pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        let sorted: std::collections::BTreeMap<&str, &str> =
+            pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+        Self::from_sorted(sorted.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>().into_iter())
     }
 }
 
@@ -138,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_name_that_stands_twice_is_refused() {
-        let pair = |n: &str, v: &str| (n.into(), v.into());
+        let pair = |name: &'static str, value: &'static str| (name, value);
         let twice = Labels::from_pairs(vec![pair("b", "1"), pair("a", "1"), pair("b", "")]);
         assert_eq!(twice, Err(DuplicateLabel("b".into())));
         let sorted_twice = Labels::from_pairs(vec![pair("a", "1"), pair("a", "2")]);

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+/// How long attempts are remembered: a window or a cooldown that is longer would forget what it is to count.
+pub const MEMORY: Duration = Duration::from_secs(31 * 24 * 3600);
+
 /// At most `runs` attempts in any stretch of `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Attempts allowed, at least 1.
     pub runs: u32,
-    /// The length of the window, more than zero.
+    /// The length of the window, more than zero and at most [`MEMORY`].
     pub per: Duration,
 }
 
@@ -30,7 +33,7 @@ pub struct Limits {
     pub windows: Vec<Window>,
     /// What they count together.
     pub scope: Scope,
-    /// Minimum time between the end of one attempt and the start of the next.
+    /// Minimum time between the end of one attempt and the start of the next, at most [`MEMORY`].
     pub cooldown: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! Playbooks: YAML text in, [`definition::Playbook`]s out, or every problem with its place.
 //!
-//! Pure: text comes in as [`RuleFile`]s, and whoever calls [`load`] has read the files. Read [`definition`] for what a
+//! Pure: text comes in as [`RuleFile`]s, and whoever calls [`load()`] has read the files. Read [`definition`] for what a
 //! playbook is, `raw` for the keys of the language, `resolve` and `steps` for what makes it valid.
 
 pub mod definition;

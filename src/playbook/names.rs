@@ -14,7 +14,10 @@ pub const FIXED: &[(&str, &[&str])] = &[
 /// What a finished step offers: `steps.ID.elapsed`, `steps.ID.detail`.
 pub const OF_A_STEP: &[&str] = &["elapsed", "detail"];
 
-/// A path such as `run.url` of which the part behind the root does not exist, with the names that do.
+/// Paths that the language has and this version does not fill in.
+pub const LATER: &[&str] = &["run.attempt", "run.url"];
+
+/// A path such as `run.uid` of which the part behind the root does not exist, with the names that do.
 pub(super) fn unknown(path: &str) -> Option<(&str, &'static [&'static str])> {
     let (root, rest) = path.split_once('.')?;
     if root == "steps" {
@@ -34,7 +37,7 @@ mod tests {
         for (path, want) in [
             ("labels.anything", None),
             ("run.id", None),
-            ("run.url", Some("url")),
+            ("run.uid", Some("uid")),
             ("alert.labels", Some("labels")),
             ("target.name.upper", Some("name.upper")),
             ("steps.back.elapsed", None),

@@ -328,7 +328,7 @@ impl<'n> Field<'n> {
 }
 
 /// The refusal of something the language has but this version does not execute.
-fn not_executed(at: Span, what: &str) -> Note {
+pub(super) fn not_executed(at: Span, what: &str) -> Note {
     let message = format!("{what} is part of the playbook language but this version does not execute it; remove it");
     let hint = "a part that is not executed is refused, never ignored: a playbook must not do less than it says";
     Note::error("playbook.not-executed", at, message).hint(hint)

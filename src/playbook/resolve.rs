@@ -12,7 +12,8 @@ use super::raw::{self, Field, Fields};
 use super::steps::{self, Steps};
 use super::template::Template;
 use super::yaml::{Content, Node, Span};
-use crate::model::limit::{Limits, Scope, Window};
+use crate::model::duration::format_duration;
+use crate::model::limit::{Limits, MEMORY, Scope, Window};
 use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
 use crate::model::target::ContainerName;
 use sha2::{Digest, Sha256};
@@ -247,6 +248,7 @@ impl ReadLimits {
         match (fields.get("runs"), fields.get("per")) {
             (Some(runs), Some(per)) => {
                 let (runs, length) = (runs.whole(&(1..=u32::MAX), findings), positive(per, findings));
+                let length = length.and_then(|length| remembered(length, per, findings));
                 self.windows.extend(runs.zip(length).map(|(runs, per)| Window { runs, per }));
             }
             (Some(alone), None) => one_without_the_other(alone, "per", findings),
@@ -254,7 +256,7 @@ impl ReadLimits {
             (None, None) => {}
         }
         if let Some(field) = fields.get("cooldown") {
-            let cooldown = field.duration(findings);
+            let cooldown = field.duration(findings).and_then(|cooldown| remembered(cooldown, field, findings));
             once(&mut self.cooldown, cooldown, field, findings);
         }
         if let Some(field) = fields.get("scope") {
@@ -263,6 +265,16 @@ impl ReadLimits {
             once(&mut self.scope, scope, field, findings);
         }
     }
+}
+
+/// A duration over which attempts are remembered.
+fn remembered(duration: Duration, field: Field<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    if MEMORY < duration {
+        let message = format!("`{}` is at most {}: older attempts are forgotten", field.name, format_duration(MEMORY));
+        findings.push(Note::error("playbook.limits", field.span(), message));
+        return None;
+    }
+    Some(duration)
 }
 
 fn once<T>(slot: &mut Option<T>, value: Option<T>, field: Field<'_>, findings: &mut Findings<'_>) {
@@ -336,6 +348,10 @@ pub(super) fn template(
     for path in &references {
         let Some((name, known)) = names::unknown(path) else { continue };
         let at = place_of((field, source), path, findings);
+        if names::LATER.contains(&path.as_str()) {
+            findings.push(raw::not_executed(at, &format!("`{path}`")));
+            continue;
+        }
         let note = Note::error("playbook.unknown-name", at, format!("there is no `{path}`"));
         let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let root = path.strip_suffix(name).unwrap_or(path).trim_end_matches('.');

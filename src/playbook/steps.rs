@@ -11,8 +11,8 @@ use super::resolve::{one_of, positive, template};
 use super::yaml::{Content, Node, Span};
 use std::time::Duration;
 
-/// What the text of a notice may name.
-const ROOTS: [&str; 8] = ["labels", "annotations", "alert", "target", "steps", "run", "limits", "failed"];
+/// What the text of any notice may name; `target` and `failed` join them where there is one.
+const ROOTS: [&str; 6] = ["labels", "annotations", "alert", "steps", "run", "limits"];
 /// The longest that Docker may wait before it kills.
 const STOP_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// The most log lines kept as evidence.
@@ -42,6 +42,9 @@ pub(super) struct Marks {
     pub(super) no_verify: Option<Span>,
 }
 
+/// What a step's text may name: the ids of the steps before it, and the roots.
+type Sees<'a> = (&'a [&'a str], &'a [&'a str]);
+
 /// What one list entry turned out to be.
 enum Entry {
     Step(Step),
@@ -59,8 +62,10 @@ pub(super) fn read(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Steps {
         reading.findings.push(Note::error("playbook.steps", field.key, "a playbook needs at least one step"));
     }
     let mut ids = Vec::new();
+    let mut roots = ROOTS.to_vec();
+    roots.extend(fields.get("target").map(|_| "target"));
     for entry in entries {
-        match step(entry, &mut ids, reading, &mut steps.first_on_target) {
+        match step(entry, (&mut ids, &roots), reading, &mut steps.first_on_target) {
             Some(Entry::Step(step)) => steps.steps.push(step),
             Some(Entry::NoCapture(at)) => steps.marks.no_capture = Some(at),
             Some(Entry::NoVerify(at)) => steps.marks.no_verify = Some(at),
@@ -69,9 +74,10 @@ pub(super) fn read(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Steps {
     }
     refuse_contradictions(&steps, &mut reading.findings);
     let on_failure = fields.get("on_failure").and_then(|field| field.list(hint, &mut reading.findings));
+    roots.push("failed");
     for entry in on_failure.unwrap_or_default() {
         refuse_outside_failure(entry, &mut reading.findings);
-        if let Some(Entry::Step(step)) = step(entry, &mut ids, reading, &mut steps.first_on_target) {
+        if let Some(Entry::Step(step)) = step(entry, (&mut ids, &roots), reading, &mut steps.first_on_target) {
             steps.on_failure.push(step);
         }
     }
@@ -122,7 +128,7 @@ fn refuse_outside_failure(entry: &Node, findings: &mut Findings<'_>) {
 
 fn step<'n>(
     entry: &'n Node,
-    ids: &mut Vec<&'n str>,
+    (ids, roots): (&mut Vec<&'n str>, &[&str]),
     reading: &mut Reading<'_>,
     first_on_target: &mut Option<(&'static str, Span)>,
 ) -> Option<Entry> {
@@ -135,7 +141,7 @@ fn step<'n>(
         if let Some(word) = on_target.filter(|_| !field.is_word("none")) {
             first_on_target.get_or_insert((word, field.key));
         }
-        read_verb(field, ids, reading)
+        read_verb(field, (ids, roots), reading)
     });
     // After the verb: a step's own text cannot name the step.
     let id = id(&fields, ids, &mut reading.findings);
@@ -181,7 +187,7 @@ fn id<'n>(fields: &Fields<'n>, ids: &mut Vec<&'n str>, findings: &mut Findings<'
     Some(id)
 }
 
-fn read_verb(field: Field<'_>, ids: &[&str], reading: &mut Reading<'_>) -> Option<Entry> {
+fn read_verb(field: Field<'_>, sees: Sees<'_>, reading: &mut Reading<'_>) -> Option<Entry> {
     let findings = &mut reading.findings;
     let verb = match field.name {
         "capture" if field.is_word("none") => return Some(Entry::NoCapture(field.key)),
@@ -190,7 +196,7 @@ fn read_verb(field: Field<'_>, ids: &[&str], reading: &mut Reading<'_>) -> Optio
         "restart" => Verb::Restart(restart(field, findings)?),
         "verify" => Verb::Verify(verify(field, findings)?),
         "wait" => Verb::Wait(positive(field, findings)?),
-        "notify" => Verb::Notify(notify(field, ids, reading)?),
+        "notify" => Verb::Notify(notify(field, sees, reading)?),
         _ => return None,
     };
     Some(Entry::Step(Step { id: None, name: None, verb }))
@@ -246,14 +252,14 @@ fn verify(field: Field<'_>, findings: &mut Findings<'_>) -> Option<VerifySpec> {
     Some(VerifySpec { health, within, every, stable_for })
 }
 
-fn notify(field: Field<'_>, ids: &[&str], reading: &mut Reading<'_>) -> Option<NotifySpec> {
+fn notify(field: Field<'_>, (ids, roots): Sees<'_>, reading: &mut Reading<'_>) -> Option<NotifySpec> {
     let fields = arguments(field, &raw::NOTIFY, "{to: [log], message: \"…\"}", &mut reading.findings)?;
     let to = recipients(&fields, reading);
     let findings = &mut reading.findings;
     let severities = [("info", "info"), ("warning", "warning"), ("critical", "critical")];
     let severity = fields.get("severity").and_then(|field| one_of(field, &severities, findings)).unwrap_or("info");
-    let title = fields.get("title").and_then(|field| template(field, &ROOTS, ids, findings));
-    let message = fields.need("message", findings).and_then(|field| template(field, &ROOTS, ids, findings));
+    let title = fields.get("title").and_then(|field| template(field, roots, ids, findings));
+    let message = fields.need("message", findings).and_then(|field| template(field, roots, ids, findings));
     Some(NotifySpec { to: to?, severity: severity.to_owned(), title, message: message? })
 }
 

@@ -9,6 +9,7 @@ use super::shape::{self, AlertsField, Body, Raw, RawAlert, Scalar, Telltale};
 use crate::model::alert::{Alert, AlertStatus, Notification, RejectedAlert};
 use crate::model::label::Fingerprint;
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// The most alerts read from one body.
 pub const ALERTS_MAX: usize = 20_000;
@@ -215,7 +216,7 @@ fn moment(raw: Raw<'_>, field: &str) -> Result<Option<DateTime<Utc>>, String> {
 }
 
 /// Undoes Go's `regexp.QuoteMeta`, through which Alertmanager sends the receiver's name.
-fn unescape(quoted: &str) -> Box<str> {
+fn unescape(quoted: &str) -> Arc<str> {
     let quoted = clip(quoted, 1024);
     if !quoted.contains('\\') {
         return quoted.into();

@@ -296,7 +296,7 @@ impl<'de> Lenient<'de> for LabelsField {
     }
 
     fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        let mut pairs: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(8);
+        let mut pairs: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::with_capacity(8);
         let mut problem = None;
         while let Some(name) = map.next_key::<&'de RawValue>()? {
             if problem.is_some() {
@@ -319,7 +319,7 @@ impl<'de> Lenient<'de> for LabelsField {
 }
 
 /// One label or annotation.
-fn pair(name: &RawValue, value: &RawValue) -> Result<(Box<str>, Box<str>), String> {
+fn pair<'de>(name: &'de RawValue, value: &'de RawValue) -> Result<(Cow<'de, str>, Cow<'de, str>), String> {
     let name = Scalar::of(name).into_text().ok_or("has a name with an invalid escape")?;
     if name.is_empty() {
         return Err("has an entry without a name".to_owned());
@@ -341,5 +341,5 @@ fn pair(name: &RawValue, value: &RawValue) -> Result<(Box<str>, Box<str>), Strin
     if value.len() > VALUE_LEN_MAX {
         return refuse(&format!("is {} bytes long; at most {VALUE_LEN_MAX} are read", value.len()));
     }
-    Ok((name.into(), value.into()))
+    Ok((name, value))
 }

@@ -15,7 +15,7 @@ use super::types::{
     Settings, WebSettings, WebhookSettings,
 };
 use crate::model::duration::parse_duration;
-use crate::model::limit::Window;
+use crate::model::limit::{MEMORY, Window};
 use crate::model::matcher::AnchoredRegex;
 use crate::model::policy::{Policy, ProtectedName};
 use secrecy::SecretString;
@@ -328,6 +328,9 @@ impl Checks<'_> {
                 self.fail(&format!("{key}[{index}].runs"), "must be at least 1");
             }
             let per = self.duration(&format!("{key}[{index}].per"), Some(&window.per), Duration::from_secs(3600));
+            if MEMORY < per {
+                self.fail(&format!("{key}[{index}].per"), "is at most 31d: older attempts are forgotten");
+            }
             windows.push(Window { runs: window.runs, per });
         }
         windows

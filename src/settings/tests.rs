@@ -203,6 +203,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ),
         ("docker: {hosts: [{name: a, url: \"unix://a\"}]}\n", &["absolute"]),
         ("docker: {hosts: [{name: a, url: \"http://a\"}]}\n", &["unix:///path/to/docker.sock or tcp://HOST:PORT"]),
+        ("limits: {global: [{runs: 1, per: 32d}]}\n", &["`limits.global[0].per`: is at most 31d"]),
         ("limits: {max_parallel: 0}\n", &["`limits.max_parallel`: must be at least 1"]),
         ("limits: {global: [{runs: 0, per: 1h}]}\n", &["1:20: `limits.global[0].runs`: "]),
         ("limits: {per_target: [{runs: 1}]}\n", &["1:", "per"]),

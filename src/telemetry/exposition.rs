@@ -1,7 +1,7 @@
 //! How metrics are written: OpenMetrics for whoever asks for it, the classic text format for everybody else.
 //!
 //! The library writes OpenMetrics, where a counter's family lacks the `_total` that its samples have. The classic format
-//! knows no such difference, so its reader would take the samples for untyped ones without help. [`plain`] puts it right.
+//! knows no such difference, so its reader would take the samples for untyped ones without help. `plain` puts it right.
 
 /// The content type of the classic format.
 pub const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -45,10 +45,14 @@ impl TestContainer {
 
     /// As [`Self::run`], under exactly this name.
     pub(crate) fn run_as(name: &str, options: &[&str], command: &[&str]) -> Self {
+        Self::made(&["run", "-d"], name, (options, command))
+    }
+
+    /// As [`Self::run_as`], by this command of Docker's.
+    pub(crate) fn made(by: &[&str], name: &str, (options, command): (&[&str], &[&str])) -> Self {
         let image = image();
         let network: &[&str] = if options.contains(&"--network") { &[] } else { &["--network", "none"] };
-        let args = [&["run", "-d", "--name", name], network, options, &[image.as_str()], command].concat();
-        let id = docker(&args);
+        let id = docker(&[by, &["--name", name], network, options, &[image.as_str()], command].concat());
         Self { name: name.to_owned(), id }
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     }
     let under_way = question
         .state
-        .incidents()
+        .running()
         .filter(|other| other.id != question.incident.id)
         .filter_map(|other| other.run())
         .filter(|run| run.plan.is_some() && run.dry_run == question.dry_run())

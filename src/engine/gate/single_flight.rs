@@ -13,7 +13,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     }
     let mine: Vec<_> =
         std::iter::once(&view.container).chain(running_dependents(view)).map(|held| &held.name).collect();
-    let others = question.state.incidents().filter(|other| other.id != question.incident.id);
+    let others = question.state.running().filter(|other| other.id != question.incident.id);
     for other in others {
         let Some(run) = other.run().filter(|run| run.plan.is_some()) else { continue };
         let theirs = run.target.iter().chain(&run.dependents);

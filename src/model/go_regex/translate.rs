@@ -16,7 +16,7 @@ pub(in crate::model) const NESTING_MAX: u32 = 100;
 
 /// Translates a Go RE2 pattern into one that Rust's `regex` reads with the same meaning.
 ///
-/// Two kinds that Go accepts are refused: patterns that nest deeper than [`NESTING_MAX`], and those that close a group
+/// Two kinds that Go accepts are refused: patterns that nest deeper than `NESTING_MAX`, and those that close a group
 /// they did not open. Alertmanager reads `a)|(b` as an alternative to its own anchors, which nobody means. Of the
 /// reverse kind is `\Qa` without `\E`: it swallows Alertmanager's closing anchor, so it is refused there and here.
 ///

@@ -82,9 +82,9 @@ impl TryFrom<ReceivedLine<'_>> for AlertReceived {
             annotations: line.annotations.0.into_owned(),
             starts_at: line.starts_at,
             generator_url: line.generator_url.into_boxed(),
-            sender: line.sender.into_boxed(),
-            receiver_name: line.receiver.into_boxed(),
-            group_key: line.group_key.into_boxed(),
+            sender: line.sender.into_boxed().into(),
+            receiver_name: line.receiver.into_boxed().into(),
+            group_key: line.group_key.into_boxed().into(),
             sight: line.sight.0,
             taken,
         })

@@ -2,10 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too: a panic names its line")]
 
-#[path = "support/fake_docker.rs"]
-mod fake_docker;
-
-use fake_docker::{FakeDocker, Reply, running};
+use crate::fake_docker::{FakeDocker, Reply, running};
 use serde_json::json;
 use sickbay::docker::act::restart;
 use sickbay::docker::client::{Observer, Reader, Writer};

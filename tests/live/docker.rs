@@ -2,10 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too: a panic names its line")]
 
-#[path = "support/real_docker.rs"]
-mod real_docker;
-
-use real_docker::{OBEDIENT, TestContainer, docker, unique};
+use crate::real_docker::{OBEDIENT, TestContainer, docker, unique};
 use sickbay::docker::act::{call_deadline, restart};
 use sickbay::docker::client::{Reader, Writer};
 use sickbay::docker::endpoint::DockerEndpoint;

@@ -1,0 +1,25 @@
+//! The real daemon over real sockets: what it answers to whoever sends alerts, and what it does when Docker misbehaves
+//! in ways that a real engine will not produce on demand.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too: a panic names its line"
+)]
+
+mod commands;
+mod docker_faults;
+mod docker_wire;
+mod payloads;
+mod receiver;
+mod rules;
+
+#[path = "../support/alerts.rs"]
+mod alerts;
+#[path = "../support/fake_docker.rs"]
+mod fake_docker;
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/sickbay.rs"]
+mod sickbay_process;
