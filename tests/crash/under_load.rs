@@ -91,7 +91,6 @@ fn kill_and_start_again(moment: Moment) {
         Moment::Intent | Moment::Answer => assert!(0 < in_doubt, "{name}: no kill came between intent and outcome"),
         Moment::Capture | Moment::Verify | Moment::Any => {}
     }
-    println!("{name}: {CYCLES} kills, {in_doubt} acts in doubt, {load_len} alerts, {:?}", story.verdicts().values());
 }
 
 /// Start, everything again, one new alert, kill. Whether the kill left the act in doubt.
@@ -130,7 +129,7 @@ fn cycle(
         Moment::Call => {
             recorded("action.intent");
             thread::sleep(Duration::from_millis(50));
-            pause_up_to(1500);
+            pause_up_to(700);
         }
         Moment::Answer => until("Docker starts it again", || victims.events.count("start", victim) == 2),
         Moment::Verify => {

@@ -36,7 +36,6 @@ fn slow_idle_and_huge_clients_do_not_shut_out_a_good_one() {
         });
         let (good, slowest) = be_good(address);
         over.store(true, Ordering::Relaxed);
-        println!("{good} good deliveries, the slowest took {slowest:?}");
         assert!(50 <= good && slowest < SLOWEST, "{good} deliveries, the slowest took {slowest:?}");
     });
     let ended = daemon.stop();

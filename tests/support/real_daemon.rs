@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should take moments: the machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Limits wide enough that no cycle of a test is refused for coming too often.
 const SETTINGS: &str = "
@@ -38,7 +38,7 @@ playbooks:
     limits: {runs: 1000, per: 1h, cooldown: 0s}
     steps:
       - capture: {logs: 20, inspect: true, stats: true}
-      - restart: {stop_timeout: 2s}
+      - restart: {stop_timeout: 1s}
       - verify: {within: 20s, every: 1s, stable_for: 1s}
       - notify: {to: [log], severity: info, message: "{{ target.name }} is back"}
     on_failure:
@@ -69,6 +69,12 @@ impl Home {
     /// The log's only file.
     pub(crate) fn segment(&self) -> PathBuf {
         self.data().join("incident_log/00000000000000000000.jsonl")
+    }
+
+    /// How many incidents have their verdict.
+    pub(crate) fn closed(&self) -> usize {
+        let log = fs::read_to_string(self.segment()).unwrap_or_default();
+        log.matches("\"kind\":\"incident.closed\"").count()
     }
 
     /// The command that runs a daemon here.
@@ -203,7 +209,7 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(3));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
