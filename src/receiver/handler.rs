@@ -6,7 +6,7 @@
 use super::answer::{self, Refusal};
 use super::auth::Senders;
 use super::payload;
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::receipt::{AlertAnswer, AlertReceipt};
 use crate::inbox::Inbox;
 use crate::model::alert::{AlertStatus, Notification};
 use axum::body::{Body, HttpBody};
@@ -115,7 +115,7 @@ impl Webhook {
         let delivery = format!("{:08x}-{number}", self.run);
         match self.take(request, &delivery).await {
             Ok((tally, receipts, rejected)) => {
-                tracing::debug!(delivery.id = %delivery, alerts = receipts.len(), rejected, "delivery taken");
+                log_taken(&delivery, &receipts, rejected);
                 Received { response: answer::accepted(&delivery, &receipts, rejected), tally }
             }
             Err(refusal) => {
@@ -157,6 +157,16 @@ impl Webhook {
         match tokio::time::timeout(deadline, self.inbox.submit(notification)).await {
             Ok(answer) => answer.map_err(Refusal::Unavailable),
             Err(_elapsed) => Err(Refusal::SlowLog(deadline)),
+        }
+    }
+}
+
+/// Ties the delivery to the incidents it opened: from there on, log lines carry the incident's id down to Docker.
+fn log_taken(delivery: &str, receipts: &[AlertReceipt], rejected: usize) {
+    tracing::debug!(delivery.id = %delivery, alerts = receipts.len(), rejected, "delivery taken");
+    for receipt in receipts.iter().filter(|receipt| receipt.answer == AlertAnswer::Accepted) {
+        if let Some(incident) = receipt.incident {
+            tracing::info!(delivery.id = %delivery, incident.id = %incident, "the delivery opened an incident");
         }
     }
 }
