@@ -70,7 +70,8 @@ fn each_recorded_sequence_causes_the_actions_it_should_and_no_others() {
         for _ in 0..LANES {
             scope.spawn(|| {
                 while let Some((name, row, expected)) = next(&todo) {
-                    wrong.lock().unwrap().extend(replay(&name, row, expected).err());
+                    let outcome = replay(&name, row, expected);
+                    wrong.lock().unwrap().extend(outcome.err());
                 }
             });
         }
