@@ -8,7 +8,7 @@ trap engine_down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-bash "$ROOT/scripts/setup.sh"
+bash "$ROOT/scripts/setup.sh" strace
 engine_up
 cd "$ROOT"
 

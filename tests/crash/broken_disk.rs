@@ -172,15 +172,12 @@ fn cut_at(limit: usize) {
 fn on_a_full_disk_senders_get_503_and_room_is_all_it_needs() {
     let home = Home::new();
     fs::create_dir(home.data()).unwrap();
-    // The mount lives in a namespace of the daemon's own and goes away with it. Only root may mount an image; a tmpfs
-    // of the same size does for others.
+    // The mount lives in a namespace of the daemon's own and goes away with it. An ext4 where an image may be mounted; a
+    // tmpfs of the same size does elsewhere.
     let root = rustix::process::geteuid().is_root();
-    let mount = if root {
-        "truncate -s 4M disk && mkfs.ext4 -q disk && mount -o loop disk data"
-    } else {
-        "mount -t tmpfs -o size=4m tmpfs data"
-    };
-    let script = format!("{mount} && exec \"$@\"");
+    let mount = "{ truncate -s 4M disk && mkfs.ext4 -q disk && mount -o loop disk data; } 2>/dev/null \
+                 || mount -t tmpfs -o size=4m tmpfs data";
+    let script = format!("{{ {mount}; }} && exec \"$@\"");
     let namespace: &[&str] = if root { &["--mount"] } else { &["--user", "--map-root-user", "--mount"] };
     let wrapper = [&["unshare"], namespace, &["sh", "-c", &script, "sh"]].concat();
     let daemon = Daemon::start(home.command_under(&wrapper));

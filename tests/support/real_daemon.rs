@@ -121,7 +121,10 @@ impl Daemon {
     pub(crate) fn try_start(mut command: Command) -> Result<Self, Ended> {
         let program = command.get_program().to_owned();
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let mut child = spawned.unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()));
+        let mut child = spawned.unwrap_or_else(|error| {
+            let packages = "apt-get install strace util-linux";
+            panic!("{} cannot be run: {error}; what the tests need: {packages}", program.display())
+        });
         let said = Arc::new(Mutex::new(String::new()));
         let listener = listen(child.stderr.take().unwrap(), Arc::clone(&said));
         let deadline = Instant::now() + PATIENCE;
