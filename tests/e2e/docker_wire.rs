@@ -339,6 +339,7 @@ async fn a_silent_engine_is_not_recovery() {
     fake.always("GET", "/json", Reply::Cut);
     let watched = [Watched { target, before: Some(before) }];
     let spec = VerifySpec {
+        alert_resolved: false,
         health: HealthGoal::Auto,
         within: Some(Duration::from_secs(3)),
         every: Duration::from_secs(1),

@@ -57,6 +57,7 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
     assert_ne!(post.started_at, before.started_at);
     let watched = [Watched { target: TargetIdent::from(&before), before: Some(Vitals::from(&before)) }];
     let spec = VerifySpec {
+        alert_resolved: false,
         health: HealthGoal::Auto,
         within: Some(Duration::from_secs(20)),
         every: Duration::from_secs(1),
