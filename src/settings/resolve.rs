@@ -311,7 +311,7 @@ impl Checks<'_> {
         let default = Policy::default();
         let max_parallel = raw.max_parallel.unwrap_or(default.max_parallel);
         if max_parallel == 0 {
-            self.fail("limits.max_parallel", "must be at least 1; use `dry_run` or pause to change nothing");
+            self.fail("limits.max_parallel", "must be at least 1; use `dry_run` to change nothing");
         }
         LimitSettings {
             global: self.windows("limits.global", raw.global, default.global),
