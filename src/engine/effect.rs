@@ -1,6 +1,7 @@
 //! Everything the engine can ask for. A closed list; each is released only when the facts before it are durable.
 
-use crate::model::action::{Action, TargetIdent, Vitals};
+use super::event::Event;
+use crate::model::action::{Action, ActionOutcome, TargetIdent, Vitals};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
 use crate::model::step::{CaptureSpec, VerifySpec};
@@ -97,7 +98,26 @@ impl ActionPermit {
         let Self { act, action, target, deadline, pre } = self;
         PermittedAction { act, action, target, deadline, pre }
     }
+
+    /// Uses the permit up, unless its intent took too long, `waited`, to become durable.
+    ///
+    /// # Errors
+    /// Which act, and the event that says that nothing was sent.
+    pub fn redeem_after(self, waited: Duration) -> Result<PermittedAction, (ActId, Event)> {
+        let permitted = self.redeem();
+        if waited <= SENT_WITHIN {
+            return Ok(permitted);
+        }
+        let waited = waited.as_secs();
+        let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
+        let act = permitted.act;
+        Err((act, Event::ActionReturned { act, outcome: ActionOutcome::Failed { error } }))
+    }
 }
+
+/// An act whose intent took longer to become durable is not sent: its gates saw another world. Looking after a crash
+/// relies on this as well, because it counts an act's deadline from the intent.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a permit permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 mod gate;
+pub mod hold;
 pub mod incident;
 mod intake;
 mod judge;

@@ -17,6 +17,8 @@ pub mod matcher;
 pub mod notice;
 pub mod policy;
 pub mod reason;
+pub mod reconcile;
+pub mod recovery;
 pub mod stamp;
 pub mod step;
 pub mod target;
