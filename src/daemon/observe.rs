@@ -55,10 +55,47 @@ impl Observer {
                 let (sender, first) = (&*rejected.sender, &rejected.first);
                 tracing::warn!(sender.name = sender, count = rejected.count, first, "alerts could not be read");
             }
+            Fact::ClockJumped(jump) => {
+                let (by_ms, rebooted) = (jump.by_ms, jump.rebooted);
+                tracing::warn!(by_ms, rebooted, "the wall clock was set; limits go by the boot clock");
+            }
+            Fact::ConfigRejected(rejected) => {
+                tracing::error!(problem = rejected.problem, "not reloaded; what was loaded stays");
+            }
+            Fact::AttemptEnded(ended) => {
+                let (incident, verdict) = (ended.incident, ended.verdict.as_str());
+                tracing::warn!(incident.id = %incident, attempt = ended.attempt, verdict, detail = ended.detail, "a try did not help");
+            }
+            Fact::IncidentRelapsed(relapsed) => {
+                tracing::warn!(incident.id = %relapsed.incident, by = %relapsed.by, "what had recovered fell ill again");
+            }
+            Fact::PauseSet(pause) => {
+                let scope = pause.scope.to_string();
+                tracing::warn!(pause.scope = scope, by = pause.by, reason = pause.reason, "paused");
+            }
+            Fact::PauseCleared(cleared) => {
+                let scope = cleared.scope.to_string();
+                tracing::warn!(pause.scope = scope, by = cleared.by, reason = cleared.reason, "resumed");
+            }
+            Fact::BreakerOpened(opened) => {
+                let (target, failures) = (&*opened.target, opened.failures);
+                tracing::error!(
+                    container.name = target,
+                    failures,
+                    "runs do not help: the breaker is open, somebody must look"
+                );
+            }
+            Fact::BreakerReset(reset) => {
+                tracing::warn!(container.name = &*reset.target, by = reset.by, reason = reset.reason, "breaker reset");
+            }
+            Fact::StormFrozen(storm) => {
+                tracing::error!(alerts = storm.alerts, "a storm of alerts: nothing is done for a while");
+            }
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::ConfigLoaded(_)
             | Fact::AlertEnded(_)
+            | Fact::TargetVerified(_)
             | Fact::StepFinished(_) => {}
         }
     }

@@ -12,9 +12,9 @@ use crate::model::fact::{
     ActionFinished, ActionIntended, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef, StepResult,
 };
 use crate::model::incident::Verdict;
+use crate::model::moment::Moment;
 use crate::model::notice::Notice;
 use crate::model::reason::Reason;
-use crate::model::stamp::Stamp;
 use crate::model::target::{ContainerName, TargetQuery};
 use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb};
 use minijinja::Value;
@@ -39,7 +39,7 @@ pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Opti
 }
 
 /// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.
-pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Stamp, resuming: bool) -> Move {
+pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, resuming: bool) -> Move {
     let playbook = playbook_of(incident, ruleset);
     match (&incident.phase, playbook) {
         (Phase::Running(run), _) => running(incident, run, playbook.map(|known| &**known), (now, resuming)),
@@ -96,7 +96,7 @@ pub(super) fn render_target(playbook: &Playbook, values: &Value) -> Result<Optio
     Ok(Some(query))
 }
 
-fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, resuming): (&Stamp, bool)) -> Move {
+fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, resuming): (&Moment, bool)) -> Move {
     match &run.stage {
         Stage::Acting(intended, _) if intended.dry_run => {
             let outcome = ActionOutcome::Rehearsed;
@@ -127,7 +127,7 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
     }
 }
 
-fn reconcile(intended: &ActionIntended, since: &Stamp, now: &Stamp) -> Effect {
+fn reconcile(intended: &ActionIntended, since: &Moment, now: &Moment) -> Effect {
     Effect::Reconcile(Reconciliation {
         act: intended.act,
         action: intended.action.clone(),
@@ -139,7 +139,7 @@ fn reconcile(intended: &ActionIntended, since: &Stamp, now: &Stamp) -> Effect {
 }
 
 /// Begins a step, or goes on with one that was begun.
-fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), now: &Stamp) -> Move {
+fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), now: &Moment) -> Move {
     let (id, index) = (incident.id, run.index);
     match &step.verb {
         Verb::Capture(spec) => match &run.target {
@@ -183,7 +183,7 @@ fn notify(
     incident: &Incident,
     run: &Run,
     (playbook, step, spec): (&Playbook, &Step, &NotifySpec),
-    now: &Stamp,
+    now: &Moment,
 ) -> Move {
     let told = if let Stage::Told(told) = run.stage { told } else { 0 };
     let Some(notifier) = spec.to.get(told) else {

@@ -6,7 +6,7 @@
 
 use crate::model::id::IncidentId;
 use crate::model::limit::{MEMORY, Window};
-use crate::model::stamp::Stamp;
+use crate::model::moment::Moment;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ pub struct Attempt {
     /// Its target's name, if it has one.
     pub target: Option<Arc<str>>,
     /// When it was charged.
-    pub at: Stamp,
+    pub at: Moment,
     /// When its incident closed; `None` while it is under way.
-    pub ended: Option<Stamp>,
+    pub ended: Option<Moment>,
     /// Whether it was a dry run.
     pub dry_run: bool,
 }
@@ -54,7 +54,7 @@ impl Ledger {
     }
 
     /// Notes that the run of an incident is over.
-    pub fn end(&mut self, incident: IncidentId, at: Stamp) {
+    pub fn end(&mut self, incident: IncidentId, at: Moment) {
         if let Some(attempt) = self.0.iter_mut().rev().find(|attempt| attempt.incident == incident) {
             attempt.ended = Some(at);
         }
@@ -68,7 +68,7 @@ impl Ledger {
 
     /// The first of the windows that has no room for another attempt, counting only what `counts` selects.
     #[must_use]
-    pub fn first_full(&self, windows: &[Window], now: &Stamp, counts: impl Fn(&Attempt) -> bool) -> Option<Full> {
+    pub fn first_full(&self, windows: &[Window], now: &Moment, counts: impl Fn(&Attempt) -> bool) -> Option<Full> {
         windows.iter().find_map(|window| {
             let mut left: Vec<Duration> = self
                 .0
@@ -91,7 +91,7 @@ impl Ledger {
     ///
     /// A run still under way has not begun to cool down: its whole cooldown is left.
     #[must_use]
-    pub fn cooling(&self, cooldown: Duration, now: &Stamp, counts: impl Fn(&Attempt) -> bool) -> Duration {
+    pub fn cooling(&self, cooldown: Duration, now: &Moment, counts: impl Fn(&Attempt) -> bool) -> Duration {
         let left = |attempt: &Attempt| match &attempt.ended {
             Some(ended) => now.remaining(ended, cooldown),
             None => cooldown,
@@ -104,12 +104,11 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::model::id::Seq;
-    use crate::model::stamp::BootId;
     use chrono::DateTime;
 
-    fn at(minutes: u64) -> Stamp {
+    fn at(minutes: u64) -> Moment {
         let wall = DateTime::from_timestamp(1_800_000_000 + i64::try_from(minutes * 60).unwrap(), 0).unwrap();
-        Stamp { wall, up_ms: minutes * 60_000, boot: BootId(1) }
+        Moment { wall, passed_ms: minutes * 60_000 }
     }
 
     fn attempt(minutes: u64) -> Attempt {

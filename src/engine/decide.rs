@@ -18,6 +18,7 @@ use crate::model::fact::{
     StepResult,
 };
 use crate::model::id::IncidentId;
+use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
 use std::time::Duration;
 
@@ -38,7 +39,9 @@ pub struct Decision {
 /// Decides.
 #[must_use]
 pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> Decision {
-    let mut draft = Draft { state, ruleset, now, decision: Decision::default() };
+    let moment = state.timeline().moment(now);
+    let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default() };
+    draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
     match event {
         Event::Started { recovered, version, hostname, files } => {
             draft.started(recovered, (version, hostname, files));
@@ -66,7 +69,7 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
 pub(super) struct Draft<'a> {
     pub(super) state: &'a State,
     pub(super) ruleset: &'a Ruleset,
-    pub(super) now: &'a Stamp,
+    pub(super) now: &'a Moment,
     pub(super) decision: Decision,
 }
 
@@ -88,7 +91,7 @@ impl Draft<'_> {
         let playbooks = playbooks.collect();
         self.decision.facts.extend(recovered.map(Fact::LogRecovered));
         self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
-        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run }));
+        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded: false }));
         for incident in self.state.incidents() {
             self.carry_on(incident.clone(), true);
         }

@@ -9,7 +9,7 @@ use crate::model::fact::{
 };
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::Verdict;
-use crate::model::stamp::Stamp;
+use crate::model::moment::Moment;
 use crate::model::step::Watched;
 use crate::model::target::ContainerId;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Incident {
     /// The revision of the playbook that took it.
     pub revision: Arc<str>,
     /// When.
-    pub opened: Stamp,
+    pub opened: Moment,
     /// Whether the alert has ended meanwhile.
     pub alert_ended: bool,
     /// How many acts have been numbered.
@@ -46,7 +46,7 @@ pub enum Phase {
         /// Which gate and why.
         refusal: Refusal,
         /// When it said no.
-        at: Stamp,
+        at: Moment,
     },
     /// The gates said yes: its steps are being done.
     Running(Box<Run>),
@@ -66,7 +66,7 @@ pub struct Run {
     /// The step in that list.
     pub index: usize,
     /// When that step began.
-    pub since: Stamp,
+    pub since: Moment,
     /// How far that step is.
     pub stage: Stage,
     /// What was acted on, with how it was before.
@@ -89,9 +89,9 @@ pub enum Stage {
     /// Not begun, or begun and without a trace in the log: it may be begun again.
     Ready,
     /// The intent is recorded, since when: the call may have been sent.
-    Acting(ActionIntended, Stamp),
+    Acting(ActionIntended, Moment),
     /// The call was sent and no answer came; since when the intent is recorded.
-    InDoubt(ActionIntended, Stamp),
+    InDoubt(ActionIntended, Moment),
     /// A message is on its way.
     Telling {
         /// The message.
@@ -130,7 +130,7 @@ pub struct Failure {
 impl Incident {
     /// The incident a taken alert opens; `None` if nobody took it.
     #[must_use]
-    pub fn open(id: IncidentId, alert: &Arc<AlertReceived>, at: Stamp) -> Option<Self> {
+    pub fn open(id: IncidentId, alert: &Arc<AlertReceived>, at: Moment) -> Option<Self> {
         let (playbook, revision) = match &alert.taken {
             Taken::ByPlaybook { playbook, revision } => (Arc::clone(playbook), Arc::clone(revision)),
             Taken::ByNobody(_) => return None,
@@ -157,7 +157,7 @@ impl Incident {
 
     /// Moves on by one fact about this incident. Facts that do not fit its phase change nothing: a log may hold them,
     /// and a replay must never fail on what it finds.
-    pub fn apply(&mut self, fact: &Fact, at: Stamp) {
+    pub fn apply(&mut self, fact: &Fact, at: Moment) {
         match fact {
             Fact::AlertEnded(_) => self.alert_ended = true,
             Fact::Decided(decided) => match &decided.answer {
@@ -173,6 +173,16 @@ impl Incident {
             | Fact::LogClosed
             | Fact::LogRecovered(_)
             | Fact::ConfigLoaded(_)
+            | Fact::ConfigRejected(_)
+            | Fact::ClockJumped(_)
+            | Fact::TargetVerified(_)
+            | Fact::AttemptEnded(_)
+            | Fact::IncidentRelapsed(_)
+            | Fact::PauseSet(_)
+            | Fact::PauseCleared(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerReset(_)
+            | Fact::StormFrozen(_)
             | Fact::AlertReceived(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
@@ -188,7 +198,7 @@ impl Incident {
 }
 
 impl Run {
-    fn start(target: Option<TargetIdent>, dry_run: bool, plan: Option<String>, at: Stamp) -> Self {
+    fn start(target: Option<TargetIdent>, dry_run: bool, plan: Option<String>, at: Moment) -> Self {
         Self {
             target,
             dry_run,
@@ -206,7 +216,7 @@ impl Run {
         }
     }
 
-    fn apply(&mut self, fact: &Fact, at: Stamp) {
+    fn apply(&mut self, fact: &Fact, at: Moment) {
         match fact {
             Fact::StepFinished(finished)
                 if finished.step.branch == self.branch && finished.step.index == self.index =>
@@ -251,6 +261,16 @@ impl Run {
             | Fact::LogClosed
             | Fact::LogRecovered(_)
             | Fact::ConfigLoaded(_)
+            | Fact::ConfigRejected(_)
+            | Fact::ClockJumped(_)
+            | Fact::TargetVerified(_)
+            | Fact::AttemptEnded(_)
+            | Fact::IncidentRelapsed(_)
+            | Fact::PauseSet(_)
+            | Fact::PauseCleared(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerReset(_)
+            | Fact::StormFrozen(_)
             | Fact::AlertReceived(_)
             | Fact::AlertEnded(_)
             | Fact::AlertsRejected(_)
@@ -260,7 +280,7 @@ impl Run {
         }
     }
 
-    fn step_finished(&mut self, finished: &StepFinished, at: Stamp) {
+    fn step_finished(&mut self, finished: &StepFinished, at: Moment) {
         let detail = match &finished.result {
             StepResult::Verified(seen) => {
                 self.verified = true;
@@ -285,7 +305,7 @@ impl Run {
         self.next_step(at);
     }
 
-    fn action_intended(&mut self, intended: &ActionIntended, at: Stamp) {
+    fn action_intended(&mut self, intended: &ActionIntended, at: Moment) {
         if !intended.dependent {
             self.dependents.clone_from(&intended.dependents);
         }
@@ -296,7 +316,7 @@ impl Run {
         self.stage = Stage::Acting(intended.clone(), at);
     }
 
-    fn action_finished(&mut self, doubt: Stage, outcome: &ActionOutcome, at: Stamp) {
+    fn action_finished(&mut self, doubt: Stage, outcome: &ActionOutcome, at: Moment) {
         match outcome {
             ActionOutcome::Succeeded { .. } | ActionOutcome::Rehearsed => self.action_done(at),
             ActionOutcome::Failed { error } => self.fail(Verdict::Failed, error, at),
@@ -305,7 +325,7 @@ impl Run {
     }
 
     /// One container is done: the next dependent, or the next step.
-    fn action_done(&mut self, at: Stamp) {
+    fn action_done(&mut self, at: Moment) {
         if self.next_to_act().is_some() {
             self.stage = Stage::Ready;
         } else {
@@ -327,7 +347,7 @@ impl Run {
         self.target.as_ref().is_some_and(|target| self.begun.contains(&target.id))
     }
 
-    fn next_step(&mut self, at: Stamp) {
+    fn next_step(&mut self, at: Moment) {
         self.index += 1;
         self.begun.clear();
         self.since = at;
@@ -335,7 +355,7 @@ impl Run {
     }
 
     /// The run failed: `on_failure` is next. A failure within `on_failure` only ends it.
-    fn fail(&mut self, verdict: Verdict, error: &str, at: Stamp) {
+    fn fail(&mut self, verdict: Verdict, error: &str, at: Moment) {
         if self.branch == Branch::OnFailure {
             self.next_step(at);
             return;

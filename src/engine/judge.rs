@@ -10,8 +10,8 @@ use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::container::{Container, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
 use crate::model::id::ActId;
+use crate::model::moment::Moment;
 use crate::model::reason::{Gate, Reason};
-use crate::model::stamp::Stamp;
 use crate::playbook::definition::{Playbook, RestartSpec, Verb};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) fn judge(
     ruleset: &Ruleset,
     incident: &Incident,
     report: Option<TargetReport>,
-    now: &Stamp,
+    now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
     let seen = report.map(|report| view_of(report, incident)).transpose();

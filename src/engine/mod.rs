@@ -19,6 +19,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod tick;
+pub mod timeline;
 mod values;
 
 pub use decide::{Decision, decide};

@@ -5,12 +5,13 @@
 use super::budget::{Attempt, Ledger};
 use super::incident::{Incident, Phase};
 use super::snapshot::{IncidentSummary, Snapshot};
+use super::timeline::Timeline;
 use crate::model::fact::{AlertReceived, Answer, Decided, Fact, Record, Taken};
 use crate::model::id::{IncidentId, Seq};
 use crate::model::incident::FirstSight;
 use crate::model::label::Fingerprint;
+use crate::model::moment::Moment;
 use crate::model::reason::Reason;
-use crate::model::stamp::Stamp;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ const SNAPSHOT_INCIDENTS_MAX: usize = 1000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     next_seq: Seq,
+    timeline: Timeline,
     episodes: HashMap<Fingerprint, Box<Episode>>,
     incidents: HashMap<IncidentId, Box<Incident>>,
     /// Those whose steps are being done: few, however many alerts are open.
@@ -33,7 +35,7 @@ pub struct State {
     ledger: Ledger,
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
-    ended: VecDeque<(Fingerprint, Stamp)>,
+    ended: VecDeque<(Fingerprint, Moment)>,
 }
 
 /// One stretch of an alert being firing.
@@ -42,9 +44,9 @@ pub struct Episode {
     /// The latest start the sender named. A later one means that an end was missed.
     pub starts_at: Option<DateTime<Utc>>,
     /// When it was first seen.
-    pub seen: Stamp,
+    pub seen: Moment,
     /// When it ended; `None` while it is open.
-    pub ended: Option<Stamp>,
+    pub ended: Option<Moment>,
     /// When the sender says it ended.
     pub ends_at: Option<DateTime<Utc>>,
     /// The incident it opened, even if that is closed by now.
@@ -62,6 +64,12 @@ impl State {
     #[must_use]
     pub fn next_seq(&self) -> Seq {
         self.next_seq
+    }
+
+    /// The log's own time.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// The episode of an alert.
@@ -108,32 +116,33 @@ impl State {
     /// Moves on by one record. Live and at replay alike, this is all that ever changes the state.
     pub fn apply(&mut self, record: &Record) {
         self.next_seq = record.seq.next();
-        self.forget_ended(&record.at);
+        let at = self.timeline.advance(&record.at);
+        self.forget_ended(&at);
         match &record.fact {
-            Fact::AlertReceived(received) => self.alert_received(record.seq, received, record.at),
+            Fact::AlertReceived(received) => self.alert_received(record.seq, received, at),
             Fact::AlertEnded(ended) => {
                 if let Some(episode) = self.episodes.get_mut(&ended.fingerprint)
                     && episode.ended.is_none()
                 {
                     self.open_episodes -= 1;
-                    episode.ended = Some(record.at);
+                    episode.ended = Some(at);
                     episode.ends_at = ended.ends_at;
-                    self.ended.push_back((ended.fingerprint, record.at));
+                    self.ended.push_back((ended.fingerprint, at));
                 }
             }
-            Fact::Decided(decided) => self.decided(decided, record.at),
+            Fact::Decided(decided) => self.decided(decided, at),
             Fact::ActionIntended(intended) => {
                 let incident = intended.act.incident;
                 if !intended.dependent && !self.ledger.has_charged(incident) {
                     let target = Some(Arc::from(intended.target.name.as_str()));
                     let playbook = Arc::clone(&intended.playbook);
                     let dry_run = intended.dry_run;
-                    self.ledger.charge(Attempt { incident, playbook, target, at: record.at, ended: None, dry_run });
+                    self.ledger.charge(Attempt { incident, playbook, target, at, ended: None, dry_run });
                 }
                 self.mark_acted(incident);
             }
             Fact::IncidentClosed(closed) => {
-                self.ledger.end(closed.incident, record.at);
+                self.ledger.end(closed.incident, at);
                 self.incidents.remove(&closed.incident);
                 self.running.remove(&closed.incident);
             }
@@ -141,6 +150,16 @@ impl State {
             | Fact::LogClosed
             | Fact::LogRecovered(_)
             | Fact::ConfigLoaded(_)
+            | Fact::ConfigRejected(_)
+            | Fact::ClockJumped(_)
+            | Fact::TargetVerified(_)
+            | Fact::AttemptEnded(_)
+            | Fact::IncidentRelapsed(_)
+            | Fact::PauseSet(_)
+            | Fact::PauseCleared(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerReset(_)
+            | Fact::StormFrozen(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
             | Fact::ActionFinished(_)
@@ -149,7 +168,7 @@ impl State {
             | Fact::NoticeFinished(_) => {}
         }
         if let Some(incident) = record.fact.incident(record.seq).and_then(|id| self.incidents.get_mut(&id)) {
-            incident.apply(&record.fact, record.at);
+            incident.apply(&record.fact, at);
             if incident.run().is_some() {
                 self.running.insert(incident.id);
             } else {
@@ -163,7 +182,7 @@ impl State {
         self.next_seq = self.next_seq.max(next_seq);
     }
 
-    fn alert_received(&mut self, seq: Seq, received: &Arc<AlertReceived>, at: Stamp) {
+    fn alert_received(&mut self, seq: Seq, received: &Arc<AlertReceived>, at: Moment) {
         let opened = Incident::open(IncidentId(seq), received, at);
         let incident = opened.as_ref().map(|incident| incident.id);
         let playbook = opened.as_ref().map(|incident| Arc::clone(&incident.playbook));
@@ -201,7 +220,7 @@ impl State {
         }
     }
 
-    fn decided(&mut self, decided: &Decided, at: Stamp) {
+    fn decided(&mut self, decided: &Decided, at: Moment) {
         match &decided.answer {
             Answer::Run { plan: None, dry_run } => {
                 // A run that changes nothing is charged here; the others when they first intend to.
@@ -224,7 +243,7 @@ impl State {
         }
     }
 
-    fn forget_ended(&mut self, now: &Stamp) {
+    fn forget_ended(&mut self, now: &Moment) {
         while let Some((fingerprint, ended)) = self.ended.front()
             && REOPEN_WINDOW <= now.since(ended)
         {

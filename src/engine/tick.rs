@@ -15,7 +15,7 @@ const EXPIRE_MAX: usize = 1000;
 /// Ends episodes that are open for too long.
 pub(super) fn expire(draft: &mut Draft<'_>) {
     let state = draft.state;
-    let over = |seen| EPISODE_MAX < draft.now.since(seen);
+    let over = |seen| EPISODE_MAX < draft.now.perhaps_since(seen);
     let mut expired: Vec<_> = state
         .episodes()
         .filter(|(_, episode)| episode.ended.is_none() && over(&episode.seen))

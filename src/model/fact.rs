@@ -7,6 +7,7 @@ use super::id::{ActId, IncidentId, Seq};
 use super::incident::{EpisodeEnd, FirstSight, Verdict};
 use super::label::{Fingerprint, Labels};
 use super::notice::{Notice, NoticeOutcome};
+use super::pause::{Pause, PauseScope};
 use super::reason::{Gate, Reason};
 use super::stamp::Stamp;
 use chrono::{DateTime, Utc};
@@ -35,6 +36,10 @@ pub enum Fact {
     LogRecovered(LogRecovered),
     /// Settings and playbooks were loaded.
     ConfigLoaded(ConfigLoaded),
+    /// Settings or playbooks could not be loaded; the ones before stay.
+    ConfigRejected(ConfigRejected),
+    /// The wall clock was found to have been set.
+    ClockJumped(ClockJumped),
     /// An episode was seen for the first time.
     AlertReceived(Arc<AlertReceived>),
     /// An episode ended.
@@ -55,8 +60,24 @@ pub enum Fact {
     NoticeIntended(NoticeIntended),
     /// Sending it went well, or not.
     NoticeFinished(NoticeFinished),
+    /// The target recovered; a verify step still waits for its alert to end.
+    TargetVerified(TargetVerified),
+    /// A try came to its end without success, and another may follow.
+    AttemptEnded(AttemptEnded),
     /// An incident came to its end.
     IncidentClosed(IncidentClosed),
+    /// What an incident had recovered fell ill again too soon.
+    IncidentRelapsed(IncidentRelapsed),
+    /// Somebody held something back.
+    PauseSet(Pause),
+    /// A pause ended.
+    PauseCleared(PauseCleared),
+    /// A target failed to recover too often: nothing is done to it until it is due a trial, or somebody resets it.
+    BreakerOpened(BreakerOpened),
+    /// Somebody closed a breaker.
+    BreakerReset(BreakerReset),
+    /// Too many alerts came at once: nothing is done for a while.
+    StormFrozen(StormFrozen),
 }
 
 /// See [`Fact::LogOpened`].
@@ -92,6 +113,105 @@ pub struct ConfigLoaded {
     pub playbooks: Vec<(String, String)>,
     /// Whether the whole daemon is in dry-run.
     pub dry_run: bool,
+    /// Whether a running daemon was told to read them anew.
+    pub reloaded: bool,
+}
+
+/// See [`Fact::ConfigRejected`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigRejected {
+    /// The first problem, with its place, and how many more there are.
+    pub problem: String,
+}
+
+/// See [`Fact::TargetVerified`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetVerified {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The step.
+    pub step: StepRef,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// In words, what was seen.
+    pub detail: String,
+}
+
+/// See [`Fact::AttemptEnded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptEnded {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// How it ended; never `recovered`.
+    pub verdict: Verdict,
+    /// In words.
+    pub detail: String,
+}
+
+/// See [`Fact::IncidentRelapsed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncidentRelapsed {
+    /// The incident that had closed as recovered.
+    pub incident: IncidentId,
+    /// The incident that shows that it did not last.
+    pub by: IncidentId,
+}
+
+/// See [`Fact::PauseCleared`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseCleared {
+    /// What is no longer held back.
+    pub scope: PauseScope,
+    /// Who ended it; `sickbay` where its time was over.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// See [`Fact::BreakerOpened`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakerOpened {
+    /// The incident whose end opened it.
+    pub incident: IncidentId,
+    /// The target's name.
+    pub target: Arc<str>,
+    /// How many runs in a row did not help.
+    pub failures: u32,
+    /// How long nothing is done; after that, one trial.
+    pub open_for: Duration,
+}
+
+/// See [`Fact::BreakerReset`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakerReset {
+    /// The target's name.
+    pub target: Arc<str>,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// See [`Fact::StormFrozen`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StormFrozen {
+    /// How many alerts were taken by acting playbooks.
+    pub alerts: u32,
+    /// In which time.
+    pub per: Duration,
+    /// For how long nothing is done.
+    pub freeze: Duration,
+}
+
+/// See [`Fact::ClockJumped`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockJumped {
+    /// By how many milliseconds: ahead if positive, back if negative.
+    pub by_ms: i64,
+    /// Whether the machine was rebooted in between: then only a clock that was set back is noticed.
+    pub rebooted: bool,
 }
 
 /// See [`Fact::AlertReceived`]. If a playbook took the alert, this record opens the incident, which bears its number.
@@ -193,6 +313,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// In words, with the values the gate saw.
     pub detail: String,
+    /// The values the gate saw, by name: durations in Prometheus' grammar, numbers in decimal digits.
+    pub inputs: Vec<(String, String)>,
     /// How long until the same question may have another answer. Asked again only when the alert is delivered again.
     pub retry_after: Duration,
 }
@@ -347,6 +469,8 @@ impl Fact {
             Self::LogClosed => "log.close",
             Self::LogRecovered(_) => "log.recovered",
             Self::ConfigLoaded(_) => "config.loaded",
+            Self::ConfigRejected(_) => "config.rejected",
+            Self::ClockJumped(_) => "clock.jump",
             Self::AlertReceived(_) => "alert.received",
             Self::AlertEnded(_) => "alert.ended",
             Self::AlertsRejected(_) => "alert.rejected_summary",
@@ -357,7 +481,15 @@ impl Fact {
             Self::ActionReconciled(_) => "action.reconciled",
             Self::NoticeIntended(_) => "notify.intent",
             Self::NoticeFinished(_) => "notify.outcome",
+            Self::TargetVerified(_) => "verify.target",
+            Self::AttemptEnded(_) => "attempt.ended",
             Self::IncidentClosed(_) => "incident.closed",
+            Self::IncidentRelapsed(_) => "incident.relapsed",
+            Self::PauseSet(_) => "pause.set",
+            Self::PauseCleared(_) => "pause.cleared",
+            Self::BreakerOpened(_) => "breaker.opened",
+            Self::BreakerReset(_) => "breaker.reset",
+            Self::StormFrozen(_) => "storm.frozen",
         }
     }
 
@@ -369,6 +501,12 @@ impl Fact {
             | Self::LogClosed
             | Self::LogRecovered(_)
             | Self::ConfigLoaded(_)
+            | Self::ConfigRejected(_)
+            | Self::ClockJumped(_)
+            | Self::PauseSet(_)
+            | Self::PauseCleared(_)
+            | Self::BreakerReset(_)
+            | Self::StormFrozen(_)
             | Self::AlertsRejected(_) => None,
             Self::AlertReceived(received) => match received.taken {
                 Taken::ByPlaybook { .. } => Some(IncidentId(seq)),
@@ -382,7 +520,11 @@ impl Fact {
             Self::ActionReconciled(reconciled) => Some(reconciled.act.incident),
             Self::NoticeIntended(intended) => Some(intended.notice.act.incident),
             Self::NoticeFinished(finished) => Some(finished.act.incident),
+            Self::TargetVerified(verified) => Some(verified.incident),
+            Self::AttemptEnded(ended) => Some(ended.incident),
             Self::IncidentClosed(closed) => Some(closed.incident),
+            Self::IncidentRelapsed(relapsed) => Some(relapsed.incident),
+            Self::BreakerOpened(opened) => Some(opened.incident),
         }
     }
 }

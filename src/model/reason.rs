@@ -38,19 +38,29 @@ pub(crate) use codes;
 codes! {
     /// A check that may refuse, in the order in which they are asked.
     Gate {
+        /// The notification is complete.
+        Parsed = "parsed",
         /// The alert is firing, and fresh at first sight.
         Fresh = "fresh",
         /// The episode has not been handled yet.
         Episode = "episode",
+        /// Nobody has paused it.
+        Pause = "pause",
         /// A playbook takes the alert.
         Playbook = "playbook",
+        /// The time of day and year is one in which the playbook may run.
+        TimeInterval = "time_interval",
+        /// The playbook's `if` is true.
+        Condition = "condition",
         /// The target is known, exactly one, opted in, unprotected and in a state that may be treated.
         Target = "target",
         /// Nothing else is being done to the target or its dependents.
         SingleFlight = "single_flight",
         /// Every window and the cooldown have room.
         Budget = "budget",
-        /// Not too many runs at once.
+        /// The last runs on the target helped.
+        Breaker = "breaker",
+        /// Not too many runs at once, enough healthy ones left, and no storm of alerts.
         BlastRadius = "blast_radius",
     }
 }
@@ -68,6 +78,18 @@ codes! {
         ClockSkew = "clock_skew",
         /// The alert resolved before anything was done.
         ResolvedFirst = "resolved_first",
+        /// Alertmanager left out alerts of the group (`truncatedAlerts`): nobody knows how many there are.
+        Truncated = "truncated",
+        /// A pause holds it back.
+        Paused = "paused",
+        /// None of the playbook's `active_time_intervals` holds now.
+        OutsideTimeInterval = "outside_time_interval",
+        /// One of the playbook's `mute_time_intervals` holds now.
+        MutedTimeInterval = "muted_time_interval",
+        /// The playbook's `if` is false.
+        ConditionFalse = "condition_false",
+        /// The playbook's `if` could not be evaluated.
+        ConditionError = "condition_error",
         /// The playbook that took the alert is no longer loaded in the same revision.
         PlaybookChanged = "playbook_changed",
         /// The target could not be rendered from the alert, or is not a valid container name.
@@ -110,6 +132,10 @@ codes! {
         ContainerStateUnknown = "container_state_unknown",
         /// The container started after the alert did and is still in its startup grace.
         RecentlyStarted = "recently_started",
+        /// Somebody stopped, restarted, paused or changed the container by hand a short while ago.
+        RecentlyTouched = "recently_touched",
+        /// The container was created a short while ago: a deployment may be under way.
+        RecentlyDeployed = "recently_deployed",
         /// A container that shares the target's namespace may not be restarted, so neither may the target.
         DependentRefused = "dependent_refused",
         /// Docker did not answer.
@@ -124,6 +150,14 @@ codes! {
         BudgetExhausted = "budget_exhausted",
         /// One of the windows in the settings is full.
         GlobalBudget = "global_budget",
+        /// The last runs on the target did not help: a person must look.
+        BreakerOpen = "breaker_open",
+        /// Another container of the same service is being treated.
+        ServiceBusy = "service_busy",
+        /// Too few containers of the service would be healthy meanwhile.
+        MinHealthy = "min_healthy",
+        /// Too many alerts came at once: one cause is likelier than many.
+        Storm = "storm",
         /// As many runs as `limits.max_parallel` allows are under way.
         MaxParallel = "max_parallel",
         /// A write in dry-run: decided as if real, and not done.

@@ -1,7 +1,7 @@
 //! When something happened, on two clocks: the wall clock for people, boot time for limits.
 //!
-//! Wall time may jump; `CLOCK_BOOTTIME` does not and runs through suspend, but starts anew with each boot. So elapsed
-//! time within one boot is exact, and across boots it is never overestimated from a clock that went backwards.
+//! Wall time may jump; `CLOCK_BOOTTIME` does not and runs through suspend, but starts anew with each boot. What that
+//! proves about elapsed time is `engine::timeline`'s part.
 
 use chrono::{DateTime, Utc};
 use std::fmt;
@@ -29,23 +29,14 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// How much time has surely passed since `earlier`.
-    ///
-    /// Same boot: the difference of boot times, exact and immune to wall jumps. Another boot: the larger of the uptime
-    /// now (a sound lower bound) and the wall difference, which a clock set back cannot make negative.
+    /// How much time passed since `earlier` as far as the clocks alone tell, for people and metrics: the difference of
+    /// boot times within one boot, and of wall times across boots. Limits ask [`super::moment::Moment`] instead.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Duration {
         if self.boot == earlier.boot {
             return Duration::from_millis(self.up_ms.saturating_sub(earlier.up_ms));
         }
-        let wall = (self.wall - earlier.wall).to_std().unwrap_or_default();
-        wall.max(Duration::from_millis(self.up_ms))
-    }
-
-    /// How much of `span`, counted from `earlier`, is still to come; zero once it is over.
-    #[must_use]
-    pub fn remaining(&self, earlier: &Self, span: Duration) -> Duration {
-        span.saturating_sub(self.since(earlier))
+        (self.wall - earlier.wall).to_std().unwrap_or_default()
     }
 }
 
@@ -59,17 +50,16 @@ mod tests {
     }
 
     #[test]
-    fn elapsed_time_ignores_wall_jumps_and_survives_reboots() {
+    fn within_a_boot_the_boot_clock_tells_and_across_boots_the_wall_clock() {
         let earlier = stamp(0, 1_000, 1);
         for (name, later, want_s) in [
             ("same boot", stamp(60, 1_060, 1), 60),
             ("same boot, wall a day ahead", stamp(86_460, 1_060, 1), 60),
             ("same boot, wall a day back", stamp(-86_340, 1_060, 1), 60),
             ("rebooted 30 s ago", stamp(100, 30, 2), 100),
-            ("rebooted, wall set back", stamp(-5_000, 30, 2), 30),
+            ("rebooted, wall set back", stamp(-5_000, 30, 2), 0),
         ] {
             assert_eq!(later.since(&earlier).as_secs(), want_s, "{name}");
         }
-        assert_eq!(stamp(0, 1_060, 1).remaining(&earlier, Duration::from_secs(100)).as_secs(), 40);
     }
 }

@@ -3,14 +3,16 @@
 use super::{Hash, LogId, encode};
 use crate::model::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
 use crate::model::fact::{
-    ActionFinished, ActionIntended, ActionReconciled, AlertEnded, AlertReceived, AlertsRejected, Answer, Branch,
-    ConfigLoaded, Decided, Fact, IncidentClosed, LogOpened, LogRecovered, NoticeFinished, NoticeIntended, Record,
-    Refusal, StepFinished, StepRef, StepResult, Taken,
+    ActionFinished, ActionIntended, ActionReconciled, AlertEnded, AlertReceived, AlertsRejected, Answer, AttemptEnded,
+    Branch, BreakerOpened, BreakerReset, ClockJumped, ConfigLoaded, ConfigRejected, Decided, Fact, IncidentClosed,
+    IncidentRelapsed, LogOpened, LogRecovered, NoticeFinished, NoticeIntended, PauseCleared, Record, Refusal,
+    StepFinished, StepRef, StepResult, StormFrozen, Taken, TargetVerified,
 };
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::{Fingerprint, Labels};
 use crate::model::notice::{Notice, NoticeOutcome};
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Gate, Reason};
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
@@ -132,6 +134,7 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
         files: vec![("rules/web.yaml".into(), "ab".repeat(32))],
         playbooks: vec![("web-restart".into(), "0123456789ab".into()), ("a".into(), "b".into())],
         dry_run: false,
+        reloaded: false,
     };
     let evidence = json!({
         "logs": {"lines": [format!("2026-01-05T10:00:00Z {text}"), "second line"], "driver": "json-file"},
@@ -168,6 +171,7 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         gate: Gate::Budget,
         reason: Reason::Cooldown,
         detail: text.into(),
+        inputs: vec![("cooldown".into(), "5m".into()), ("text".into(), text.into())],
         retry_after: Duration::from_millis(185_001),
     };
     let failed = |outcome| Fact::ActionFinished(ActionFinished { act: act(1), outcome });
@@ -184,7 +188,7 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
     facts.extend([
         Fact::LogOpened(LogOpened { version: text.into(), hostname: text.into(), dry_run: true }),
         Fact::LogRecovered(recovered),
-        Fact::ConfigLoaded(ConfigLoaded { files: Vec::new(), playbooks: Vec::new(), dry_run: true }),
+        Fact::ConfigLoaded(ConfigLoaded { files: Vec::new(), playbooks: Vec::new(), dry_run: true, reloaded: true }),
         alert(text, Taken::ByNobody(Reason::NoMatch)),
         Fact::AlertEnded(ended),
         Fact::AlertsRejected(AlertsRejected { sender: "alertmanager".into(), count: 2, first: text.into() }),
@@ -205,5 +209,42 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         Fact::NoticeFinished(NoticeFinished { act: act(2), outcome: NoticeOutcome::Failed { error: text.into() } }),
         Fact::IncidentClosed(closed),
     ]);
+    facts.extend(brakes(text));
     facts
+}
+
+/// What holds actions back, and what is said about tries.
+fn brakes(text: &str) -> Vec<Fact> {
+    let minute = Duration::from_secs(60);
+    let pause = |scope, length| Fact::PauseSet(Pause { scope, by: text.into(), reason: text.into(), length });
+    let place = StepRef { branch: Branch::Steps, index: 2, id: None, verb: "verify" };
+    let target: Arc<str> = "web-1".into();
+    vec![
+        Fact::ConfigRejected(ConfigRejected { problem: text.into() }),
+        Fact::ClockJumped(ClockJumped { by_ms: -86_400_000, rebooted: true }),
+        Fact::ClockJumped(ClockJumped { by_ms: 3_000, rebooted: false }),
+        Fact::TargetVerified(TargetVerified { incident: INCIDENT, step: place, elapsed: minute, detail: text.into() }),
+        Fact::AttemptEnded(AttemptEnded {
+            incident: INCIDENT,
+            attempt: 1,
+            verdict: Verdict::Ineffective,
+            detail: text.into(),
+        }),
+        Fact::IncidentRelapsed(IncidentRelapsed { incident: INCIDENT, by: IncidentId(Seq(77)) }),
+        pause(PauseScope::All, None),
+        pause(PauseScope::Target("web-1".into()), Some(minute)),
+        Fact::PauseCleared(PauseCleared {
+            scope: PauseScope::Playbook("web-restart".into()),
+            by: text.into(),
+            reason: text.into(),
+        }),
+        Fact::BreakerOpened(BreakerOpened {
+            incident: INCIDENT,
+            target: Arc::clone(&target),
+            failures: 3,
+            open_for: minute,
+        }),
+        Fact::BreakerReset(BreakerReset { target, by: text.into(), reason: text.into() }),
+        Fact::StormFrozen(StormFrozen { alerts: 60, per: minute, freeze: minute * 10 }),
+    ]
 }

@@ -3,11 +3,14 @@
 use super::printable::{printable, span};
 use crate::model::action::{Action, ActionOutcome, TargetIdent, Vitals};
 use crate::model::fact::{
-    ActionFinished, ActionIntended, ActionReconciled, AlertEnded, AlertReceived, Answer, ConfigLoaded, Decided, Fact,
-    IncidentClosed, LogOpened, LogRecovered, NoticeFinished, Refusal, StepFinished, StepResult, Taken,
+    ActionFinished, ActionIntended, ActionReconciled, AlertEnded, AlertReceived, Answer, AttemptEnded, BreakerOpened,
+    BreakerReset, ClockJumped, ConfigLoaded, Decided, Fact, IncidentClosed, LogOpened, LogRecovered, NoticeFinished,
+    PauseCleared, Refusal, StepFinished, StepResult, StormFrozen, Taken,
 };
 use crate::model::notice::{Notice, NoticeOutcome};
+use crate::model::pause::Pause;
 use serde_json::Value;
+use std::time::Duration;
 
 /// A fact in words, safe for a terminal.
 pub(super) fn words(fact: &Fact) -> String {
@@ -17,9 +20,12 @@ pub(super) fn words(fact: &Fact) -> String {
         Fact::LogRecovered(LogRecovered { bytes, quarantine, .. }) => {
             format!("the log ended in a torn record: {bytes} bytes were moved to {quarantine}")
         }
-        Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run }) => {
-            format!("loaded {} playbooks from {} files{}", playbooks.len(), files.len(), dry(*dry_run))
+        Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded }) => {
+            let verb = if *reloaded { "reloaded" } else { "loaded" };
+            format!("{verb} {} playbooks from {} files{}", playbooks.len(), files.len(), dry(*dry_run))
         }
+        Fact::ConfigRejected(rejected) => format!("not reloaded, what was loaded stays: {}", rejected.problem),
+        Fact::ClockJumped(jump) => clock_jumped(*jump),
         Fact::AlertReceived(received) => alert_received(received),
         Fact::AlertEnded(ended) => alert_ended(ended),
         Fact::AlertsRejected(rejected) => {
@@ -32,7 +38,23 @@ pub(super) fn words(fact: &Fact) -> String {
         Fact::ActionReconciled(reconciled) => format!("{} {}", reconciled.act, finding(reconciled)),
         Fact::NoticeIntended(intended) => notice(&intended.notice),
         Fact::NoticeFinished(NoticeFinished { act, outcome }) => format!("{act} {}", notice_outcome(outcome)),
+        Fact::TargetVerified(verified) => {
+            format!(
+                "the target recovered, seen for {}: {}; its alert still fires",
+                span(verified.elapsed),
+                verified.detail
+            )
+        }
+        Fact::AttemptEnded(AttemptEnded { attempt, verdict, detail, .. }) => {
+            format!("try {attempt} ended as {verdict}: {detail}")
+        }
         Fact::IncidentClosed(closed) => closing(closed),
+        Fact::IncidentRelapsed(relapsed) => format!("it did not last: {} is about the same target", relapsed.by),
+        Fact::PauseSet(_)
+        | Fact::PauseCleared(_)
+        | Fact::BreakerOpened(_)
+        | Fact::BreakerReset(_)
+        | Fact::StormFrozen(_) => brake(fact),
     };
     printable(&text).into_owned()
 }
@@ -41,18 +63,71 @@ pub(super) fn words(fact: &Fact) -> String {
 pub(super) fn heading(fact: &Fact) -> &'static str {
     match fact {
         Fact::LogOpened(_) | Fact::LogClosed | Fact::LogRecovered(_) => "log",
-        Fact::ConfigLoaded(_) => "config",
+        Fact::ConfigLoaded(_) | Fact::ConfigRejected(_) => "config",
+        Fact::ClockJumped(_) => "clock",
         Fact::AlertReceived(_) | Fact::AlertEnded(_) | Fact::AlertsRejected(_) => "alert",
         Fact::Decided(_) => "decision",
         Fact::StepFinished(finished) => finished.step.verb,
         Fact::ActionIntended(_) | Fact::ActionFinished(_) | Fact::ActionReconciled(_) => "action",
         Fact::NoticeIntended(_) | Fact::NoticeFinished(_) => "notice",
+        Fact::TargetVerified(_) => "verify",
+        Fact::AttemptEnded(_) => "try",
         Fact::IncidentClosed(_) => "closed",
+        Fact::IncidentRelapsed(_) => "relapsed",
+        Fact::PauseSet(_) | Fact::PauseCleared(_) => "pause",
+        Fact::BreakerOpened(_) | Fact::BreakerReset(_) => "breaker",
+        Fact::StormFrozen(_) => "storm",
     }
 }
 
 fn dry(dry_run: bool) -> &'static str {
     if dry_run { " (dry run)" } else { "" }
+}
+
+/// What holds actions back beyond one decision.
+fn brake(fact: &Fact) -> String {
+    match fact {
+        Fact::PauseSet(Pause { scope, by, reason, length }) => {
+            let length =
+                length.map_or_else(|| "until somebody resumes".to_owned(), |length| format!("for {}", span(length)));
+            format!("{scope} paused {length} by {by}: {reason}")
+        }
+        Fact::PauseCleared(PauseCleared { scope, by, reason }) => format!("{scope} resumed by {by}: {reason}"),
+        Fact::BreakerOpened(BreakerOpened { target, failures, open_for, .. }) => {
+            format!("{failures} runs on {target} did not help: nothing is done to it for {}", span(*open_for))
+        }
+        Fact::BreakerReset(BreakerReset { target, by, reason }) => format!("{target} reset by {by}: {reason}"),
+        Fact::StormFrozen(StormFrozen { alerts, per, freeze }) => {
+            format!("{alerts} alerts within {}: nothing is done for {}", span(*per), span(*freeze))
+        }
+        Fact::LogOpened(_)
+        | Fact::LogClosed
+        | Fact::LogRecovered(_)
+        | Fact::ConfigLoaded(_)
+        | Fact::ConfigRejected(_)
+        | Fact::ClockJumped(_)
+        | Fact::AlertReceived(_)
+        | Fact::AlertEnded(_)
+        | Fact::AlertsRejected(_)
+        | Fact::Decided(_)
+        | Fact::StepFinished(_)
+        | Fact::TargetVerified(_)
+        | Fact::AttemptEnded(_)
+        | Fact::ActionIntended(_)
+        | Fact::ActionFinished(_)
+        | Fact::ActionReconciled(_)
+        | Fact::NoticeIntended(_)
+        | Fact::NoticeFinished(_)
+        | Fact::IncidentClosed(_)
+        | Fact::IncidentRelapsed(_) => String::new(),
+    }
+}
+
+fn clock_jumped(ClockJumped { by_ms, rebooted }: ClockJumped) -> String {
+    let by = span(Duration::from_millis(by_ms.unsigned_abs()));
+    let way = if by_ms < 0 { "back" } else { "ahead" };
+    let rebooted = if rebooted { ", across a reboot" } else { "" };
+    format!("the wall clock was set {way} by {by}{rebooted}; limits go by the boot clock")
 }
 
 fn log_opened(LogOpened { version, hostname, dry_run }: &LogOpened) -> String {
@@ -92,7 +167,7 @@ fn decision(Decided { playbook, target: on, answer, .. }: &Decided) -> String {
     let on = on.as_ref().map(|on| format!(" on {}", target(on))).unwrap_or_default();
     match answer {
         Answer::Run { dry_run, .. } => format!("run {playbook}{on}: every gate said yes{}", dry(*dry_run)),
-        Answer::Refused(Refusal { gate, reason, detail, retry_after }) => {
+        Answer::Refused(Refusal { gate, reason, detail, inputs: _, retry_after }) => {
             let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             let again = if retry_after.is_zero() {
                 String::new()

@@ -55,7 +55,7 @@ fn no_room(reason: Reason, whose: &str, full: Full) -> Refusal {
 }
 
 fn refusal(reason: Reason, detail: String, retry_after: Duration) -> Refusal {
-    Refusal { gate: Gate::Budget, reason, detail, retry_after }
+    Refusal { gate: Gate::Budget, reason, detail, inputs: Vec::new(), retry_after }
 }
 
 /// Rounded up to whole seconds, for people.

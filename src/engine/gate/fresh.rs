@@ -4,16 +4,16 @@ use super::{Question, refuse};
 use crate::model::alert::Alert;
 use crate::model::duration::format_duration;
 use crate::model::fact::Refusal;
+use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
-use crate::model::stamp::Stamp;
 use std::time::Duration;
 
 /// How far in the future a start may lie: two clocks are never quite equal.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 
 /// Asked when an episode is first seen, by the sender's clock against ours.
-pub(in crate::engine) fn at_first_sight(alert: &Alert, policy: &Policy, now: &Stamp) -> Result<(), Reason> {
+pub(in crate::engine) fn at_first_sight(alert: &Alert, policy: &Policy, now: &Moment) -> Result<(), Reason> {
     let Some(starts_at) = alert.starts_at else { return Ok(()) };
     let age = now.wall - starts_at;
     if age.to_std().is_ok_and(|age| policy.max_alert_age < age) {
@@ -30,7 +30,7 @@ pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
     if question.incident.alert_ended {
         return Err(refuse(Gate::Fresh, Reason::ResolvedFirst, "the alert resolved before anything was done"));
     }
-    let waited = question.now.since(&question.incident.opened);
+    let waited = question.now.perhaps_since(&question.incident.opened);
     let refused_before = matches!(question.incident.phase, crate::engine::incident::Phase::Refused { .. });
     if !refused_before && question.incident.run().is_none() && question.policy.max_alert_age < waited {
         let waited = format_duration(waited);

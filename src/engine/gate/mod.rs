@@ -12,9 +12,9 @@ use super::incident::Incident;
 use super::state::State;
 use crate::model::container::TargetView;
 use crate::model::fact::Refusal;
+use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
-use crate::model::stamp::Stamp;
 use crate::playbook::definition::Playbook;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) struct Question<'a> {
     /// The target as Docker shows it; `None` if no step needs one.
     pub(super) view: Option<&'a TargetView>,
     /// Now.
-    pub(super) now: &'a Stamp,
+    pub(super) now: &'a Moment,
 }
 
 impl Question<'_> {
@@ -64,5 +64,5 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
 
 /// A no without a known better time.
 pub(super) fn refuse(gate: Gate, reason: Reason, detail: impl Into<String>) -> Refusal {
-    Refusal { gate, reason, detail: detail.into(), retry_after: RETRY_AFTER }
+    Refusal { gate, reason, detail: detail.into(), inputs: Vec::new(), retry_after: RETRY_AFTER }
 }

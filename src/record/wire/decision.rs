@@ -1,12 +1,12 @@
-//! `decision` and `incident.closed`: what the gates said, and how it ended.
+//! `decision`, `attempt.ended`, `incident.closed`, `incident.relapsed`: what the gates said, and how it ended.
 
 use super::Problem;
 use super::parts::{Plan, Str, TargetLine, Word, is_false, millis_up};
-use crate::model::fact::{Answer, Decided, IncidentClosed, Refusal};
+use crate::model::fact::{Answer, AttemptEnded, Decided, IncidentClosed, IncidentRelapsed, Refusal};
 use crate::model::id::IncidentId;
 use crate::model::incident::Verdict;
 use crate::model::reason::{Gate, Reason};
-use crate::record::text::{Cap, Text};
+use crate::record::text::{Cap, PairList, Text};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub(super) struct DecisionLine<'a> {
     reason: Option<Word<Reason>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     detail: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    inputs: Option<PairList<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -50,6 +52,7 @@ impl<'a> DecisionLine<'a> {
             gate: None,
             reason: None,
             detail: None,
+            inputs: None,
             retry_after_ms: None,
             target: decided.target.as_ref().map(TargetLine::from),
             plan: None,
@@ -59,11 +62,12 @@ impl<'a> DecisionLine<'a> {
             Answer::Run { dry_run, plan } => {
                 Self { dry_run: *dry_run, plan: plan.as_deref().map(|digits| Plan(digits.into())), ..line }
             }
-            Answer::Refused(Refusal { gate, reason, detail, retry_after }) => Self {
+            Answer::Refused(Refusal { gate, reason, detail, inputs, retry_after }) => Self {
                 result: DecisionResult::Refused,
                 gate: Some(Word(*gate)),
                 reason: Some(Word(*reason)),
                 detail: Some(Text::new(detail, cap)),
+                inputs: (!inputs.is_empty()).then(|| PairList(Cow::Borrowed(inputs), cap)),
                 retry_after_ms: Some(millis_up(*retry_after)),
                 ..line
             },
@@ -83,6 +87,7 @@ impl TryFrom<DecisionLine<'_>> for Decided {
                 gate,
                 reason,
                 detail: line.detail.map(Text::into_string).unwrap_or_default(),
+                inputs: line.inputs.map(|inputs| inputs.0.into_owned()).unwrap_or_default(),
                 retry_after: Duration::from_millis(line.retry_after_ms.unwrap_or_default()),
             }),
             (DecisionResult::Refused, _, _) => return Err("a refusal needs gate and reason".to_owned()),
@@ -122,5 +127,48 @@ impl From<ClosedLine<'_>> for IncidentClosed {
             reason: line.reason.map(|Word(reason)| reason),
             detail: line.detail.into_string(),
         }
+    }
+}
+
+/// `attempt.ended`
+#[derive(Serialize, Deserialize)]
+pub(super) struct AttemptLine<'a> {
+    inc: Word<IncidentId>,
+    attempt: u32,
+    verdict: Word<Verdict>,
+    #[serde(borrow)]
+    detail: Text<'a>,
+}
+
+impl<'a> AttemptLine<'a> {
+    pub(super) fn new(ended: &'a AttemptEnded, cap: Cap) -> Self {
+        let AttemptEnded { incident, attempt, verdict, detail } = ended;
+        Self { inc: Word(*incident), attempt: *attempt, verdict: Word(*verdict), detail: Text::new(detail, cap) }
+    }
+}
+
+impl From<AttemptLine<'_>> for AttemptEnded {
+    fn from(line: AttemptLine<'_>) -> Self {
+        let detail = line.detail.into_string();
+        Self { incident: line.inc.0, attempt: line.attempt, verdict: line.verdict.0, detail }
+    }
+}
+
+/// `incident.relapsed`
+#[derive(Serialize, Deserialize)]
+pub(super) struct RelapsedLine {
+    inc: Word<IncidentId>,
+    by: Word<IncidentId>,
+}
+
+impl From<&IncidentRelapsed> for RelapsedLine {
+    fn from(relapsed: &IncidentRelapsed) -> Self {
+        Self { inc: Word(relapsed.incident), by: Word(relapsed.by) }
+    }
+}
+
+impl From<RelapsedLine> for IncidentRelapsed {
+    fn from(line: RelapsedLine) -> Self {
+        Self { incident: line.inc.0, by: line.by.0 }
     }
 }

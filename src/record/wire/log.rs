@@ -1,8 +1,8 @@
-//! `log.open`, `log.recovered`, `config.loaded`: what the daemon says about itself and its log.
+//! `log.open`, `log.recovered`, `config.loaded`, `config.rejected`, `clock.jump`: what the daemon says about itself and its log.
 
 use super::parts::{Str, is_false};
-use crate::model::fact::{ConfigLoaded, LogOpened, LogRecovered};
-use crate::record::text::{Cap, PairList};
+use crate::model::fact::{ClockJumped, ConfigLoaded, ConfigRejected, LogOpened, LogRecovered};
+use crate::record::text::{Cap, PairList, Text};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -66,6 +66,8 @@ pub(super) struct ConfigLine<'a> {
     playbooks: PairList<'a>,
     #[serde(default, skip_serializing_if = "is_false")]
     dry_run: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    reloaded: bool,
 }
 
 impl<'a> ConfigLine<'a> {
@@ -74,12 +76,57 @@ impl<'a> ConfigLine<'a> {
             files: PairList(Cow::Borrowed(&loaded.files), cap),
             playbooks: PairList(Cow::Borrowed(&loaded.playbooks), cap),
             dry_run: loaded.dry_run,
+            reloaded: loaded.reloaded,
         }
     }
 }
 
 impl From<ConfigLine<'_>> for ConfigLoaded {
     fn from(line: ConfigLine<'_>) -> Self {
-        Self { files: line.files.0.into_owned(), playbooks: line.playbooks.0.into_owned(), dry_run: line.dry_run }
+        Self {
+            files: line.files.0.into_owned(),
+            playbooks: line.playbooks.0.into_owned(),
+            dry_run: line.dry_run,
+            reloaded: line.reloaded,
+        }
+    }
+}
+
+/// `config.rejected`
+#[derive(Serialize, Deserialize)]
+pub(super) struct RejectedConfigLine<'a> {
+    #[serde(borrow)]
+    problem: Text<'a>,
+}
+
+impl<'a> RejectedConfigLine<'a> {
+    pub(super) fn new(rejected: &'a ConfigRejected, cap: Cap) -> Self {
+        Self { problem: Text::new(&rejected.problem, cap) }
+    }
+}
+
+impl From<RejectedConfigLine<'_>> for ConfigRejected {
+    fn from(line: RejectedConfigLine<'_>) -> Self {
+        Self { problem: line.problem.into_string() }
+    }
+}
+
+/// `clock.jump`
+#[derive(Serialize, Deserialize)]
+pub(super) struct JumpLine {
+    by_ms: i64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    rebooted: bool,
+}
+
+impl From<&ClockJumped> for JumpLine {
+    fn from(jump: &ClockJumped) -> Self {
+        Self { by_ms: jump.by_ms, rebooted: jump.rebooted }
+    }
+}
+
+impl From<JumpLine> for ClockJumped {
+    fn from(line: JumpLine) -> Self {
+        Self { by_ms: line.by_ms, rebooted: line.rebooted }
     }
 }

@@ -5,6 +5,7 @@
 
 mod action;
 mod alert;
+mod brake;
 mod decision;
 mod log;
 mod notice;
@@ -28,6 +29,8 @@ pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
         Fact::LogClosed => out.extend_from_slice(b"{}"),
         Fact::LogRecovered(recovered) => write_json(&log::RecoveredLine::new(recovered), out),
         Fact::ConfigLoaded(loaded) => write_json(&log::ConfigLine::new(loaded, cap), out),
+        Fact::ConfigRejected(rejected) => write_json(&log::RejectedConfigLine::new(rejected, cap), out),
+        Fact::ClockJumped(jump) => write_json(&log::JumpLine::from(jump), out),
         Fact::AlertReceived(received) => {
             write_json(&alert::ReceivedLine::new(received, fact.incident(seq), cap), out);
         }
@@ -40,7 +43,15 @@ pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
         Fact::ActionReconciled(reconciled) => write_json(&action::ReconciledLine::new(reconciled, cap), out),
         Fact::NoticeIntended(intended) => write_json(&notice::IntentLine::new(intended, cap), out),
         Fact::NoticeFinished(finished) => write_json(&notice::OutcomeLine::new(finished, cap), out),
+        Fact::TargetVerified(verified) => write_json(&step::TargetVerifiedLine::new(verified, cap), out),
+        Fact::AttemptEnded(ended) => write_json(&decision::AttemptLine::new(ended, cap), out),
         Fact::IncidentClosed(closed) => write_json(&decision::ClosedLine::new(closed, cap), out),
+        Fact::IncidentRelapsed(relapsed) => write_json(&decision::RelapsedLine::from(relapsed), out),
+        Fact::PauseSet(pause) => write_json(&brake::PauseLine::new(pause, cap), out),
+        Fact::PauseCleared(cleared) => write_json(&brake::ClearedLine::new(cleared, cap), out),
+        Fact::BreakerOpened(opened) => write_json(&brake::OpenedLine::from(opened), out),
+        Fact::BreakerReset(reset) => write_json(&brake::ResetLine::new(reset, cap), out),
+        Fact::StormFrozen(storm) => write_json(&brake::StormLine::from(storm), out),
     }
 }
 
@@ -51,6 +62,8 @@ pub(super) fn read_body(kind: &str, line: &[u8]) -> Option<Result<Fact, Problem>
         "log.close" => Ok(Fact::LogClosed),
         "log.recovered" => read(line, |body: log::RecoveredLine<'_>| Ok(Fact::LogRecovered(body.into()))),
         "config.loaded" => read(line, |body: log::ConfigLine<'_>| Ok(Fact::ConfigLoaded(body.into()))),
+        "config.rejected" => read(line, |body: log::RejectedConfigLine<'_>| Ok(Fact::ConfigRejected(body.into()))),
+        "clock.jump" => read(line, |body: log::JumpLine| Ok(Fact::ClockJumped(body.into()))),
         "alert.received" => {
             read(line, |body: alert::ReceivedLine<'_>| Ok(Fact::AlertReceived(Arc::new(body.try_into()?))))
         }
@@ -64,6 +77,14 @@ pub(super) fn read_body(kind: &str, line: &[u8]) -> Option<Result<Fact, Problem>
         "notify.intent" => read(line, |body: notice::IntentLine<'_>| Ok(Fact::NoticeIntended(body.into()))),
         "notify.outcome" => read(line, |body: notice::OutcomeLine<'_>| Ok(Fact::NoticeFinished(body.try_into()?))),
         "incident.closed" => read(line, |body: decision::ClosedLine<'_>| Ok(Fact::IncidentClosed(body.into()))),
+        "verify.target" => read(line, |body: step::TargetVerifiedLine<'_>| Ok(Fact::TargetVerified(body.try_into()?))),
+        "attempt.ended" => read(line, |body: decision::AttemptLine<'_>| Ok(Fact::AttemptEnded(body.into()))),
+        "incident.relapsed" => read(line, |body: decision::RelapsedLine| Ok(Fact::IncidentRelapsed(body.into()))),
+        "pause.set" => read(line, |body: brake::PauseLine<'_>| Ok(Fact::PauseSet(body.into()))),
+        "pause.cleared" => read(line, |body: brake::ClearedLine<'_>| Ok(Fact::PauseCleared(body.into()))),
+        "breaker.opened" => read(line, |body: brake::OpenedLine<'_>| Ok(Fact::BreakerOpened(body.into()))),
+        "breaker.reset" => read(line, |body: brake::ResetLine<'_>| Ok(Fact::BreakerReset(body.into()))),
+        "storm.frozen" => read(line, |body: brake::StormLine| Ok(Fact::StormFrozen(body.into()))),
         _newer => return None,
     };
     Some(fact)

@@ -6,6 +6,7 @@ use crate::model::fact::Branch;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::Fingerprint;
+use crate::model::pause::PauseScope;
 use crate::model::reason::{Gate, Reason};
 use crate::model::target::{ContainerId, ContainerName};
 use serde::de::{self, Deserialize, Deserializer};
@@ -57,6 +58,7 @@ wordable! {
     EpisodeEnd: "an episode's end", EpisodeEnd::parse;
     FirstSight: "a first sight", FirstSight::parse;
     Reconciled: "a finding", Reconciled::parse;
+    PauseScope: "the scope of a pause", |word: &str| word.parse().ok();
     ContainerName: "a container name", |word: &str| ContainerName::parse(word).ok();
     ContainerId: "a full container id", ContainerId::parse;
 }
