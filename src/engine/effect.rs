@@ -92,6 +92,12 @@ impl ActionPermit {
         Self { act, action, target, deadline, pre }
     }
 
+    /// Which act it permits.
+    #[must_use]
+    pub fn act(&self) -> ActId {
+        self.act
+    }
+
     /// Uses the permit up.
     #[must_use]
     pub fn redeem(self) -> PermittedAction {
