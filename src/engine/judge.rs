@@ -43,7 +43,7 @@ pub(super) fn judge(
     let policy = &ruleset.policy;
     let question = Question { state, policy, playbook, incident, view: view.as_ref(), now };
     match &incident.phase {
-        Phase::AwaitingTarget | Phase::Refused { .. } => begin(&question),
+        Phase::AwaitingTarget | Phase::Refused { .. } => relapsed(&question, begin(&question)),
         Phase::Running(run) => match (restart_at(playbook, run), &view) {
             (Some(restart), Some(view)) if run.at_dependents() => dependent(&question, run, restart, view),
             (Some(restart), Some(view)) => act(&question, run, restart, view),
@@ -80,6 +80,18 @@ fn begin(question: &Question<'_>) -> Judgment {
     let plan = target.as_ref().filter(|_| question.playbook.acts()).map(|target| plan_hash(question, target));
     let answer = Answer::Run { dry_run: question.dry_run(), plan };
     Judgment { facts: vec![decided(question.incident, target, answer)], effect: None }
+}
+
+/// A decision about a target that an earlier run had recovered not long ago: that recovery did not last.
+fn relapsed(question: &Question<'_>, mut judgment: Judgment) -> Judgment {
+    let target = question.view.map(|view| view.container.name.as_str());
+    let acts = question.playbook.acts() && !question.dry_run() && !judgment.facts.is_empty();
+    if let Some(target) = target.filter(|_| acts) {
+        let (state, policy) = (question.state, question.policy);
+        let relapse = super::breaker::relapse(state, policy, question.incident, target);
+        judgment.facts.splice(0..0, relapse);
+    }
+    judgment
 }
 
 /// Right before the act: all gates again, on the very container of the plan.

@@ -9,12 +9,6 @@ use crate::model::target::{ContainerId, TargetQuery};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// Compose's label for the project's name.
-pub const PROJECT: &str = "com.docker.compose.project";
-
-/// Compose's label for the service's name.
-pub const SERVICE: &str = "com.docker.compose.service";
-
 /// The engine.
 #[derive(Clone, Debug, Default)]
 pub struct Docker {
@@ -145,7 +139,7 @@ impl Docker {
                 TargetQuery::Id(id) => shown.id == *id,
                 TargetQuery::Name(name) => shown.name == *name,
                 TargetQuery::Compose { project, service } => {
-                    shown.labels.get(PROJECT) == Some(project) && shown.labels.get(SERVICE) == Some(service)
+                    shown.compose() == Some((project.as_str(), service.as_str()))
                 }
             }
         };
@@ -168,7 +162,11 @@ impl Docker {
         let sharing = self.containers.iter().filter(|other| other.shown().network_mode == mode).filter(running);
         let mut dependents: Vec<Container> = sharing.map(|other| other.shown().clone()).collect();
         dependents.sort_by(|a, b| a.name.cmp(&b.name));
-        TargetView { container: target.shown().clone(), dependents, stop_cause: target.stop_cause() }
+        let service = target.shown().compose();
+        let replicas = self.containers.iter().map(SimContainer::shown).filter(|other| other.compose() == service);
+        let mut peers: Vec<Container> = replicas.filter(|_| service.is_some()).cloned().collect();
+        peers.sort_by(|a, b| a.name.cmp(&b.name));
+        TargetView { container: target.shown().clone(), dependents, peers, stop_cause: target.stop_cause() }
     }
 
     /// Carries a call one phase further.

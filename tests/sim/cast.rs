@@ -2,9 +2,9 @@
 
 use fastrand::Rng;
 use sickbay::engine::ruleset::Ruleset;
-use sickbay::model::container::{HealthCheck, RestartPolicy};
+use sickbay::model::container::{COMPOSE_PROJECT, COMPOSE_SERVICE, HealthCheck, RestartPolicy};
 use sickbay::model::label::Labels;
-use sickbay::model::limit::{Limits, Scope, Window};
+use sickbay::model::limit::{Breaker, Limits, Scope, Storm, Window};
 use sickbay::model::matcher::parse_matchers;
 use sickbay::model::policy::{Policy, ProtectedName};
 use sickbay::model::target::ContainerName;
@@ -12,7 +12,6 @@ use sickbay::playbook::definition::Playbook;
 use sickbay::playbook::index::Playbooks;
 use sickbay::playbook::{RuleFile, load};
 use sickbay::sim::container::{ContainerSpec, Life, Nature};
-use sickbay::sim::docker::{PROJECT, SERVICE};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -70,6 +69,11 @@ fn ruleset(rng: &mut Rng) -> Ruleset {
     if one_in(rng, 3) {
         policy.per_target = vec![window(rng)];
     }
+    policy.breaker = Breaker { failures: rng.u32(1..=3), per: secs(rng.u64(600..4000)), open_for: window(rng).per };
+    policy.relapse_within = secs(rng.u64(10..600));
+    if one_in(rng, 4) {
+        policy.storm = Storm { alerts: rng.u32(1..=4), per: secs(rng.u64(10..60)), freeze: secs(rng.u64(30..400)) };
+    }
     policy.dry_run = one_in(rng, 12);
     policy.require_opt_in = !one_in(rng, 6);
     if one_in(rng, 6) {
@@ -123,8 +127,8 @@ pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
         4 => drop(labels.insert("com.docker.swarm.task.id".to_owned(), "x".to_owned())),
         _ => {}
     }
-    labels.insert(PROJECT.to_owned(), "shop".to_owned());
-    labels.insert(SERVICE.to_owned(), format!("s{}", number.min(2)));
+    labels.insert(COMPOSE_PROJECT.to_owned(), "shop".to_owned());
+    labels.insert(COMPOSE_SERVICE.to_owned(), format!("s{}", number.min(2)));
     let policies = [RestartPolicy::No, RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::UnlessStopped];
     let second = secs(1);
     let check = HealthCheck { interval: second * 2, timeout: second, retries: 2, start_period: second * 3 };

@@ -26,7 +26,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     treatable(view, restart, question.now.wall).map_err(no)?;
     settled(&view.container, question.incident.alert.starts_at, question.now.wall).map_err(no)?;
     for dependent in running_dependents(view) {
-        allowed(question, dependent).map_err(|(reason, detail)| {
+        allowed(question, dependent).and_then(|()| owned_by_nobody_else(dependent)).map_err(|(reason, detail)| {
             let name = &view.container.name;
             let detail = format!("{} shares a namespace with {name}: {detail} ({reason})", dependent.name);
             refuse(Gate::Target, Reason::DependentRefused, detail)
@@ -37,7 +37,9 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
 
 /// Asked right before a dependent is restarted after its target: its owner must still allow it, and it must still run.
 pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, dependent: &Container) -> Result<(), Refusal> {
-    allowed(question, dependent).map_err(|(reason, detail)| refuse(Gate::Target, reason, detail))?;
+    let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
+    allowed(question, dependent).map_err(no)?;
+    owned_by_nobody_else(dependent).map_err(no)?;
     if dependent.state == ContainerState::Running {
         return Ok(());
     }

@@ -195,6 +195,30 @@ fn a_dependent_that_may_not_be_restarted_protects_its_parent() {
     }
 }
 
+#[test]
+fn a_dependent_that_somebody_else_owns_or_that_a_restart_would_delete_protects_its_parent() {
+    let mut removed = container("sidecar");
+    removed.auto_remove = true;
+    let mut swarm = container("sidecar");
+    swarm.labels.insert("com.docker.swarm.task.id".into(), "t".into());
+    for sidecar in [removed, swarm] {
+        let mut parent = view(container("web"));
+        parent.dependents = vec![sidecar];
+        assert_eq!(verdict_on(parent), Some(Reason::DependentRefused));
+    }
+}
+
+#[test]
+fn a_crash_before_a_refusal_at_first_sight_does_not_leave_the_alert_undecided() {
+    let mut world = World::new(vec![restarting()]);
+    let labels: Labels = [("alertname", "Down"), ("container", "a/b")].into_iter().collect();
+    world.fire(crate::model::alert::Alert { fingerprint: labels.fingerprint(), labels, ..firing(world.now_s) });
+    world.state = world.replayed(1);
+    world.log.truncate(1);
+    world.feed(Event::Started { recovered: None, version: "0".into(), hostname: "h".into(), files: vec![] });
+    assert_eq!(world.last_refusal(), Some(Reason::TargetInvalid));
+}
+
 /// An alert of its own for `web`, so that limits and not episodes decide.
 fn another(world: &World, number: usize) -> crate::model::alert::Alert {
     let number = number.to_string();
@@ -224,6 +248,8 @@ fn finish(world: &mut World, incident: IncidentId) {
 #[test]
 fn budgets_are_charged_on_attempts_alone_and_hold_across_restarts() {
     let mut world = World::new(vec![restarting()]);
+    // Alerts that follow each other are relapses, and the breaker would answer before the window is full.
+    world.ruleset.policy.breaker.failures = 100;
     for number in 0..3 {
         assert_eq!(attempt(&mut world, number), None);
         world.now_s += 60;
