@@ -9,8 +9,8 @@ use super::ruleset::Ruleset;
 use super::{gate, judge, values};
 use crate::model::action::ActionOutcome;
 use crate::model::fact::{
-    ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef, StepResult,
-    TargetVerified,
+    ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef,
+    StepResult, TargetVerified,
 };
 use crate::model::incident::Verdict;
 use crate::model::moment::Moment;
