@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The next move of an incident.
+#[expect(clippy::large_enum_variant, reason = "it lives for one turn of a loop, and a box would cost each turn")]
 pub(super) enum Move {
     /// Something can be recorded at once; ask again afterwards.
     Record(Fact),

@@ -112,7 +112,7 @@ fn act(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetV
 
 /// A dependent of a target that was restarted: its namespace is dead, so it is restarted if its owner still allows it.
 fn dependent(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetView) -> Judgment {
-    if let Err(refusal) = gate::may_restart_dependent(question, &view.container) {
+    if let Err(refusal) = gate::may_restart_dependent(question, view) {
         return refused(question.incident, question.playbook, None, refusal);
     }
     intend(question, run, restart, (&view.container, Vec::new(), true))

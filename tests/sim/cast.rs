@@ -96,7 +96,7 @@ fn playbook(rng: &mut Rng, number: usize) -> Playbook {
     Playbook {
         name: format!("p{number}").into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
-        limits: Limits { windows, scope, cooldown },
+        limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), ..SHAPES[shape].limits.clone() },
         dry_run: one_in(rng, 8),
         ..SHAPES[shape].clone()
     }

@@ -196,15 +196,19 @@ fn a_dependent_that_may_not_be_restarted_protects_its_parent() {
 }
 
 #[test]
-fn a_dependent_that_somebody_else_owns_or_that_a_restart_would_delete_protects_its_parent() {
-    let mut removed = container("sidecar");
-    removed.auto_remove = true;
-    let mut swarm = container("sidecar");
-    swarm.labels.insert("com.docker.swarm.task.id".into(), "t".into());
-    for sidecar in [removed, swarm] {
+fn a_dependent_that_a_restart_would_delete_wake_up_or_fight_over_protects_its_parent() {
+    let changes: [(&str, fn(&mut Container)); 4] = [
+        ("--rm", |c| c.auto_remove = true),
+        ("paused", |c| c.state = ContainerState::Paused),
+        ("swarm", |c| drop(c.labels.insert("com.docker.swarm.service.id".into(), "s".into()))),
+        ("pod", |c| drop(c.labels.insert("io.kubernetes.pod.name".into(), "p".into()))),
+    ];
+    for (what, change) in changes {
+        let mut sidecar = container("sidecar");
+        change(&mut sidecar);
         let mut parent = view(container("web"));
         parent.dependents = vec![sidecar];
-        assert_eq!(verdict_on(parent), Some(Reason::DependentRefused));
+        assert_eq!(verdict_on(parent), Some(Reason::DependentRefused), "{what}");
     }
 }
 
