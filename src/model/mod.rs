@@ -22,3 +22,4 @@ pub mod reason;
 pub mod stamp;
 pub mod step;
 pub mod target;
+pub mod time_interval;
