@@ -4,6 +4,7 @@
 
 mod advance;
 pub mod budget;
+mod condition_values;
 pub mod decide;
 pub mod effect;
 pub mod event;
