@@ -18,6 +18,7 @@ mod limits;
 mod refusals;
 mod scenarios;
 mod support;
+mod when;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

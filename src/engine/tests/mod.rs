@@ -5,4 +5,5 @@
 mod alerts;
 mod gates;
 mod runs;
+mod when;
 pub(super) mod world;

@@ -131,81 +131,84 @@ fn a_value_that_is_missing_or_of_no_use_gives_an_error_and_never_an_answer() {
     }
 }
 
+/// What is written, words of the complaint, and what is underlined (anything, where that is empty).
+const WRONG: &[(&str, &str, &str)] = &[
+    // Names.
+    ("target.state == 'x' && targt.name == 'y'", "unknown name `targt`", "targt"),
+    ("lables.depth == '1'", "did you mean `labels`?", "lables"),
+    ("running == target.state", "a text stands in quotes", "running"),
+    ("steps.back.elapsed == '1'", "unknown name `steps`", "steps"),
+    ("target.helth == 'x'", "did you mean `target.health`?", "helth"),
+    ("target.lables.x == 'x'", "did you mean `target.labels`?", "lables"),
+    ("alert.severity == 'x'", "`alert` has `name`, `fingerprint`", "severity"),
+    ("has(alert.severity)", "there is no `alert.severity`", "has"),
+    ("alert.name.upper == 'x'", "`alert.name` has no field `upper`", "upper"),
+    ("labels.a.b == 'x'", "`labels.a` has no field `b`", "b"),
+    ("labels == annotations", "`labels` is not a value by itself", "labels"),
+    ("size(target.labels) > 0", "`target.labels` is not a value by itself", "labels"),
+    ("target == alert", "`target` has `name`", "target"),
+    ("labels[target.name] == 'x'", "must be written out", "name"),
+    ("target.name in labels", "must be written out", "name"),
+    ("'x'.y == 'z'", "only names have fields", "'x'"),
+    // Types.
+    ("labels.depth > 100", "int(labels.x)", ">"),
+    ("labels.depth == 100", "`==` cannot take string and int", "=="),
+    ("alert.age > '2m'", "duration(\"2m\")", ">"),
+    ("alert.age > 120", "a duration has a unit", ">"),
+    ("alert.starts_at > '2026-01-01'", "timestamp(", ">"),
+    ("int(labels.depth) / 2.0 > 1.0", "write both as double", "/"),
+    ("!labels.depth", "`!` cannot take string", "!"),
+    ("labels.a && true", "`&&` cannot take string and bool", "&&"),
+    ("labels.a in ['x', 1]", "all be of one type", "["),
+    ("labels.a in [1]", "`in` cannot take string and list of int", "in"),
+    ("labels.a in []", "an empty list holds nothing", "["),
+    ("true ? 1 : 'x'", "cannot take", "?"),
+    ("target.oom_killed < true", "`<` cannot take bool and bool", "<"),
+    ("labels.a.startsWith(1)", "`startsWith` cannot take string and int", "startsWith"),
+    ("startsWith(labels.a, 'x')", "`startsWith` cannot take", "startsWith"),
+    ("target.restart_count.contains('x')", "`contains` cannot take int and string", "contains"),
+    ("alert.age.getDayOfWeek() == 1", "`getDayOfWeek` cannot take duration", "getDayOfWeek"),
+    // The answer.
+    ("labels.severity", "true or false; this is a string", ""),
+    ("int(labels.depth)", "this is a int", ""),
+    ("[true]", "this is a list of bool", ""),
+    // What is left out, because its work has no bound or it means nothing here.
+    ("labels.a.matches('.*')", "use startsWith, endsWith or contains", "matches"),
+    ("[1, 2].all(x, x > 0)", "a condition has no loops", ""),
+    ("[1, 2].exists(x, x > 0)", "a condition has no loops", ""),
+    ("[1, 2].map(x, x * 2) == [2, 4]", "a condition has no loops", ""),
+    ("['a'].filter(x, x == 'a') == ['a']", "a condition has no loops", ""),
+    ("type(labels.a) == string", "no function `type`", "type"),
+    ("labels.a.starsWith('x')", "did you mean `startsWith`?", "starsWith"),
+    ("labels.a == null", "nothing is ever `null` here", "null"),
+    ("size(b'abc') == 3", "no bytes", "b'abc'"),
+    ("1u == 1u", "no unsigned numbers", "1u"),
+    ("{'a': 1}['a'] == 1", "no maps", ""),
+    ("x{a: 1} == x{a: 1}", "no maps and messages", ""),
+    // Written-out values are tried.
+    ("alert.age > duration('1d')", "a day is duration(\"24h\")", "duration"),
+    ("alert.starts_at > timestamp('yesterday')", "`timestamp` cannot read this", "timestamp"),
+    ("int('many') > 1", "`int` cannot read this", "int"),
+    // Syntax.
+    ("target.state = 'running'", "compare with `==`", "="),
+    ("target.oom_killed and true", "write `&&` for and", "and"),
+    ("target.state == 'running", "a text ends with the quote", "'"),
+    ("target.state ==", "the end", ""),
+    ("", "this is not a condition", ""),
+    ("(target.oom_killed", "this is not a condition", ""),
+    ("annotations.x == '🙂' && targt.x", "unknown name `targt`", "targt"),
+    ("annotations.x == '🙂' ) ", "this is not a condition", ")"),
+];
+
 #[test]
 fn what_cannot_be_right_is_refused_at_check_at_its_place() {
-    for (source, part, blamed) in [
-        // Names.
-        ("target.state == 'x' && targt.name == 'y'", "unknown name `targt`", "targt"),
-        ("lables.depth == '1'", "did you mean `labels`?", "lables"),
-        ("running == target.state", "a text stands in quotes", "running"),
-        ("steps.back.elapsed == '1'", "unknown name `steps`", "steps"),
-        ("target.helth == 'x'", "did you mean `target.health`?", "helth"),
-        ("target.lables.x == 'x'", "did you mean `target.labels`?", "lables"),
-        ("alert.severity == 'x'", "`alert` has `name`, `fingerprint`", "severity"),
-        ("has(alert.severity)", "there is no `alert.severity`", "has"),
-        ("alert.name.upper == 'x'", "`alert.name` has no field `upper`", "upper"),
-        ("labels.a.b == 'x'", "`labels.a` has no field `b`", "b"),
-        ("labels == annotations", "`labels` is not a value by itself", "labels"),
-        ("size(target.labels) > 0", "`target.labels` is not a value by itself", "labels"),
-        ("target == alert", "`target` has `name`", "target"),
-        ("labels[target.name] == 'x'", "must be written out", "name"),
-        ("target.name in labels", "must be written out", "name"),
-        ("'x'.y == 'z'", "only names have fields", "'x'"),
-        // Types.
-        ("labels.depth > 100", "int(labels.x)", ">"),
-        ("labels.depth == 100", "`==` cannot take string and int", "=="),
-        ("alert.age > '2m'", "duration(\"2m\")", ">"),
-        ("alert.age > 120", "a duration has a unit", ">"),
-        ("alert.starts_at > '2026-01-01'", "timestamp(", ">"),
-        ("int(labels.depth) / 2.0 > 1.0", "write both as double", "/"),
-        ("!labels.depth", "`!` cannot take string", "!"),
-        ("labels.a && true", "`&&` cannot take string and bool", "&&"),
-        ("labels.a in ['x', 1]", "all be of one type", "["),
-        ("labels.a in [1]", "`in` cannot take string and list of int", "in"),
-        ("labels.a in []", "an empty list holds nothing", "["),
-        ("true ? 1 : 'x'", "cannot take", "?"),
-        ("target.oom_killed < true", "`<` cannot take bool and bool", "<"),
-        ("labels.a.startsWith(1)", "`startsWith` cannot take string and int", "startsWith"),
-        ("startsWith(labels.a, 'x')", "`startsWith` cannot take", "startsWith"),
-        ("target.restart_count.contains('x')", "`contains` cannot take int and string", "contains"),
-        ("alert.age.getDayOfWeek() == 1", "`getDayOfWeek` cannot take duration", "getDayOfWeek"),
-        // The answer.
-        ("labels.severity", "true or false; this is a string", ""),
-        ("int(labels.depth)", "this is a int", ""),
-        ("[true]", "this is a list of bool", ""),
-        // What is left out, because its work has no bound or it means nothing here.
-        ("labels.a.matches('.*')", "use startsWith, endsWith or contains", "matches"),
-        ("[1, 2].all(x, x > 0)", "a condition has no loops", ""),
-        ("[1, 2].exists(x, x > 0)", "a condition has no loops", ""),
-        ("[1, 2].map(x, x * 2) == [2, 4]", "a condition has no loops", ""),
-        ("['a'].filter(x, x == 'a') == ['a']", "a condition has no loops", ""),
-        ("type(labels.a) == string", "no function `type`", "type"),
-        ("labels.a.starsWith('x')", "did you mean `startsWith`?", "starsWith"),
-        ("labels.a == null", "nothing is ever `null` here", "null"),
-        ("size(b'abc') == 3", "no bytes", "b'abc'"),
-        ("1u == 1u", "no unsigned numbers", "1u"),
-        ("{'a': 1}['a'] == 1", "no maps", ""),
-        ("x{a: 1} == x{a: 1}", "no maps and messages", ""),
-        // Written-out values are tried.
-        ("alert.age > duration('1d')", "a day is duration(\"24h\")", "duration"),
-        ("alert.starts_at > timestamp('yesterday')", "`timestamp` cannot read this", "timestamp"),
-        ("int('many') > 1", "`int` cannot read this", "int"),
-        // Syntax.
-        ("target.state = 'running'", "compare with `==`", "="),
-        ("target.oom_killed and true", "write `&&` for and", "and"),
-        ("target.state == 'running", "a text ends with the quote", "'"),
-        ("target.state ==", "the end", ""),
-        ("", "this is not a condition", ""),
-        ("(target.oom_killed", "this is not a condition", ""),
-        ("annotations.x == '🙂' && targt.x", "unknown name `targt`", "targt"),
-        ("annotations.x == '🙂' ) ", "this is not a condition", ")"),
-    ] {
+    for (source, part, blamed) in WRONG {
         let flaws = Condition::parse(source, true).expect_err(source);
         let flaw = &flaws[0];
         let text = format!("{} {}", flaw.message, flaw.hint.as_deref().unwrap_or_default());
         assert!(text.contains(part), "{source}: {text}");
         let marked = flaw.span.and_then(|(start, end)| source.get(start..end)).unwrap_or_default();
-        assert!(blamed.is_empty() || marked == blamed, "{source}: marks {marked:?}");
+        assert!(blamed.is_empty() || marked == *blamed, "{source}: marks {marked:?}");
     }
 }
 
