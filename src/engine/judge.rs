@@ -36,11 +36,16 @@ pub(super) fn judge(
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
     let seen = report.map(|report| view_of(report, incident)).transpose();
+    let policy = &ruleset.policy;
     let view = match seen {
         Ok(view) => view,
-        Err(refusal) => return refused(incident, playbook, None, refusal),
+        Err(refusal) => {
+            // What stands before the target in the order of the gates is the better reason, unless the run has begun.
+            let question = Question { state, policy, playbook, incident, view: None, now };
+            let earlier = if incident.run().is_none() { gate::before_target(&question).err() } else { None };
+            return refused(incident, playbook, None, earlier.unwrap_or(refusal));
+        }
     };
-    let policy = &ruleset.policy;
     let question = Question { state, policy, playbook, incident, view: view.as_ref(), now };
     match &incident.phase {
         Phase::AwaitingTarget | Phase::Refused { .. } => relapsed(&question, begin(&question)),

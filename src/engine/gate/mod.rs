@@ -5,9 +5,11 @@
 mod blast_radius;
 mod breaker;
 mod budget;
+mod condition;
 mod fresh;
 mod single_flight;
 mod target;
+mod time_interval;
 
 use super::incident::Incident;
 use super::state::State;
@@ -56,12 +58,19 @@ impl Question<'_> {
 
 /// Asks every gate.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
-    fresh::before_acting(question)?;
+    before_target(question)?;
+    condition::ask(question)?;
     target::ask(question)?;
     single_flight::ask(question)?;
     budget::ask(question)?;
     breaker::ask(question)?;
     blast_radius::ask(question)
+}
+
+/// Asks the gates that come before the target and need not know it.
+pub(super) fn before_target(question: &Question<'_>) -> Result<(), Refusal> {
+    fresh::before_acting(question)?;
+    time_interval::ask(question)
 }
 
 /// A no without a known better time.

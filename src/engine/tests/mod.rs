@@ -6,4 +6,5 @@ mod alerts;
 mod brakes;
 mod gates;
 mod runs;
+mod when;
 pub(super) mod world;
