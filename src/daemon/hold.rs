@@ -4,7 +4,7 @@
 //! dropped: the senders get 503 and the effects never happen.
 
 use crate::engine::effect::Effect;
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::receipt::Reply;
 use crate::model::id::Seq;
 use crate::model::stamp::Stamp;
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub struct Held {
     /// All records before this number must be durable.
     pub before: Seq,
     /// Whom to answer, and what.
-    pub answer: Option<(oneshot::Sender<Vec<AlertReceipt>>, Vec<AlertReceipt>)>,
+    pub answer: Option<(oneshot::Sender<Reply>, Reply)>,
     /// What to do.
     pub effects: Vec<Effect>,
 }

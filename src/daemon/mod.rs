@@ -11,4 +11,5 @@ pub mod observe;
 pub mod parts;
 pub mod probe;
 pub mod run;
+pub mod switches;
 pub mod tasks;

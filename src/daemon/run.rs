@@ -7,6 +7,7 @@ use super::dispatcher::{Dispatcher, Incoming, LogPoisoned, LogStatus, Parts};
 use super::executor::Executor;
 use super::parts::{self, VERSION};
 use super::probe::probe;
+use super::switches::Switches;
 use super::tasks::Tasks;
 use crate::engine::event::Event;
 use crate::engine::ruleset::Ruleset;
@@ -18,6 +19,7 @@ use crate::playbook::index::Playbooks;
 use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
+use crate::web::guard::Guard;
 use crate::web::health::{Condition, LogCondition, Phase, Readiness};
 use crate::web::routes::{Mode, Site, router};
 use crate::web::server::{ServerLimits, serve};
@@ -63,6 +65,9 @@ pub enum RunError {
     /// The system gave no thread.
     #[error("the incident log's thread cannot be started: {0}")]
     Thread(std::io::Error),
+    /// The system does not pass on signals.
+    #[error("the signals that pause and resume cannot be listened to: {0}")]
+    Signals(std::io::Error),
     /// One of our own tasks panicked.
     #[error("an internal task failed; the log above says where. Start sickbay again: it goes on from its incident log")]
     Broken,
@@ -74,6 +79,7 @@ pub enum RunError {
 /// [`RunError`] if it cannot start, or must end. Each says what to do.
 pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunError> {
     let Daemon { settings, playbooks, files, listeners, clock } = daemon;
+    let switches = Switches::listen(&settings.storage_path).map_err(RunError::Signals)?;
     let metrics = parts::metrics(seconds(&clock));
     let notifiers = parts::notifiers(&settings).map_err(RunError::Settings)?;
     let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
@@ -109,14 +115,18 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     condition.send_modify(|condition| condition.log = LogCondition::Writable);
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
+    let file = switches.read_file().await;
+    switches.watch(&tasks, results.clone(), file.clone());
     let executor = Executor::new(hands, notifiers, results, tasks.clone());
     let ruleset = Ruleset { playbooks, policy: settings.policy() };
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
     let started = Event::Started { recovered, version: VERSION.to_owned(), hostname: hostname(), files };
+    // Known before the first answer of Docker could lead to an act.
+    let first = [started, Event::PauseFileRead(file)];
 
     let mut web = std::pin::pin!(web);
-    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, started));
+    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, first));
     let outcome = tokio::select! {
         () = &mut web => Ok(()),
         outcome = &mut dispatching => outcome.map_err(RunError::from),
@@ -150,6 +160,7 @@ fn site(
     Arc::new(Site {
         webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, wall),
         inbox,
+        guard: Guard::new(settings.web.api_token.as_ref()),
         readiness: Readiness::new(condition.subscribe()),
         metrics: Arc::clone(metrics),
         version: VERSION.to_owned(),

@@ -4,7 +4,7 @@ use super::advance;
 use super::decide::Draft;
 use super::gate;
 use super::incident::{Incident, Phase};
-use super::receipt::{AlertAnswer, AlertReceipt};
+use super::receipt::{AlertAnswer, AlertReceipt, Reply};
 use super::state::{Episode, REOPEN_WINDOW};
 use super::values;
 use crate::model::alert::{Alert, AlertStatus, Notification};
@@ -33,6 +33,7 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
     let from = From { sender, receiver_name, group_key };
     let mut seen = HashSet::new();
     let several = 1 < alerts.len();
+    let mut receipts = Vec::with_capacity(alerts.len());
     for alert in alerts {
         // The state is that before the whole body, so the same alert twice in one body would be new twice.
         let receipt = if several && !seen.insert(alert.fingerprint) {
@@ -43,8 +44,9 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
                 AlertStatus::Resolved => resolved(draft, &alert),
             }
         };
-        draft.decision.receipts.push(receipt);
+        receipts.push(receipt);
     }
+    draft.decision.reply = Reply::Alerts(receipts);
 }
 
 /// Where a notification came from.

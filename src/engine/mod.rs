@@ -11,10 +11,12 @@ mod gate;
 pub mod incident;
 mod intake;
 mod judge;
+pub mod pause;
 pub mod receipt;
 pub mod ruleset;
 pub mod snapshot;
 pub mod state;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod tick;

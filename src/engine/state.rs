@@ -4,7 +4,8 @@
 
 use super::budget::{Attempt, Ledger};
 use super::incident::{Incident, Phase};
-use super::snapshot::{IncidentSummary, Snapshot};
+use super::pause::Pauses;
+use super::snapshot::{IncidentSummary, PauseSummary, Snapshot};
 use super::timeline::Timeline;
 use crate::model::fact::{AlertReceived, Answer, Decided, Fact, Record, Taken};
 use crate::model::id::{IncidentId, Seq};
@@ -33,6 +34,7 @@ pub struct State {
     /// Those whose steps are being done: few, however many alerts are open.
     running: BTreeSet<IncidentId>,
     ledger: Ledger,
+    pauses: Pauses,
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
     ended: VecDeque<(Fingerprint, Moment)>,
@@ -113,6 +115,12 @@ impl State {
         &self.ledger
     }
 
+    /// The pauses that stand.
+    #[must_use]
+    pub fn pauses(&self) -> &Pauses {
+        &self.pauses
+    }
+
     /// Moves on by one record. Live and at replay alike, this is all that ever changes the state.
     pub fn apply(&mut self, record: &Record) {
         self.next_seq = record.seq.next();
@@ -146,6 +154,8 @@ impl State {
                 self.incidents.remove(&closed.incident);
                 self.running.remove(&closed.incident);
             }
+            Fact::PauseSet(pause) => self.pauses.set(pause, at),
+            Fact::PauseCleared(cleared) => self.pauses.clear(&cleared.scope, &cleared.by),
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::LogRecovered(_)
@@ -155,8 +165,6 @@ impl State {
             | Fact::TargetVerified(_)
             | Fact::AttemptEnded(_)
             | Fact::IncidentRelapsed(_)
-            | Fact::PauseSet(_)
-            | Fact::PauseCleared(_)
             | Fact::BreakerOpened(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_)
@@ -273,7 +281,11 @@ impl State {
             let (doing, reason, target) = match &incident.phase {
                 Phase::AwaitingTarget => ("awaiting_target", None, None),
                 Phase::Refused { refusal, .. } => ("refused", Some(refusal.reason), None),
-                Phase::Running(run) => ("running", None, run.target.as_ref().map(|target| target.name.to_string())),
+                Phase::Running(run) => {
+                    let (doing, reason) =
+                        run.held.as_ref().map_or(("running", None), |held| ("held", Some(held.reason)));
+                    (doing, reason, run.target.as_ref().map(|target| target.name.to_string()))
+                }
             };
             IncidentSummary {
                 id: incident.id,
@@ -287,6 +299,7 @@ impl State {
         Snapshot {
             last_seq: last_durable,
             open_episodes: self.open_episodes,
+            pauses: self.pauses.iter().map(PauseSummary::from).collect(),
             incidents: self.oldest(SNAPSHOT_INCIDENTS_MAX).into_iter().map(summary).collect(),
         }
     }

@@ -23,6 +23,8 @@ pub struct Policy {
     pub max_parallel: u32,
     /// The container sickbay itself runs in: a prefix of its ID, if any.
     pub own_container: Option<String>,
+    /// The name of the one Docker host, by which it can be paused.
+    pub host: String,
 }
 
 impl Default for Policy {
@@ -36,6 +38,7 @@ impl Default for Policy {
             per_target: Vec::new(),
             max_parallel: 2,
             own_container: None,
+            host: "local".to_owned(),
         }
     }
 }

@@ -48,6 +48,7 @@ impl Settings {
             per_target: self.limits.per_target.clone(),
             max_parallel: self.limits.max_parallel,
             own_container: self.own_container.clone(),
+            host: self.docker.host.name.clone(),
         }
     }
 
@@ -59,12 +60,14 @@ impl Settings {
 }
 
 /// `web`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct WebSettings {
     /// Never empty. Port 0 lets the system choose.
     pub listen_addresses: Vec<SocketAddr>,
     /// How people and other programs reach it; `None` if only the listen address is known. Ends in `/`.
     pub external_url: Option<String>,
+    /// What a call that changes something must present; `None`: only programs on this machine may.
+    pub api_token: Option<SecretString>,
 }
 
 /// `webhook`

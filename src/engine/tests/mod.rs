@@ -4,5 +4,6 @@
 
 mod alerts;
 mod gates;
+mod pauses;
 mod runs;
 pub(super) mod world;

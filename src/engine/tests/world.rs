@@ -2,7 +2,7 @@
 
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::receipt::{AlertReceipt, Reply};
 use crate::engine::ruleset::Ruleset;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
@@ -31,12 +31,20 @@ pub(super) struct World {
     pub(super) log: Vec<Record>,
     pub(super) now_s: u64,
     pub(super) effects: Vec<Effect>,
+    pub(super) reply: Reply,
 }
 
 impl World {
     pub(super) fn new(playbooks: Vec<Playbook>) -> Self {
         let ruleset = Ruleset { playbooks: Playbooks::new(playbooks), ..Ruleset::default() };
-        Self { state: State::default(), ruleset, log: Vec::new(), now_s: 100_000, effects: Vec::new() }
+        Self {
+            state: State::default(),
+            ruleset,
+            log: Vec::new(),
+            now_s: 100_000,
+            effects: Vec::new(),
+            reply: Reply::default(),
+        }
     }
 
     pub(super) fn now(&self) -> Stamp {
@@ -46,14 +54,18 @@ impl World {
     /// One event: its facts are logged and applied, its effects kept.
     pub(super) fn feed(&mut self, event: Event) -> Vec<AlertReceipt> {
         let at = self.now();
-        let Decision { facts, effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, reply } = decide(&self.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
             self.log.push(record);
         }
         self.effects = effects;
-        receipts
+        self.reply = reply.clone();
+        match reply {
+            Reply::Alerts(receipts) => receipts,
+            Reply::Switched(_) => Vec::new(),
+        }
     }
 
     pub(super) fn fire(&mut self, alert: Alert) -> AlertReceipt {
