@@ -134,8 +134,13 @@ fn a_full_playbook_means_what_it_says() {
     assert_eq!(titles, ["Keep the evidence", "restart", "verify", "wait", "notify"]);
     let Verb::Verify(verify) = &web.steps[2].verb else { panic!() };
     let secs = Duration::from_secs;
-    let expected =
-        VerifySpec { health: HealthGoal::Healthy, within: Some(secs(120)), every: secs(5), stable_for: secs(30) };
+    let expected = VerifySpec {
+        health: HealthGoal::Healthy,
+        within: Some(secs(120)),
+        every: secs(5),
+        stable_for: secs(30),
+        alert_resolved: false,
+    };
     assert_eq!(*verify, expected);
     let Verb::Restart(restart) = &web.steps[1].verb else { panic!() };
     assert_eq!((restart.stop_timeout, restart.start_if_stopped), (Some(secs(20)), true));

@@ -70,28 +70,11 @@ impl Observer {
             Fact::IncidentRelapsed(relapsed) => {
                 tracing::warn!(incident.id = %relapsed.incident, by = %relapsed.by, "what had recovered fell ill again");
             }
-            Fact::PauseSet(pause) => {
-                let scope = pause.scope.to_string();
-                tracing::warn!(pause.scope = scope, by = pause.by, reason = pause.reason, "paused");
-            }
-            Fact::PauseCleared(cleared) => {
-                let scope = cleared.scope.to_string();
-                tracing::warn!(pause.scope = scope, by = cleared.by, reason = cleared.reason, "resumed");
-            }
-            Fact::BreakerOpened(opened) => {
-                let (target, failures) = (&*opened.target, opened.failures);
-                tracing::error!(
-                    container.name = target,
-                    failures,
-                    "runs do not help: the breaker is open, somebody must look"
-                );
-            }
-            Fact::BreakerReset(reset) => {
-                tracing::warn!(container.name = &*reset.target, by = reset.by, reason = reset.reason, "breaker reset");
-            }
-            Fact::StormFrozen(storm) => {
-                tracing::error!(alerts = storm.alerts, "a storm of alerts: nothing is done for a while");
-            }
+            Fact::PauseSet(_)
+            | Fact::PauseCleared(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerReset(_)
+            | Fact::StormFrozen(_) => brake(&record.fact),
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::ConfigLoaded(_)
@@ -200,5 +183,23 @@ impl Observer {
         if let Some((op, began)) = self.acting.remove(&act) {
             self.metrics.action_ended(op, outcome, at.since(&began));
         }
+    }
+}
+
+/// What holds actions back beyond one decision: an operator must see when it begins and when it ends.
+fn brake(fact: &Fact) {
+    if let Fact::PauseSet(pause) = fact {
+        let scope = pause.scope.to_string();
+        tracing::warn!(pause.scope = scope, by = pause.by, reason = pause.reason, "paused");
+    } else if let Fact::PauseCleared(cleared) = fact {
+        let scope = cleared.scope.to_string();
+        tracing::warn!(pause.scope = scope, by = cleared.by, reason = cleared.reason, "resumed");
+    } else if let Fact::BreakerOpened(opened) = fact {
+        let (target, failures) = (&*opened.target, opened.failures);
+        tracing::error!(container.name = target, failures, "runs do not help: the breaker is open, somebody must look");
+    } else if let Fact::BreakerReset(reset) = fact {
+        tracing::warn!(container.name = &*reset.target, by = reset.by, reason = reset.reason, "breaker reset");
+    } else if let Fact::StormFrozen(storm) = fact {
+        tracing::error!(alerts = storm.alerts, "a storm of alerts: nothing is done for a while");
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::inbox::Inbox;
 use crate::incident_log::{self, LogEvent, LogWriter, OpenError};
+use crate::model::id::Seq;
 use crate::playbook::index::Playbooks;
 use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::settings::Settings;
@@ -108,25 +109,18 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     // Records of kinds this version does not know count all the same.
     state.continue_at(opened.next_seq());
     let recovered = opened.recovered().cloned();
-    let (status, log) = watch::channel(LogStatus { durable: state.next_seq(), ..LogStatus::default() });
-    let follower =
-        Follower { status, metrics: Arc::clone(&metrics), condition: Arc::clone(&condition), clock: clock.clone() };
-    let writer = LogWriter::start(opened, move |event| follower.follow(event)).map_err(RunError::Thread)?;
-    condition.send_modify(|condition| condition.log = LogCondition::Writable);
+    let (writer, log) = write_log(opened, state.next_seq(), (&metrics, &condition, &clock))?;
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
-    let file = switches.read_file().await;
-    switches.watch(&tasks, results.clone(), file.clone());
+    let file_read = switches.watch(&tasks, results.clone()).await;
     let executor = Executor::new(hands, notifiers, results, tasks.clone());
     let ruleset = Ruleset { playbooks, policy: settings.policy() };
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
     let started = Event::Started { recovered, version: VERSION.to_owned(), hostname: hostname(), files };
-    // Known before the first answer of Docker could lead to an act.
-    let first = [started, Event::PauseFileRead(file)];
 
     let mut web = std::pin::pin!(web);
-    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, first));
+    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, [started, file_read]));
     let outcome = tokio::select! {
         () = &mut web => Ok(()),
         outcome = &mut dispatching => outcome.map_err(RunError::from),
@@ -146,6 +140,20 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
         () = tokio::time::sleep(LAST_ANSWERS) => {}
     }
     outcome
+}
+
+/// Starts the log's writer, and follows how far it is.
+fn write_log(
+    opened: incident_log::OpenedLog,
+    durable: Seq,
+    (metrics, condition, clock): (&Arc<Metrics>, &Arc<watch::Sender<Condition>>, &Clock),
+) -> Result<(LogWriter, watch::Receiver<LogStatus>), RunError> {
+    let (status, log) = watch::channel(LogStatus { durable, ..LogStatus::default() });
+    let (metrics, condition) = (Arc::clone(metrics), Arc::clone(condition));
+    let follower = Follower { status, metrics, condition: Arc::clone(&condition), clock: clock.clone() };
+    let writer = LogWriter::start(opened, move |event| follower.follow(event)).map_err(RunError::Thread)?;
+    condition.send_modify(|condition| condition.log = LogCondition::Writable);
+    Ok((writer, log))
 }
 
 fn site(

@@ -45,16 +45,13 @@ impl Switches {
         Ok(Self { file: storage.join(FILE_NAME), pause, resume })
     }
 
-    /// The pause that the file stands for; `None` if there is no file.
-    pub async fn read_file(&self) -> Option<Pause> {
-        read(&self.file).await
-    }
-
-    /// Watches from here on. `seen` is what the file said last.
-    pub fn watch(self, tasks: &Tasks, events: mpsc::Sender<Event>, seen: Option<Pause>) {
+    /// Watches from here on; what the file says now, to be known before anything is done.
+    pub async fn watch(self, tasks: &Tasks, events: mpsc::Sender<Event>) -> Event {
         let Self { file, pause, resume } = self;
-        tasks.watch("pause file", follow_file(file, events.clone(), seen));
+        let seen = read(&file).await;
+        tasks.watch("pause file", follow_file(file, events.clone(), seen.clone()));
         tasks.watch("pause signals", follow_signals((pause, resume), events));
+        Event::PauseFileRead(seen)
     }
 }
 

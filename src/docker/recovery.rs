@@ -243,6 +243,7 @@ mod tests {
     fn watch(restarted: bool, health: HealthGoal, within: Option<u64>) -> Watch {
         let before = seen("t1", "running", None);
         let spec = VerifySpec {
+            alert_resolved: false,
             health,
             within: within.map(Duration::from_secs),
             every: Duration::from_secs(1),

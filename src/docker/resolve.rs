@@ -7,7 +7,7 @@ use super::client::{Inspected, READ_WITHIN, Reader};
 use super::convert::{Listed, text};
 use super::error::DockerError;
 use super::stop_cause::stop_cause;
-use crate::model::container::{Container, TargetReport, TargetView};
+use crate::model::container::{COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, Container, TargetReport, TargetView};
 use crate::model::target::{ContainerId, TargetQuery};
 use serde_json::json;
 use std::sync::Mutex;
@@ -15,13 +15,11 @@ use std::sync::Mutex;
 /// How many running containers are inspected for a shared PID or IPC namespace.
 const INSPECTS_MAX: usize = 200;
 
-/// Compose's label for the project's name.
-const PROJECT: &str = "com.docker.compose.project";
+/// How many replicas of one Compose service are looked at.
+const PEERS_MAX: usize = 200;
 
-/// Compose's label for the service's name.
-const SERVICE: &str = "com.docker.compose.service";
-
-/// Finds the container that a query means, its running dependents, and how it came to stop if it is stopped.
+/// Finds the container that a query means, its running dependents, its service's replicas, and how it came to stop if it
+/// is stopped.
 pub async fn resolve(reader: &Reader, query: &TargetQuery) -> TargetReport {
     match find(reader, query).await {
         Ok(report) => report,
@@ -55,8 +53,9 @@ async fn find(reader: &Reader, query: &TargetQuery) -> Result<TargetReport, Dock
         return Ok(TargetReport::Missing);
     }
     let dependents = dependents(reader, &target.container).await?;
+    let peers = peers(reader, &target.container).await?;
     let stop_cause = stop_cause(reader, &target).await?;
-    Ok(TargetReport::Found(Box::new(TargetView { container: target.container, dependents, stop_cause })))
+    Ok(TargetReport::Found(Box::new(TargetView { container: target.container, dependents, peers, stop_cause })))
 }
 
 /// Who may be meant: full ID and name.
@@ -66,9 +65,9 @@ async fn candidates(reader: &Reader, query: &TargetQuery) -> Result<Vec<(Contain
         TargetQuery::Name(name) => json!({"name": [format!("^/?{}$", regex::escape(name.as_str()))]}),
         TargetQuery::Compose { project, service } => {
             let labels = [
-                format!("{PROJECT}={project}"),
-                format!("{SERVICE}={service}"),
-                "com.docker.compose.oneoff=False".to_owned(),
+                format!("{COMPOSE_PROJECT}={project}"),
+                format!("{COMPOSE_SERVICE}={service}"),
+                format!("{COMPOSE_ONEOFF}=False"),
             ];
             json!({"label": labels})
         }
@@ -86,9 +85,7 @@ fn is_meant(query: &TargetQuery, container: &Container) -> bool {
     match query {
         TargetQuery::Name(name) => container.name == *name,
         TargetQuery::Id(id) => container.id == *id,
-        TargetQuery::Compose { project, service } => {
-            container.labels.get(PROJECT) == Some(project) && container.labels.get(SERVICE) == Some(service)
-        }
+        TargetQuery::Compose { project, service } => container.compose() == Some((project.as_str(), service.as_str())),
     }
 }
 
@@ -106,9 +103,14 @@ async fn dependents(reader: &Reader, target: &Container) -> Result<Vec<Container
     }
     to_inspect.extend(rest.into_iter().take(room));
     let ids = to_inspect.into_iter().map(|entry| entry.id).collect();
-    let inspected = inspect_all(reader, ids).await?;
+    let inspected = inspect_all(reader, ids).await?.into_iter().filter_map(|(id, seen)| match seen {
+        Ok(seen) => Some(seen),
+        Err(error) => {
+            tracing::warn!(container.id = id.short(), %error, "a running container cannot be read");
+            None
+        }
+    });
     let mut sharing: Vec<Container> = inspected
-        .into_iter()
         .filter(|other| {
             ["/HostConfig/NetworkMode", "/HostConfig/PidMode", "/HostConfig/IpcMode"]
                 .iter()
@@ -128,20 +130,44 @@ fn shares_namespace(mode: &str, target: &Container) -> bool {
     short_id || other == target.name.as_str()
 }
 
-/// Inspects many, eight at a time. One that is gone by now or cannot be read is left out; any other failure counts,
-/// because a dependent that was not seen would be left behind broken.
-async fn inspect_all(reader: &Reader, ids: Vec<ContainerId>) -> Result<Vec<Inspected>, DockerError> {
+/// Every replica of the target's Compose service, stopped ones and the target included. Whoever counts them must be able
+/// to trust the number, so one that cannot be read, or too many of them, is an error.
+async fn peers(reader: &Reader, target: &Container) -> Result<Vec<Container>, DockerError> {
+    let Some((project, service)) = target.compose() else { return Ok(Vec::new()) };
+    let filters = json!({"label": [format!("{COMPOSE_PROJECT}={project}"), format!("{COMPOSE_SERVICE}={service}")]});
+    let listed = reader.list(true, &filters).await?;
+    let ids: Vec<ContainerId> = listed.into_iter().map(|entry| entry.id).filter(|id| *id != target.id).collect();
+    if PEERS_MAX <= ids.len() {
+        let count = ids.len() + 1;
+        let message =
+            format!("the Compose service {project}/{service} has {count} containers; {PEERS_MAX} are looked at");
+        return Err(DockerError::Invalid(message));
+    }
+    let mut peers = vec![target.clone()];
+    for (_, seen) in inspect_all(reader, ids).await? {
+        let other = seen?.container;
+        if other.compose() == target.compose() {
+            peers.push(other);
+        }
+    }
+    peers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(peers)
+}
+
+/// A container that was inspected, or why its answer cannot be read.
+type Seen = (ContainerId, Result<Inspected, DockerError>);
+
+/// Inspects many, eight at a time. One that is gone by now is left out. One that cannot be read is for the caller to
+/// judge; any other failure ends it, because a dependent that was not seen would be left behind broken.
+async fn inspect_all(reader: &Reader, ids: Vec<ContainerId>) -> Result<Vec<Seen>, DockerError> {
     let queue = Mutex::new(ids.into_iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let work = async || -> Result<Vec<Inspected>, DockerError> {
+    let work = async || -> Result<Vec<Seen>, DockerError> {
         let mut found = Vec::new();
         while let Some(id) = next() {
             match reader.inspect_fully(&id, READ_WITHIN).await {
-                Ok(inspected) => found.push(inspected),
                 Err(DockerError::NotFound(_)) => {}
-                Err(DockerError::Invalid(error)) => {
-                    tracing::warn!(container.id = id.short(), error, "a running container cannot be read");
-                }
+                seen @ (Ok(_) | Err(DockerError::Invalid(_))) => found.push((id, seen)),
                 Err(error) => return Err(error),
             }
         }
@@ -160,7 +186,7 @@ mod tests {
     use crate::model::target::ContainerName;
 
     fn web() -> Container {
-        let labels = json!({PROJECT: "shop", SERVICE: "web"});
+        let labels = json!({COMPOSE_PROJECT: "shop", COMPOSE_SERVICE: "web"});
         container(&json!({"Id": "ab".repeat(32), "Name": "/web", "Config": {"Labels": labels}})).unwrap()
     }
 

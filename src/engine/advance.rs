@@ -10,18 +10,20 @@ use super::values;
 use crate::model::action::ActionOutcome;
 use crate::model::fact::{
     ActionFinished, ActionIntended, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef, StepResult,
+    TargetVerified,
 };
 use crate::model::incident::Verdict;
 use crate::model::moment::Moment;
 use crate::model::notice::Notice;
 use crate::model::reason::Reason;
 use crate::model::target::{ContainerName, TargetQuery};
-use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb};
+use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb, VerifySpec};
 use minijinja::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The next move of an incident.
+#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart as soon as it is made")]
 pub(super) enum Move {
     /// Something can be recorded at once; ask again afterwards.
     Record(Fact),
@@ -51,10 +53,7 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, re
             let detail = "the alert ended; nothing was done".to_owned();
             Move::Record(closed(incident, Verdict::Cancelled, Some(refusal.reason), detail))
         }
-        (Phase::AwaitingTarget | Phase::Refused { .. }, None) => {
-            let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
-            Move::Record(closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail))
-        }
+        (Phase::AwaitingTarget | Phase::Refused { .. }, None) => Move::Record(playbook_changed(incident)),
         (Phase::AwaitingTarget, Some(playbook)) => match ask_target(incident, playbook) {
             Ok(effect) => Move::Do(effect),
             // The refusal was recorded when the target could not be rendered.
@@ -116,21 +115,86 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
             Move::Do(Effect::SendNotice { notice: intended.notice.clone(), repeat: true })
         }
         Stage::Telling { .. } => Move::Rest,
+        Stage::AwaitingAlert(seen) if incident.alert_ended => {
+            let seen = format!("{seen}; its alert ended");
+            after_alert(incident, (run, playbook), StepResult::Verified(seen), now)
+        }
+        Stage::AwaitingAlert(_) => Move::Do(Effect::Sleep {
+            incident: incident.id,
+            index: run.index,
+            remaining: now.remaining(&run.since, alert_deadline(playbook, run)),
+        }),
         Stage::Ready | Stage::Told(_) => {
             let Some(playbook) = playbook else {
-                let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
-                return Move::Record(closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail));
+                return Move::Record(playbook_changed(incident));
             };
-            let steps = match run.branch {
-                Branch::Steps => &playbook.steps,
-                Branch::OnFailure => &playbook.on_failure,
-            };
-            match steps.get(run.index) {
+            match steps_of(playbook, run).get(run.index) {
                 Some(step) => begin(incident, run, (playbook, step), now),
                 None => Move::Record(over(incident, run)),
             }
         }
     }
+}
+
+/// How long a verify step waits for the alert to end where the playbook does not say: Alertmanager tells the end of an
+/// alert with the next notification of its group (`group_interval`, 5 minutes by default).
+const ALERT_WITHIN: Duration = Duration::from_secs(600);
+
+/// How long after its begin a verify step gives up on the alert.
+fn alert_deadline(playbook: Option<&Playbook>, run: &Run) -> Duration {
+    match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
+        Some(Verb::Verify(spec)) => spec.within.unwrap_or(ALERT_WITHIN),
+        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Wait(_) | Verb::Notify(_)) | None => ALERT_WITHIN,
+    }
+}
+
+/// The steps the run is at.
+pub(super) fn steps_of<'a>(playbook: &'a Playbook, run: &Run) -> &'a [Step] {
+    match run.branch {
+        Branch::Steps => &playbook.steps,
+        Branch::OnFailure => &playbook.on_failure,
+    }
+}
+
+/// The end of a verify step that waited for its alert.
+fn after_alert(
+    incident: &Incident,
+    (run, playbook): (&Run, Option<&Playbook>),
+    result: StepResult,
+    now: &Moment,
+) -> Move {
+    match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)) {
+        Some(step) => Move::Record(finished(incident, run, step, (now.since(&run.since), result))),
+        None => Move::Record(playbook_changed(incident)),
+    }
+}
+
+/// What a step that came to its end outside makes of it: for a verify step that also wants the alert to end, the target's
+/// recovery is half of the way.
+pub(super) fn step_fact(
+    incident: &Incident,
+    (playbook, run): (&Playbook, &Run),
+    (step, elapsed, result): (StepRef, Duration, StepResult),
+) -> Fact {
+    let waits_for_alert = matches!(
+        steps_of(playbook, run).get(run.index).map(|step| &step.verb),
+        Some(Verb::Verify(VerifySpec { alert_resolved: true, .. }))
+    );
+    let result = match (&run.stage, result) {
+        (Stage::AwaitingAlert(seen), StepResult::Waited) => {
+            StepResult::NotVerified(format!("{seen}, but its alert still fires"))
+        }
+        (Stage::Ready, StepResult::Verified(detail)) if waits_for_alert && !incident.alert_ended => {
+            return Fact::TargetVerified(TargetVerified { incident: incident.id, step, elapsed, detail });
+        }
+        (_, result) => result,
+    };
+    Fact::StepFinished(StepFinished { incident: incident.id, step, elapsed, result })
+}
+
+fn playbook_changed(incident: &Incident) -> Fact {
+    let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
+    closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail)
 }
 
 fn reconcile(intended: &ActionIntended, since: &Moment, now: &Moment) -> Effect {
@@ -154,6 +218,8 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             }
             None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
         },
+        // Whoever ends the pause asks again, and so does a start.
+        Verb::Restart(_) if run.held.is_some() => Move::Rest,
         Verb::Restart(_) => match ask_next(incident, run) {
             Some(question) => Move::Do(question),
             None => {

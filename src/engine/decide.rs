@@ -6,18 +6,19 @@
 use super::advance::{self, Move};
 use super::effect::Effect;
 use super::event::Event;
-use super::incident::{Incident, Phase};
+use super::incident::{Incident, Phase, Stage};
 use super::judge::{self, Judgment};
 use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
-use super::{intake, switch, tick};
+use super::{breaker, intake, switch, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
-    ActionFinished, ActionReconciled, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished, StepFinished,
-    StepResult,
+    ActionFinished, ActionReconciled, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished, StepResult,
+    StormFrozen,
 };
 use crate::model::id::IncidentId;
+use crate::model::limit::Storm;
 use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub struct Decision {
 #[must_use]
 pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> Decision {
     let moment = state.timeline().moment(now);
-    let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default() };
+    let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default(), taken: 0 };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
     let starting = matches!(event, Event::Started { .. });
     switch::run_out(&mut draft);
@@ -77,6 +78,8 @@ pub(super) struct Draft<'a> {
     pub(super) ruleset: &'a Ruleset,
     pub(super) now: &'a Moment,
     pub(super) decision: Decision,
+    /// How many alerts playbooks took in this decision, not counted in the state yet.
+    taken: usize,
 }
 
 impl Draft<'_> {
@@ -84,6 +87,19 @@ impl Draft<'_> {
     pub(super) fn next_seq(&self) -> crate::model::id::Seq {
         let drafted = u64::try_from(self.decision.facts.len()).unwrap_or(u64::MAX);
         crate::model::id::Seq(self.state.next_seq().0 + drafted)
+    }
+
+    /// A playbook took an alert: if that makes a storm, it is recorded, and the gates will know.
+    pub(super) fn count_towards_storm(&mut self) {
+        self.taken += 1;
+        let storm = &self.ruleset.policy.storm;
+        let frozen = |fact: &Fact| matches!(fact, Fact::StormFrozen(_));
+        if let Some(alerts) = self.state.storm().due(storm, self.taken, self.now)
+            && !self.decision.facts.iter().any(frozen)
+        {
+            let Storm { per, freeze, .. } = *storm;
+            self.decision.facts.push(Fact::StormFrozen(StormFrozen { alerts, per, freeze }));
+        }
     }
 
     fn started(
@@ -126,16 +142,12 @@ impl Draft<'_> {
             self.carry_on(incident.clone(), false);
             return;
         };
-        let steps = match run.branch {
-            crate::model::fact::Branch::Steps => &playbook.steps,
-            crate::model::fact::Branch::OnFailure => &playbook.on_failure,
-        };
-        let Some(step) = steps.get(index) else { return };
+        let Some(step) = advance::steps_of(playbook, run).get(index) else { return };
         let step = advance::step_ref(run, step);
         // The log keeps milliseconds: live and replayed state must be the same.
         let elapsed = Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-        let finished = StepFinished { incident: incident.id, step, elapsed, result };
-        self.came_back(incident.id, Fact::StepFinished(finished));
+        let fact = advance::step_fact(incident, (playbook, run), (step, elapsed, result));
+        self.came_back(incident.id, fact);
     }
 
     /// Something an incident waited for came back. What fits nothing it waits for is dropped.
@@ -165,8 +177,10 @@ impl Draft<'_> {
             };
             resuming = false;
             let over = matches!(fact, Fact::IncidentClosed(_));
+            let opened = breaker::tripped(self.state, &self.ruleset.policy, (&incident, &fact), self.now);
             incident.apply(&fact, *self.now);
             self.decision.facts.push(fact);
+            self.decision.facts.extend(opened);
             if let Some(effect) = effect {
                 self.decision.effects.push(effect);
                 return;
@@ -184,5 +198,12 @@ impl Draft<'_> {
             Phase::AwaitingTarget | Phase::Refused { .. } => Some(incident),
             Phase::Running(_) => None,
         }
+    }
+
+    /// The incident if the end of its alert changes what comes next.
+    pub(super) fn waiting_for_alert(&self, incident: Option<IncidentId>) -> Option<&Incident> {
+        let known = self.state.incident(incident?)?;
+        let awaits = known.run().is_some_and(|run| matches!(run.stage, Stage::AwaitingAlert(_)));
+        if awaits { Some(known) } else { self.not_begun(incident) }
     }
 }

@@ -5,7 +5,8 @@
 
 use crate::model::action::{ActionOutcome, Reconciled, TargetIdent};
 use crate::model::fact::{
-    ActionIntended, AlertReceived, Answer, Branch, Fact, NoticeIntended, Refusal, StepFinished, StepResult, Taken,
+    ActionIntended, ActionReconciled, AlertReceived, Answer, Branch, Fact, NoticeIntended, Refusal, StepFinished,
+    StepResult, Taken,
 };
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::Verdict;
@@ -103,6 +104,8 @@ pub enum Stage {
     },
     /// Some of a notify step's messages are out: how many.
     Told(usize),
+    /// The target recovered; its alert still fires. In words, what was seen of the target.
+    AwaitingAlert(String),
 }
 
 /// What a finished step left for templates.
@@ -249,17 +252,11 @@ impl Run {
                     self.action_finished(doubt, &finished.outcome, at);
                 }
             }
-            Fact::ActionReconciled(reconciled) => {
-                if let Stage::Acting(intended, _) | Stage::InDoubt(intended, _) = &self.stage
-                    && intended.act == reconciled.act
-                {
-                    match reconciled.finding {
-                        Reconciled::Observed | Reconciled::RestartPolicy => self.action_done(at),
-                        Reconciled::NotApplied => self.fail(Verdict::Abandoned, &reconciled.detail, at),
-                        Reconciled::Superseded => self.fail(Verdict::Superseded, &reconciled.detail, at),
-                        Reconciled::Unknown => self.fail(Verdict::Unknown, &reconciled.detail, at),
-                    }
-                }
+            Fact::ActionReconciled(reconciled) => self.action_reconciled(reconciled, at),
+            Fact::TargetVerified(verified)
+                if verified.step.branch == self.branch && verified.step.index == self.index =>
+            {
+                self.stage = Stage::AwaitingAlert(verified.detail.clone());
             }
             Fact::NoticeIntended(intended) => {
                 let told = if let Stage::Told(told) = self.stage { told } else { 0 };
@@ -278,7 +275,6 @@ impl Run {
             | Fact::ConfigLoaded(_)
             | Fact::ConfigRejected(_)
             | Fact::ClockJumped(_)
-            | Fact::TargetVerified(_)
             | Fact::AttemptEnded(_)
             | Fact::IncidentRelapsed(_)
             | Fact::PauseSet(_)
@@ -291,6 +287,7 @@ impl Run {
             | Fact::AlertsRejected(_)
             | Fact::Decided(_)
             | Fact::StepFinished(_)
+            | Fact::TargetVerified(_)
             | Fact::IncidentClosed(_) => {}
         }
     }
@@ -337,6 +334,19 @@ impl Run {
             ActionOutcome::Succeeded { .. } | ActionOutcome::Rehearsed => self.action_done(at),
             ActionOutcome::Failed { error } => self.fail(Verdict::Failed, error, at),
             ActionOutcome::Unknown { .. } => self.stage = doubt,
+        }
+    }
+
+    fn action_reconciled(&mut self, reconciled: &ActionReconciled, at: Moment) {
+        let (Stage::Acting(intended, _) | Stage::InDoubt(intended, _)) = &self.stage else { return };
+        if intended.act != reconciled.act {
+            return;
+        }
+        match reconciled.finding {
+            Reconciled::Observed | Reconciled::RestartPolicy => self.action_done(at),
+            Reconciled::NotApplied => self.fail(Verdict::Abandoned, &reconciled.detail, at),
+            Reconciled::Superseded => self.fail(Verdict::Superseded, &reconciled.detail, at),
+            Reconciled::Unknown => self.fail(Verdict::Unknown, &reconciled.detail, at),
         }
     }
 

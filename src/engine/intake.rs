@@ -8,7 +8,7 @@ use super::receipt::{AlertAnswer, AlertReceipt, Reply};
 use super::state::{Episode, REOPEN_WINDOW};
 use super::values;
 use crate::model::alert::{Alert, AlertStatus, Notification};
-use crate::model::fact::{AlertEnded, AlertReceived, AlertsRejected, Answer, Fact, Taken};
+use crate::model::fact::{AlertEnded, AlertReceived, AlertsRejected, Answer, Fact, Refusal, Taken};
 use crate::model::id::IncidentId;
 use crate::model::incident::{EpisodeEnd, FirstSight};
 use crate::model::label::Fingerprint;
@@ -24,13 +24,13 @@ const SAME_START: TimeDelta = TimeDelta::seconds(1);
 
 /// Goes through the alerts in the order of the body.
 pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
-    let Notification { sender, receiver_name, group_key, alerts, rejected, truncated_alerts: _ } = notification;
+    let Notification { sender, receiver_name, group_key, alerts, rejected, truncated_alerts } = notification;
     if let Some(first) = rejected.first() {
         let count = u64::try_from(rejected.len()).unwrap_or(u64::MAX);
         let first = format!("alerts[{}]: {}", first.index, first.problem);
         draft.decision.facts.push(Fact::AlertsRejected(AlertsRejected { sender: sender.clone(), count, first }));
     }
-    let from = From { sender, receiver_name, group_key };
+    let from = From { sender, receiver_name, group_key, truncated_alerts };
     let mut seen = HashSet::new();
     let several = 1 < alerts.len();
     let mut receipts = Vec::with_capacity(alerts.len());
@@ -54,6 +54,8 @@ struct From {
     sender: Arc<str>,
     receiver_name: Arc<str>,
     group_key: Arc<str>,
+    /// How many alerts of the group the sender left out.
+    truncated_alerts: u64,
 }
 
 /// How a firing alert relates to what is known of it.
@@ -83,7 +85,7 @@ fn sight(episode: Option<&Episode>, alert: &Alert, draft: &Draft<'_>) -> Sight {
 fn firing(draft: &mut Draft<'_>, alert: Alert, from: &From) -> AlertReceipt {
     let episode = draft.state.episode(alert.fingerprint);
     let first = match sight(episode, &alert, draft) {
-        Sight::Repeat => return repeat(draft, alert.fingerprint, episode),
+        Sight::Repeat => return repeat(draft, alert.fingerprint, episode, from),
         Sight::First(first) => first,
     };
     let before = episode.filter(|_| first == FirstSight::Recurred);
@@ -109,14 +111,15 @@ fn draft_fingerprint(draft: &Draft<'_>) -> Fingerprint {
 }
 
 /// A delivery that tells nothing new. A refused run may be asked about again, once its time has come.
-fn repeat(draft: &mut Draft<'_>, fingerprint: Fingerprint, episode: Option<&Episode>) -> AlertReceipt {
+fn repeat(draft: &mut Draft<'_>, fingerprint: Fingerprint, episode: Option<&Episode>, from: &From) -> AlertReceipt {
     let incident = episode.and_then(|episode| episode.incident);
     let mut answer = receipt(fingerprint, AlertAnswer::Duplicate, episode);
     let Some(incident) = draft.not_begun(incident) else { return answer };
     if let Phase::Refused { refusal, at } = &incident.phase {
         answer.answer = AlertAnswer::Refused;
         answer.reason = Some(refusal.reason);
-        let due = refusal.retry_after <= draft.now.since(at);
+        let incomplete = refusal.reason == Reason::Truncated && from.truncated_alerts != 0;
+        let due = !incomplete && refusal.retry_after <= draft.now.since(at);
         let question = advance::playbook_of(incident, draft.ruleset)
             .filter(|_| due)
             .and_then(|playbook| advance::ask_target(incident, playbook).ok());
@@ -141,6 +144,9 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
     let query = render(playbook, &alert);
     let taken = Taken::ByPlaybook { playbook: Arc::clone(&playbook.name), revision: Arc::clone(&playbook.revision) };
     let id = IncidentId(record(draft, alert, from, (first, taken)));
+    draft.count_towards_storm();
+    let query = query.map_err(|detail| gate::refuse(Gate::Target, Reason::TargetInvalid, detail));
+    let query = query.and_then(|query| complete(playbook, from).map(|()| query));
     let (answer, reason) = match query {
         Ok(Some(query)) => {
             draft.decision.effects.push(super::effect::Effect::ResolveTarget { incident: id, query });
@@ -150,9 +156,10 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
             draft.decision.effects.push(super::effect::Effect::SkipTarget { incident: id });
             (AlertAnswer::Accepted, None)
         }
-        Err(detail) => {
-            target_invalid(draft, id, detail);
-            (AlertAnswer::Refused, Some(Reason::TargetInvalid))
+        Err(refusal) => {
+            let reason = refusal.reason;
+            refused_at_once(draft, id, refusal);
+            (AlertAnswer::Refused, Some(reason))
         }
     };
     let playbook = Some(Arc::clone(&playbook.name));
@@ -166,10 +173,24 @@ fn render(playbook: &Playbook, alert: &Alert) -> Result<Option<TargetQuery>, Str
     advance::render_target(playbook, &values::of_new_alert(alert))
 }
 
-fn target_invalid(draft: &mut Draft<'_>, id: IncidentId, detail: String) {
-    let Some(Fact::AlertReceived(received)) = draft.decision.facts.last() else { return };
-    let Some(incident) = Incident::open(id, received, *draft.now) else { return };
-    let refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
+/// Where alerts were left out, nobody knows how large the trouble is.
+fn complete(playbook: &Playbook, from: &From) -> Result<(), Refusal> {
+    if from.truncated_alerts == 0 || !playbook.acts() {
+        return Ok(());
+    }
+    let left_out = from.truncated_alerts;
+    let detail = format!("the sender left {left_out} alerts of the group out of its notification (max_alerts)");
+    Err(gate::refuse(Gate::Parsed, Reason::Truncated, detail).saw("truncated_alerts", left_out))
+}
+
+fn refused_at_once(draft: &mut Draft<'_>, id: IncidentId, refusal: Refusal) {
+    let received = draft
+        .decision
+        .facts
+        .iter()
+        .rev()
+        .find_map(|fact| if let Fact::AlertReceived(received) = fact { Some(received) } else { None });
+    let Some(incident) = received.and_then(|received| Incident::open(id, received, *draft.now)) else { return };
     draft.decision.facts.push(super::judge::decided(&incident, None, Answer::Refused(refusal)));
 }
 
@@ -222,7 +243,7 @@ pub(super) fn end_episode(
 ) {
     // The incident is named even if it is closed by now: its story ends with the end of its alert.
     let ended = Fact::AlertEnded(AlertEnded { fingerprint, incident, end, ends_at });
-    let waiting = draft.not_begun(incident).cloned();
+    let waiting = draft.waiting_for_alert(incident).cloned();
     if let Some(mut waiting) = waiting {
         waiting.apply(&ended, *draft.now);
         draft.decision.facts.push(ended);

@@ -45,7 +45,7 @@ pub(super) fn judge(
     let Some(run) = incident.run() else {
         return match unseen {
             Some(refusal) => not_seen(&question, refusal),
-            None => begin(&question),
+            None => relapsed(&question, begin(&question)),
         };
     };
     // Asked first: whoever has acted waits for the end of a pause, whatever Docker says meanwhile.
@@ -102,6 +102,18 @@ fn begin(question: &Question<'_>) -> Judgment {
     let plan = target.as_ref().filter(|_| question.playbook.acts()).map(|target| plan_hash(question, target));
     let answer = Answer::Run { dry_run: question.dry_run(), plan };
     Judgment { facts: vec![decided(question.incident, target, answer)], effect: None }
+}
+
+/// A decision about a target that an earlier run had recovered not long ago: that recovery did not last.
+fn relapsed(question: &Question<'_>, mut judgment: Judgment) -> Judgment {
+    let target = question.view.map(|view| view.container.name.as_str());
+    let acts = question.playbook.acts() && !question.dry_run() && !judgment.facts.is_empty();
+    if let Some(target) = target.filter(|_| acts) {
+        let (state, policy) = (question.state, question.policy);
+        let relapse = super::breaker::relapse(state, policy, question.incident, target);
+        judgment.facts.splice(0..0, relapse);
+    }
+    judgment
 }
 
 /// Right before the act: all gates again, on the very container of the plan.

@@ -3,11 +3,13 @@
 //! Read [`event::Event`] and [`effect::Effect`], then [`decide::decide`] and [`state::State`].
 
 mod advance;
+mod breaker;
 pub mod budget;
 pub mod decide;
 pub mod effect;
 pub mod event;
 mod gate;
+pub mod history;
 pub mod incident;
 mod intake;
 mod judge;
@@ -16,6 +18,7 @@ pub mod receipt;
 pub mod ruleset;
 pub mod snapshot;
 pub mod state;
+pub mod storm;
 mod switch;
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,13 @@
 //! [`State::apply`] is the only thing that changes it. One task owns it; readers get a [`Snapshot`].
 
 use super::budget::{Attempt, Ledger};
+use super::history::{Ended, Help, History};
 use super::incident::{Incident, Phase};
 use super::pause::Pauses;
 use super::snapshot::{IncidentSummary, PauseSummary, Snapshot};
+use super::storm::StormWatch;
 use super::timeline::Timeline;
-use crate::model::fact::{AlertReceived, Answer, Decided, Fact, Record, Taken};
+use crate::model::fact::{ActionIntended, AlertEnded, AlertReceived, Answer, Decided, Fact, Record, Taken};
 use crate::model::id::{IncidentId, Seq};
 use crate::model::incident::FirstSight;
 use crate::model::label::Fingerprint;
@@ -35,6 +37,8 @@ pub struct State {
     running: BTreeSet<IncidentId>,
     ledger: Ledger,
     pauses: Pauses,
+    history: History,
+    storm: StormWatch,
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
     ended: VecDeque<(Fingerprint, Moment)>,
@@ -121,6 +125,18 @@ impl State {
         &self.pauses
     }
 
+    /// How the runs on each target ended.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Whether there is a storm of alerts.
+    #[must_use]
+    pub fn storm(&self) -> &StormWatch {
+        &self.storm
+    }
+
     /// Moves on by one record. Live and at replay alike, this is all that ever changes the state.
     pub fn apply(&mut self, record: &Record) {
         self.next_seq = record.seq.next();
@@ -128,34 +144,27 @@ impl State {
         self.forget_ended(&at);
         match &record.fact {
             Fact::AlertReceived(received) => self.alert_received(record.seq, received, at),
-            Fact::AlertEnded(ended) => {
-                if let Some(episode) = self.episodes.get_mut(&ended.fingerprint)
-                    && episode.ended.is_none()
-                {
-                    self.open_episodes -= 1;
-                    episode.ended = Some(at);
-                    episode.ends_at = ended.ends_at;
-                    self.ended.push_back((ended.fingerprint, at));
-                }
-            }
+            Fact::AlertEnded(ended) => self.alert_ended(ended, at),
             Fact::Decided(decided) => self.decided(decided, at),
-            Fact::ActionIntended(intended) => {
-                let incident = intended.act.incident;
-                if !intended.dependent && !self.ledger.has_charged(incident) {
-                    let target = Some(Arc::from(intended.target.name.as_str()));
-                    let playbook = Arc::clone(&intended.playbook);
-                    let dry_run = intended.dry_run;
-                    self.ledger.charge(Attempt { incident, playbook, target, at, ended: None, dry_run });
-                }
-                self.mark_acted(incident);
-            }
+            Fact::ActionIntended(intended) => self.action_intended(intended, at),
+            Fact::AttemptEnded(ended) => self.run_ended(ended.incident, Help::of(ended.verdict, None), at),
             Fact::IncidentClosed(closed) => {
                 self.ledger.end(closed.incident, at);
+                self.run_ended(closed.incident, Help::of(closed.verdict, closed.reason), at);
                 self.incidents.remove(&closed.incident);
                 self.running.remove(&closed.incident);
             }
             Fact::PauseSet(pause) => self.pauses.set(pause, at),
             Fact::PauseCleared(cleared) => self.pauses.clear(&cleared.scope, &cleared.by),
+            Fact::IncidentRelapsed(relapsed) => self.history.relapsed(relapsed.incident, at),
+            Fact::BreakerReset(reset) => self.history.add(Ended {
+                incident: IncidentId(record.seq),
+                playbook: "".into(),
+                target: Arc::clone(&reset.target),
+                at,
+                help: Help::Reset,
+            }),
+            Fact::StormFrozen(frozen) => self.storm.freeze(at, frozen.freeze),
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::LogRecovered(_)
@@ -163,11 +172,7 @@ impl State {
             | Fact::ConfigRejected(_)
             | Fact::ClockJumped(_)
             | Fact::TargetVerified(_)
-            | Fact::AttemptEnded(_)
-            | Fact::IncidentRelapsed(_)
             | Fact::BreakerOpened(_)
-            | Fact::BreakerReset(_)
-            | Fact::StormFrozen(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
             | Fact::ActionFinished(_)
@@ -224,8 +229,31 @@ impl State {
             self.open_episodes += 1;
         }
         if let Some(incident) = opened {
+            self.storm.taken(at);
             self.incidents.insert(incident.id, Box::new(incident));
         }
+    }
+
+    fn alert_ended(&mut self, ended: &AlertEnded, at: Moment) {
+        if let Some(episode) = self.episodes.get_mut(&ended.fingerprint)
+            && episode.ended.is_none()
+        {
+            self.open_episodes -= 1;
+            episode.ended = Some(at);
+            episode.ends_at = ended.ends_at;
+            self.ended.push_back((ended.fingerprint, at));
+        }
+    }
+
+    fn action_intended(&mut self, intended: &ActionIntended, at: Moment) {
+        let incident = intended.act.incident;
+        if !intended.dependent && !self.ledger.has_charged(incident) {
+            let target = Some(Arc::from(intended.target.name.as_str()));
+            let playbook = Arc::clone(&intended.playbook);
+            let dry_run = intended.dry_run;
+            self.ledger.charge(Attempt { incident, playbook, target, at, ended: None, dry_run });
+        }
+        self.mark_acted(incident);
     }
 
     fn decided(&mut self, decided: &Decided, at: Moment) {
@@ -239,6 +267,18 @@ impl State {
                 self.mark_acted(incident);
             }
             Answer::Run { plan: Some(_), .. } | Answer::Refused(_) => {}
+        }
+    }
+
+    /// A run, or one try of it, is over: how it ended counts for the next ones if something was done.
+    fn run_ended(&mut self, incident: IncidentId, help: Option<Help>, at: Moment) {
+        let acted = self.incidents.get(&incident).and_then(|incident| Some((incident, incident.run()?)));
+        let acted = acted.filter(|(_, run)| !run.dry_run && !run.touched.is_empty());
+        if let Some((incident, run)) = acted
+            && let (Some(target), Some(help)) = (&run.target, help)
+        {
+            let (playbook, target) = (Arc::clone(&incident.playbook), target.name.as_str().into());
+            self.history.add(Ended { incident: incident.id, playbook, target, at, help });
         }
     }
 

@@ -5,6 +5,7 @@
 use super::container::Container;
 use super::reason::codes;
 use super::target::{ContainerId, ContainerName};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A change to one container.
@@ -36,11 +37,18 @@ pub struct TargetIdent {
     pub name: ContainerName,
     /// `sha256:…` of its image.
     pub image_id: String,
+    /// The Compose service it is a replica of, as `project/service`.
+    pub service: Option<Arc<str>>,
 }
 
 impl From<&Container> for TargetIdent {
     fn from(container: &Container) -> Self {
-        Self { id: container.id.clone(), name: container.name.clone(), image_id: container.image_id.clone() }
+        Self {
+            id: container.id.clone(),
+            name: container.name.clone(),
+            image_id: container.image_id.clone(),
+            service: container.compose().map(|(project, service)| format!("{project}/{service}").into()),
+        }
     }
 }
 

@@ -161,6 +161,25 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
 }
 
+/// Compose's label for the project's name.
+pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+
+/// Compose's label for the service's name.
+pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+
+/// Compose's label of containers that `compose run` made: they are no replicas of their service.
+pub const COMPOSE_ONEOFF: &str = "com.docker.compose.oneoff";
+
+impl Container {
+    /// Its Compose project and service, if it is one of the service's replicas.
+    #[must_use]
+    pub fn compose(&self) -> Option<(&str, &str)> {
+        let label = |key| self.labels.get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let replica = label(COMPOSE_ONEOFF).is_none_or(|oneoff| oneoff.eq_ignore_ascii_case("false"));
+        if replica { label(COMPOSE_PROJECT).zip(label(COMPOSE_SERVICE)) } else { None }
+    }
+}
+
 /// What Docker's event history says about how a stopped container came to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopCause {
@@ -181,6 +200,9 @@ pub struct TargetView {
     pub container: Container,
     /// Containers that live in its network, PID or IPC namespace, by name.
     pub dependents: Vec<Container>,
+    /// All replicas of the target's Compose service by name, stopped ones and the target itself included; empty where it
+    /// belongs to none.
+    pub peers: Vec<Container>,
     /// How it came to stop, if it is stopped.
     pub stop_cause: StopCause,
 }

@@ -319,6 +319,15 @@ pub struct Refusal {
     pub retry_after: Duration,
 }
 
+impl Refusal {
+    /// Notes a value that the gate saw.
+    #[must_use]
+    pub fn saw(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.inputs.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
 /// Which list of a playbook a step stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Branch {

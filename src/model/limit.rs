@@ -47,3 +47,43 @@ impl Default for Limits {
         }
     }
 }
+
+/// When runs on a target do not help, nothing more is done to it for a while.
+///
+/// What counts are the runs that acted, one after the other: `failures` of them that failed, did not help or did not
+/// last, without one in between that helped and lasted, all within `per`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// Runs in a row without lasting help that open it, at least 1.
+    pub failures: u32,
+    /// Older runs are forgotten; more than zero and at most [`MEMORY`].
+    pub per: Duration,
+    /// How long it stays open after the last of them; then one trial is allowed. More than zero.
+    pub open_for: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { failures: 3, per: Duration::from_secs(24 * 3600), open_for: Duration::from_secs(3600) }
+    }
+}
+
+/// How many taken alerts are remembered to tell a storm, and so the most that one may be set to.
+pub const STORM_ALERTS_MAX: u32 = 10_000;
+
+/// Too many alerts at once: one common cause is likelier than many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storm {
+    /// More alerts than this, taken by playbooks that act, make a storm; 1 to [`STORM_ALERTS_MAX`].
+    pub alerts: u32,
+    /// In this time; more than zero and at most an hour.
+    pub per: Duration,
+    /// How long nothing is done after it; more than zero.
+    pub freeze: Duration,
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Self { alerts: 50, per: Duration::from_secs(60), freeze: Duration::from_secs(600) }
+    }
+}

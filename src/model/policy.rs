@@ -1,6 +1,6 @@
 //! What the settings impose on every playbook. A playbook can only be stricter.
 
-use super::limit::Window;
+use super::limit::{Breaker, Storm, Window};
 use super::matcher::AnchoredRegex;
 use std::time::Duration;
 
@@ -21,6 +21,12 @@ pub struct Policy {
     pub per_target: Vec<Window>,
     /// How many runs may act at once.
     pub max_parallel: u32,
+    /// When runs on a target do not help.
+    pub breaker: Breaker,
+    /// When too many alerts come at once.
+    pub storm: Storm,
+    /// A target that falls ill again this soon after a recovery had not recovered.
+    pub relapse_within: Duration,
     /// The container sickbay itself runs in: a prefix of its ID, if any.
     pub own_container: Option<String>,
     /// The name of the one Docker host, by which it can be paused.
@@ -37,6 +43,9 @@ impl Default for Policy {
             global: vec![Window { runs: 20, per: Duration::from_secs(3600) }],
             per_target: Vec::new(),
             max_parallel: 2,
+            breaker: Breaker::default(),
+            storm: Storm::default(),
+            relapse_within: Duration::from_secs(600),
             own_container: None,
             host: "local".to_owned(),
         }

@@ -32,6 +32,8 @@ pub struct VerifySpec {
     pub every: Duration,
     /// How long it must stay well.
     pub stable_for: Duration,
+    /// Whether the alert must end as well, within the same time.
+    pub alert_resolved: bool,
 }
 
 impl Default for VerifySpec {
@@ -41,6 +43,7 @@ impl Default for VerifySpec {
             within: None,
             every: Duration::from_secs(1),
             stable_for: Duration::from_secs(10),
+            alert_resolved: false,
         }
     }
 }

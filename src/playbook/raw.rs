@@ -125,7 +125,7 @@ pub(super) static VERIFY: Shape = Shape {
         now("health"),
         later("replicas_running"),
         later("http"),
-        later("alert_resolved"),
+        now("alert_resolved"),
         now("within"),
         now("every"),
         now("stable_for"),

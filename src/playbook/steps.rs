@@ -249,7 +249,8 @@ fn verify(field: Field<'_>, findings: &mut Findings<'_>) -> Option<VerifySpec> {
             findings.push(Note::warning("lint.verify-too-short", field.span(), message).hint(hint));
         }
     }
-    Some(VerifySpec { health, within, every, stable_for })
+    let alert_resolved = fields.boolean("alert_resolved", default.alert_resolved, findings);
+    Some(VerifySpec { health, within, every, stable_for, alert_resolved })
 }
 
 fn notify(field: Field<'_>, (ids, roots): Sees<'_>, reading: &mut Reading<'_>) -> Option<NotifySpec> {

@@ -52,7 +52,12 @@ pub(crate) fn target() -> TargetIdent {
         id: ContainerId::parse(&"96af1178".repeat(8)).unwrap(),
         name: ContainerName::parse("web-1").unwrap(),
         image_id: "sha256:62b4".into(),
+        service: None,
     }
+}
+
+fn replica() -> TargetIdent {
+    TargetIdent { service: Some("shop/web".into()), ..target() }
 }
 
 fn vitals(health: Option<&str>) -> Vitals {
@@ -103,7 +108,7 @@ fn intended(dry_run: bool) -> Fact {
         deadline: Duration::from_secs(40),
         plan: "d0c1".repeat(16),
         dependent: dry_run,
-        dependents: if dry_run { vec![target(), target()] } else { Vec::new() },
+        dependents: if dry_run { vec![target(), replica()] } else { Vec::new() },
         dry_run,
     })
 }

@@ -6,6 +6,7 @@
 
 mod bytes;
 mod layers;
+mod limits;
 mod notifiers;
 mod problem;
 mod raw;

@@ -103,6 +103,25 @@ pub(super) struct RawLimits {
     pub(super) global: Option<Vec<RawWindow>>,
     pub(super) per_target: Option<Vec<RawWindow>>,
     pub(super) max_parallel: Option<u32>,
+    pub(super) breaker: RawBreaker,
+    pub(super) storm: RawStorm,
+    pub(super) relapse_within: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBreaker {
+    pub(super) failures: Option<u32>,
+    pub(super) per: Option<String>,
+    pub(super) open_for: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStorm {
+    pub(super) alerts: Option<u32>,
+    pub(super) per: Option<String>,
+    pub(super) freeze: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -6,16 +6,13 @@
 use super::bytes::parse_size;
 use super::layers::{Inputs, Layered, Origins};
 use super::problem::{Place, SettingsError, SettingsProblem};
-use super::raw::{
-    Later, OneOrMany, RawDocker, RawLimits, RawLog, RawSender, RawStorage, RawWeb, RawWebhook, RawWindow,
-};
+use super::raw::{Later, OneOrMany, RawDocker, RawLog, RawSender, RawStorage, RawWeb, RawWebhook};
 use super::secret;
 use super::types::{
-    DockerHost, DockerSettings, DockerUrl, LimitSettings, LogFormat, LogLevel, LogSettings, Sender, SenderAuth,
-    Settings, WebSettings, WebhookSettings,
+    DockerHost, DockerSettings, DockerUrl, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings,
+    WebhookSettings,
 };
 use crate::model::duration::parse_duration;
-use crate::model::limit::{MEMORY, Window};
 use crate::model::matcher::AnchoredRegex;
 use crate::model::policy::{Policy, ProtectedName};
 use secrecy::SecretString;
@@ -114,7 +111,7 @@ impl Checks<'_> {
         }
     }
 
-    fn duration(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {
+    pub(super) fn duration(&mut self, key: &str, text: Option<&str>, default: Duration) -> Duration {
         let parsed = text.map(|text| parse_duration(text).map_err(|error| error.message));
         match parsed.and_then(|parsed| self.keep(key, parsed)) {
             Some(Duration::ZERO) => {
@@ -306,35 +303,6 @@ impl Checks<'_> {
         };
         let require_opt_in = raw.require_opt_in.unwrap_or(Policy::default().require_opt_in);
         Some(DockerSettings { require_opt_in, protect, host: host? })
-    }
-
-    fn limits(&mut self, raw: RawLimits) -> LimitSettings {
-        let default = Policy::default();
-        let max_parallel = raw.max_parallel.unwrap_or(default.max_parallel);
-        if max_parallel == 0 {
-            self.fail("limits.max_parallel", "must be at least 1; use `dry_run` or pause to change nothing");
-        }
-        LimitSettings {
-            global: self.windows("limits.global", raw.global, default.global),
-            per_target: self.windows("limits.per_target", raw.per_target, default.per_target),
-            max_parallel,
-        }
-    }
-
-    fn windows(&mut self, key: &str, raw: Option<Vec<RawWindow>>, default: Vec<Window>) -> Vec<Window> {
-        let Some(raw) = raw else { return default };
-        let mut windows = Vec::new();
-        for (index, window) in raw.into_iter().enumerate() {
-            if window.runs == 0 {
-                self.fail(&format!("{key}[{index}].runs"), "must be at least 1");
-            }
-            let per = self.duration(&format!("{key}[{index}].per"), Some(&window.per), Duration::from_secs(3600));
-            if MEMORY < per {
-                self.fail(&format!("{key}[{index}].per"), "is at most 31d: older attempts are forgotten");
-            }
-            windows.push(Window { runs: window.runs, per });
-        }
-        windows
     }
 
     fn log(&mut self, raw: &RawLog) -> LogSettings {

@@ -2,7 +2,7 @@
 //!
 //! Secrets are [`SecretString`]s: they are neither printed nor serialised. Read [`Settings`] first.
 
-use crate::model::limit::Window;
+use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
 use secrecy::SecretString;
 use std::fmt;
@@ -47,6 +47,9 @@ impl Settings {
             global: self.limits.global.clone(),
             per_target: self.limits.per_target.clone(),
             max_parallel: self.limits.max_parallel,
+            breaker: self.limits.breaker,
+            storm: self.limits.storm,
+            relapse_within: self.limits.relapse_within,
             own_container: self.own_container.clone(),
             host: self.docker.host.name.clone(),
         }
@@ -151,6 +154,12 @@ pub struct LimitSettings {
     pub per_target: Vec<Window>,
     /// How many runs may act at once, at least 1.
     pub max_parallel: u32,
+    /// `breaker`
+    pub breaker: Breaker,
+    /// `storm`
+    pub storm: Storm,
+    /// A target that falls ill again this soon after a recovery had not recovered.
+    pub relapse_within: Duration,
 }
 
 /// One entry of `notifiers`.

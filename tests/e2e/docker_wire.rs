@@ -251,6 +251,57 @@ async fn dependents_are_found_by_every_shared_namespace() {
     assert_eq!(names, ["ipc", "net", "pid"]);
 }
 
+/// A container of the Compose service `shop/web`, or of another one.
+fn replica(pair: &str, name: &str, (service, oneoff): (&str, &str)) -> serde_json::Value {
+    let mut container = running(pair, name);
+    container["Config"]["Labels"] = json!({
+        "com.docker.compose.project": "shop",
+        "com.docker.compose.service": service,
+        "com.docker.compose.oneoff": oneoff,
+    });
+    container
+}
+
+#[tokio::test]
+async fn all_replicas_of_a_compose_service_are_counted_or_nobody_is() {
+    let fake = FakeDocker::start();
+    fake.put(replica("ab", "shop-web-2", ("web", "False")));
+    let mut stopped = replica("cd", "shop-web-1", ("web", "False"));
+    stopped["State"]["Status"] = json!("exited");
+    fake.put(stopped);
+    fake.put(replica("c1", "shop-web-run", ("web", "True")));
+    fake.put(replica("c2", "shop-db-1", ("db", "False")));
+    fake.put(running("c3", "web"));
+    let reader = reader(&fake);
+    let names = async |pair: &str| match resolve(&reader, &TargetQuery::Id(id(pair))).await {
+        TargetReport::Found(view) => view.peers.iter().map(|peer| peer.name.to_string()).collect::<Vec<_>>(),
+        other => vec![format!("{other:?}")],
+    };
+    assert_eq!(names("ab").await, ["shop-web-1", "shop-web-2"]);
+    assert_eq!(names("c2").await, ["shop-db-1"]);
+    assert_eq!((names("c1").await, names("c3").await), (vec![], vec![]));
+    // A replica that cannot be read makes the number worthless.
+    let mut nameless = replica("c4", "x", ("web", "False"));
+    nameless["Name"] = json!("");
+    nameless["State"]["Status"] = json!("exited");
+    fake.put(nameless);
+    assert!(names("ab").await[0].starts_with("Unavailable"), "{:?}", names("ab").await);
+}
+
+#[tokio::test]
+async fn more_replicas_than_are_looked_at_are_an_error() {
+    let fake = FakeDocker::start();
+    let pairs: Vec<String> = (0..201).map(|number| format!("{number:04x}")).collect();
+    for (number, pair) in pairs.iter().enumerate() {
+        let mut container = replica("ab", &format!("shop-web-{number}"), ("web", "False"));
+        container["Id"] = json!(pair.repeat(16));
+        fake.put(container);
+    }
+    let target = ContainerId::parse(&pairs[0].repeat(16)).unwrap();
+    let report = resolve(&reader(&fake), &TargetQuery::Id(target)).await;
+    assert!(matches!(&report, TargetReport::Unavailable(error) if error.contains("201 containers")), "{report:?}");
+}
+
 #[tokio::test]
 async fn the_history_of_a_stopped_container_decides_or_is_admitted_to_be_missing() {
     let fake = FakeDocker::start();
@@ -339,6 +390,7 @@ async fn a_silent_engine_is_not_recovery() {
     fake.always("GET", "/json", Reply::Cut);
     let watched = [Watched { target, before: Some(before) }];
     let spec = VerifySpec {
+        alert_resolved: false,
         health: HealthGoal::Auto,
         within: Some(Duration::from_secs(3)),
         every: Duration::from_secs(1),

@@ -57,6 +57,7 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
     assert_ne!(post.started_at, before.started_at);
     let watched = [Watched { target: TargetIdent::from(&before), before: Some(Vitals::from(&before)) }];
     let spec = VerifySpec {
+        alert_resolved: false,
         health: HealthGoal::Auto,
         within: Some(Duration::from_secs(20)),
         every: Duration::from_secs(1),
@@ -185,6 +186,11 @@ async fn a_compose_service_is_one_container_or_nobody() {
     let want = TargetReport::Ambiguous(vec![web_1.name.clone(), web_2.name.clone()]);
     assert_eq!(resolve(&reader(), &query("web")).await, want);
     assert_eq!(resolve(&reader(), &query("we")).await, TargetReport::Missing);
+    // The stopped one is a replica too, and the one-off run is none.
+    let seen = self::view(&web_1).await;
+    let names: Vec<&str> = seen.peers.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, [web_1.name.as_str(), &web_2.name]);
+    assert_eq!(TargetIdent::from(&seen.container).service.as_deref(), Some(&*format!("{project}/web")));
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
         let detail = format!("the last attempt ended too recently: the cooldown is {cooldown}, {} are left", {
             format_duration(left)
         });
-        return Err(refusal(Reason::Cooldown, detail, left));
+        let refusal = refusal(Reason::Cooldown, detail, left);
+        return Err(refusal.saw("cooldown", format_duration(limits.cooldown)).saw("left", format_duration(left)));
     }
     if let Some(full) = ledger.first_full(&limits.windows, now, in_scope) {
         return Err(no_room(Reason::BudgetExhausted, "the playbook's limit", full));
@@ -52,6 +53,11 @@ fn no_room(reason: Reason, whose: &str, full: Full) -> Refusal {
         format_duration(room_in)
     );
     refusal(reason, detail, room_in)
+        .saw("limit", whose)
+        .saw("runs", runs)
+        .saw("per", per)
+        .saw("used", full.used)
+        .saw("room_in", format_duration(room_in))
 }
 
 fn refusal(reason: Reason, detail: String, retry_after: Duration) -> Refusal {

@@ -35,7 +35,8 @@ pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
     if !refused_before && question.incident.run().is_none() && question.policy.max_alert_age < waited {
         let waited = format_duration(waited);
         let detail = format!("the alert came {waited} ago and nothing was heard of it since");
-        return Err(refuse(Gate::Fresh, Reason::StaleAlert, detail));
+        let refusal = refuse(Gate::Fresh, Reason::StaleAlert, detail).saw("waited", waited);
+        return Err(refusal.saw("max_alert_age", format_duration(question.policy.max_alert_age)));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! They are asked twice: when the target is first known, and again right before each action. Read [`Question`] first.
 
 mod blast_radius;
+mod breaker;
 mod budget;
 mod fresh;
 mod pause;
@@ -67,6 +68,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     target::ask(question)?;
     single_flight::ask(question)?;
     budget::ask(question)?;
+    breaker::ask(question)?;
     blast_radius::ask(question)
 }
 

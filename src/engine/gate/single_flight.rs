@@ -19,7 +19,8 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
         let theirs = run.target.iter().chain(&run.dependents);
         if let Some(held) = theirs.map(|target| &target.name).find(|name| mine.contains(name)) {
             let detail = format!("{held} is being treated by {} ({})", other.id, other.playbook);
-            return Err(refuse(Gate::SingleFlight, Reason::Busy, detail));
+            let refusal = refuse(Gate::SingleFlight, Reason::Busy, detail);
+            return Err(refusal.saw("held", held).saw("by", other.id).saw("playbook", &other.playbook));
         }
     }
     Ok(())

@@ -206,7 +206,7 @@ pub(super) fn container(name: &str) -> Container {
 }
 
 pub(super) fn view(container: Container) -> TargetView {
-    TargetView { container, dependents: Vec::new(), stop_cause: StopCause::NotAsked }
+    TargetView { container, dependents: Vec::new(), peers: Vec::new(), stop_cause: StopCause::NotAsked }
 }
 
 pub(super) fn found(container: Container) -> TargetReport {

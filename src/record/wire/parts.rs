@@ -116,6 +116,8 @@ pub(super) struct TargetLine<'a> {
     id: Str<'a>,
     #[serde(borrow)]
     image: Str<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    service: Option<BorrowedStr<'a>>,
 }
 
 impl<'a> From<&'a TargetIdent> for TargetLine<'a> {
@@ -124,6 +126,7 @@ impl<'a> From<&'a TargetIdent> for TargetLine<'a> {
             name: target.name.as_str().into(),
             id: target.id.as_str().into(),
             image: target.image_id.as_str().into(),
+            service: target.service.as_deref().map(BorrowedStr::from),
         }
     }
 }
@@ -134,7 +137,8 @@ impl TryFrom<TargetLine<'_>> for TargetIdent {
     fn try_from(line: TargetLine<'_>) -> Result<Self, Problem> {
         let name = ContainerName::parse(&line.name).map_err(|bad| bad.to_string())?;
         let id = ContainerId::parse(&line.id).ok_or_else(|| format!("{:?} is not a full container id", line.id))?;
-        Ok(Self { id, name, image_id: line.image.into_owned() })
+        let service = line.service.map(|service| (*service.0).into());
+        Ok(Self { id, name, image_id: line.image.into_owned(), service })
     }
 }
 

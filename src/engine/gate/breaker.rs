@@ -1,0 +1,45 @@
+//! The breaker: after some runs in a row that did not help, nothing is done to a target until a while has passed or a
+//! person has looked.
+
+use super::{Question, refuse};
+use crate::engine::history::Standing;
+use crate::model::duration::format_duration;
+use crate::model::fact::Refusal;
+use crate::model::moment::Moment;
+use crate::model::reason::{Gate, Reason};
+use std::time::Duration;
+
+/// Asks how the last runs on the target ended.
+pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
+    let Some(target) = question.target_name().filter(|_| question.playbook.acts()) else { return Ok(()) };
+    let (policy, now) = (question.policy, question.now);
+    let standing = standing(question, target);
+    let breaker = &policy.breaker;
+    if !standing.is_open(breaker, now) {
+        return Ok(());
+    }
+    let left = standing.last.map_or(breaker.open_for, |last: Moment| now.remaining(&last, breaker.open_for));
+    let left = Duration::from_secs(left.as_secs() + 1);
+    let failures = standing.failures;
+    let detail = format!(
+        "the last {failures} runs on {target} did not help or did not last; a trial in {}, or after `sickbay reset {target}`",
+        format_duration(left)
+    );
+    let refusal = refuse(Gate::Breaker, Reason::BreakerOpen, detail)
+        .saw("failures", failures)
+        .saw("allowed", breaker.failures.saturating_sub(1))
+        .saw("per", format_duration(breaker.per))
+        .saw("open_for", format_duration(breaker.open_for))
+        .saw("left", format_duration(left));
+    Err(Refusal { retry_after: left, ..refusal })
+}
+
+/// How the target stands, this very incident counted: that it is needed may show that the run before did not last.
+fn standing(question: &Question<'_>, target: &str) -> Standing {
+    let (policy, now, history) = (question.policy, question.now, question.state.history());
+    let standing = history.standing(target, &policy.breaker, policy.relapse_within, now);
+    match history.not_lasting((&question.playbook.name, target), policy.relapse_within, &question.incident.opened) {
+        Some(_) => Standing { failures: standing.failures + 1, last: Some(*now) },
+        None => standing,
+    }
+}
