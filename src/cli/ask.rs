@@ -51,7 +51,7 @@ pub(super) fn ask(question: Question<'_>) -> Result<(StatusCode, Bytes), String>
         let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let asked = async {
             let answer = client.request(request).await;
-            let answer = answer.map_err(|error| format!("no daemon answers at {url}: {error}"))?;
+            let answer = answer.map_err(|error| format!("no daemon answers at {url}: {}", root_cause(&error)))?;
             let code = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_LEN_MAX).collect().await;
             let body = body.map_err(|error| format!("the answer of {url} cannot be read: {error}"))?;
@@ -64,6 +64,14 @@ pub(super) fn ask(question: Question<'_>) -> Result<(StatusCode, Bytes), String>
             }
         }
     })
+}
+
+/// hyper's own words say only which half failed; the system's say why.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => root_cause(cause),
+        None => error.to_string(),
+    }
 }
 
 fn request(question: Question<'_>) -> Result<Request<Full<Bytes>>, String> {

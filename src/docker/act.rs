@@ -6,7 +6,7 @@
 use super::client::Writer;
 use super::error::DockerError;
 use crate::model::action::{ActionOutcome, Vitals};
-use crate::model::container::{Container, ContainerState};
+use crate::model::reconcile::{Look, after_refusal};
 use crate::model::target::ContainerId;
 use std::time::Duration;
 
@@ -51,25 +51,13 @@ pub async fn restart(
         | DockerError::Rejected { .. }
         | DockerError::UnsupportedVersion { .. } => ActionOutcome::Failed { error: error.to_string() },
         DockerError::NotFound(_) | DockerError::Conflict(_) | DockerError::Server { .. } => {
-            judge(&error, pre, writer.reader().inspect(id).await)
+            let refusal = error.to_string();
+            match &writer.reader().inspect(id).await {
+                Ok(found) => after_refusal(&refusal, pre, Look::Found(found)),
+                Err(DockerError::NotFound(_)) => after_refusal(&refusal, pre, Look::Gone),
+                Err(unseen) => after_refusal(&refusal, pre, Look::Unseen(&unseen.to_string())),
+            }
         }
-    }
-}
-
-/// What Docker's "no" means in the light of what became of the container.
-fn judge(refusal: &DockerError, pre: &Vitals, found: Result<Container, DockerError>) -> ActionOutcome {
-    match found {
-        Ok(container) if container.started_at != pre.started_at && container.state == ContainerState::Running => {
-            ActionOutcome::Succeeded { post: Some(Vitals::from(&container)) }
-        }
-        Ok(container) => {
-            let state = container.state.as_str();
-            let cause = Some(container.start_error.as_str()).filter(|cause| !cause.is_empty());
-            let cause = cause.map(|cause| format!(" ({})", super::redact::clean(cause, 300))).unwrap_or_default();
-            ActionOutcome::Failed { error: format!("{refusal}: the container is now {state}{cause}") }
-        }
-        Err(DockerError::NotFound(_)) => ActionOutcome::Failed { error: format!("{refusal}: the container is gone") },
-        Err(unseen) => ActionOutcome::Unknown { error: format!("{refusal}, and then: {unseen}") },
     }
 }
 
@@ -82,13 +70,6 @@ fn whole_seconds(timeout: Duration) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::convert::container;
-    use serde_json::json;
-
-    fn seen(started_at: &str, status: &str) -> Container {
-        let state = json!({"StartedAt": started_at, "Status": status, "Error": "port is already allocated"});
-        container(&json!({"Id": "ab".repeat(32), "Name": "/web", "State": state})).unwrap()
-    }
 
     #[test]
     fn the_deadline_leaves_the_grace_and_more() {
@@ -104,25 +85,5 @@ mod tests {
         }
         assert_eq!(whole_seconds(Duration::from_millis(1200)), 2);
         assert_eq!(whole_seconds(Duration::MAX), i32::MAX);
-    }
-
-    #[test]
-    fn a_failure_is_believed_only_after_looking() {
-        let pre = Vitals::from(&seen("t1", "running"));
-        let server = || DockerError::Server { status: 500, message: "no".to_owned() };
-        let gone = || DockerError::NotFound("gone".to_owned());
-        for (name, found, want) in [
-            ("moved and running", Ok(seen("t2", "running")), "Succeeded"),
-            ("moved and down", Ok(seen("t2", "exited")), "Failed"),
-            ("not moved", Ok(seen("t1", "running")), "Failed"),
-            ("not moved and down", Ok(seen("t1", "exited")), "Failed"),
-            ("gone", Err(gone()), "Failed"),
-            ("cannot be seen", Err(DockerError::OutcomeUnknown("cut".to_owned())), "Unknown"),
-        ] {
-            let outcome = format!("{:?}", judge(&server(), &pre, found));
-            assert!(outcome.starts_with(want), "{name}: {outcome}");
-        }
-        let ActionOutcome::Failed { error } = judge(&server(), &pre, Ok(seen("t1", "exited"))) else { panic!() };
-        assert!(error.contains("exited") && error.contains("port is already allocated"), "{error}");
     }
 }

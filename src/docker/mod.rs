@@ -16,7 +16,6 @@ pub mod resolve;
 pub mod verify;
 
 mod log_text;
-mod recovery;
 mod stop_cause;
 mod transport;
 

@@ -37,7 +37,10 @@ pub(super) async fn stop_cause(reader: &Reader, target: &Inspected) -> Result<St
     let filters = percent_encode(&filters.to_string());
     let path = format!("/events?since={since}&until={until}&filters={filters}");
     match reader.get("events", &path, HISTORY_WITHIN).await {
-        Ok(reply) => Ok(judge(&events(&reply.body, id.as_str()))),
+        Ok(reply) => {
+            let events = events(&reply.body, id.as_str());
+            Ok(StopCause::from_events(events.iter().map(String::as_str)))
+        }
         Err(
             error @ (DockerError::Rejected { .. }
             | DockerError::Server { .. }
@@ -82,41 +85,9 @@ fn events(body: &[u8], id: &str) -> Vec<String> {
     events.into_iter().map(|(_, action)| action).collect()
 }
 
-/// A restart stops too, so only what came after the last start counts. A stop always leaves its event behind the death.
-fn judge(events: &[String]) -> StopCause {
-    let last_run: Vec<&str> = events.iter().rev().map(String::as_str).take_while(|action| *action != "start").collect();
-    if last_run.contains(&"stop") {
-        StopCause::Stopped
-    } else if last_run.contains(&"die") {
-        StopCause::Died
-    } else {
-        StopCause::Forgotten
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_end_of_the_last_run_counts() {
-        for (events, want) in [
-            ("kill die stop", StopCause::Stopped),
-            ("start kill die stop", StopCause::Stopped),
-            ("stop", StopCause::Stopped),
-            ("die", StopCause::Died),
-            ("kill die", StopCause::Died),
-            ("start die", StopCause::Died),
-            ("kill die stop start die", StopCause::Died),
-            ("die start kill die stop", StopCause::Stopped),
-            ("kill die stop start", StopCause::Forgotten),
-            ("kill", StopCause::Forgotten),
-            ("", StopCause::Forgotten),
-        ] {
-            let events: Vec<String> = events.split_whitespace().map(str::to_owned).collect();
-            assert_eq!(judge(&events), want, "{events:?}");
-        }
-    }
 
     #[test]
     fn events_are_read_in_time_order_and_for_one_container() {

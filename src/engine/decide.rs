@@ -14,8 +14,8 @@ use super::state::State;
 use super::{breaker, intake, switch, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
-    ActionFinished, ActionReconciled, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished, StepResult,
-    StormFrozen,
+    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished,
+    StepResult, StormFrozen,
 };
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
@@ -65,6 +65,9 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::PauseRequested(pause) => switch::pause(&mut draft, pause),
         Event::ResumeRequested { scope, by, reason } => switch::resume(&mut draft, (scope, by, reason)),
         Event::PauseFileRead(seen) => switch::file(&mut draft, seen),
+        Event::BreakerResetRequested { target, by, reason } => {
+            draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
+        }
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }

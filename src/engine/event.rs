@@ -7,6 +7,7 @@ use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing that happened outside.
@@ -86,6 +87,15 @@ pub enum Event {
     },
     /// The file that pauses everything was looked at: what it says, or `None` if it is not there.
     PauseFileRead(Option<Pause>),
+    /// A person says that a target's past failures count no more.
+    BreakerResetRequested {
+        /// The target's name.
+        target: Arc<str>,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// Time passed: about once a minute.
     Ticked,
     /// The daemon stops in good order.

@@ -138,7 +138,7 @@ fn dependent(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &T
         // An answer about a container whose turn is over.
         return Judgment::default();
     }
-    if let Err(refusal) = gate::may_restart_dependent(question, &view.container) {
+    if let Err(refusal) = gate::may_restart_dependent(question, view) {
         return refused(question.incident, question.playbook, None, refusal);
     }
     intend(question, run, restart, (&view.container, Vec::new(), true))

@@ -25,8 +25,8 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     owned_by_nobody_else(&view.container).map_err(no)?;
     treatable(view, restart, question.now.wall).map_err(no)?;
     settled(&view.container, question.incident.alert.starts_at, question.now.wall).map_err(no)?;
-    for dependent in running_dependents(view) {
-        allowed(question, dependent).map_err(|(reason, detail)| {
+    for dependent in &view.dependents {
+        treatable_dependent(question, dependent).map_err(|(reason, detail)| {
             let name = &view.container.name;
             let detail = format!("{} shares a namespace with {name}: {detail} ({reason})", dependent.name);
             refuse(Gate::Target, Reason::DependentRefused, detail)
@@ -35,14 +35,40 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Asked right before a dependent is restarted after its target: its owner must still allow it, and it must still run.
-pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, dependent: &Container) -> Result<(), Refusal> {
-    allowed(question, dependent).map_err(|(reason, detail)| refuse(Gate::Target, reason, detail))?;
-    if dependent.state == ContainerState::Running {
-        return Ok(());
+/// Before the target is touched: a dependent that runs must be allowed to be restarted, and one that somebody holds
+/// paused would wake up in a dead namespace. What is stopped or being restarted by Docker joins the new one by itself.
+fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result<(), No> {
+    match &dependent.state {
+        ContainerState::Running => {
+            allowed(question, dependent)?;
+            owned_by_nobody_else(dependent)
+        }
+        ContainerState::Paused => Err((Reason::ContainerPaused, format!("{} is paused", dependent.name))),
+        ContainerState::Exited
+        | ContainerState::Restarting
+        | ContainerState::Created
+        | ContainerState::Removing
+        | ContainerState::Dead
+        | ContainerState::Other(_) => Ok(()),
     }
-    let detail = format!("{} is {}", dependent.name, dependent.state.as_str());
-    Err(refuse(Gate::Target, Reason::ContainerStopped, detail))
+}
+
+/// Asked right before a dependent is restarted after its target: its owner must still allow it, and it must still run,
+/// or have died. Whoever shares the target's PID namespace dies with it, so that death is our doing; a stop is not.
+pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &TargetView) -> Result<(), Refusal> {
+    let dependent = &view.container;
+    let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
+    allowed(question, dependent).map_err(no)?;
+    owned_by_nobody_else(dependent).map_err(no)?;
+    match &dependent.state {
+        ContainerState::Running | ContainerState::Restarting => Ok(()),
+        ContainerState::Exited => not_on_purpose(view).map_err(no),
+        ContainerState::Paused => Err(no((Reason::ContainerPaused, format!("{} is paused", dependent.name)))),
+        ContainerState::Created | ContainerState::Removing | ContainerState::Dead | ContainerState::Other(_) => {
+            let detail = format!("{} is {}", dependent.name, dependent.state.as_str());
+            Err(no((Reason::ContainerStopped, detail)))
+        }
+    }
 }
 
 /// Dependents that a restart of the target would leave with a dead namespace.
@@ -151,6 +177,19 @@ fn treatable(view: &TargetView, restart: &RestartSpec, now: DateTime<Utc>) -> Re
 
 /// A stopped container is started only if it did not stop on purpose and the playbook says so.
 fn stopped(view: &TargetView, restart: &RestartSpec) -> Result<(), No> {
+    not_on_purpose(view)?;
+    if !restart.start_if_stopped {
+        let (name, code) = (&view.container.name, view.container.exit_code);
+        let detail = format!(
+            "{name} is not running (exit code {code}) and the playbook does not say restart: {{start_if_stopped: true}}"
+        );
+        return Err((Reason::ContainerStopped, detail));
+    }
+    Ok(())
+}
+
+/// Whether a stopped container died, and was neither stopped by somebody nor done with its work.
+fn not_on_purpose(view: &TargetView) -> Result<(), No> {
     let container = &view.container;
     let name = &container.name;
     let code = container.exit_code;
@@ -174,12 +213,6 @@ fn stopped(view: &TargetView, restart: &RestartSpec) -> Result<(), No> {
     }
     if code == 0 && matches!(container.restart_policy, RestartPolicy::No | RestartPolicy::OnFailure) {
         return Err((Reason::ContainerFinished, format!("{name} ended with exit code 0, like a finished job")));
-    }
-    if !restart.start_if_stopped {
-        let detail = format!(
-            "{name} is not running (exit code {code}) and the playbook does not say restart: {{start_if_stopped: true}}"
-        );
-        return Err((Reason::ContainerStopped, detail));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the one fact it is about")]
 
 mod alerts;
+mod brakes;
 mod gates;
 mod pauses;
 mod runs;
