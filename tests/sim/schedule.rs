@@ -57,7 +57,7 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
     let length = secs(rng.u64(240..2400));
     let mut entries = Vec::new();
     let moment = |rng: &mut Rng| SimTime(rng.u64(1_000..u64::try_from(length.as_millis()).unwrap_or(u64::MAX)));
-    for _ in 0..rng.usize(2..=10) {
+    for _ in 0..rng.usize(3..=14) {
         let at = moment(rng);
         fire(rng, cast, at, &mut entries);
     }
@@ -110,7 +110,7 @@ fn pause(rng: &mut Rng, cast: &Cast, at: SimTime, entries: &mut Vec<Entry>) {
 
 fn fire(rng: &mut Rng, cast: &Cast, at: SimTime, entries: &mut Vec<Entry>) {
     let alert = rng.usize(..cast.alerts.len());
-    // Most began just now; some are told late, and some by a clock that is ahead cannot be, so that is the skew's part.
+    // Most began just now; some are told late.
     let ago = if one_in(rng, 10) { secs(rng.u64(3_000..4_500)) } else { secs(rng.u64(..90)) };
     entries.push(Entry { at, what: What::Fire(alert, ago) });
     if !one_in(rng, 3) {

@@ -18,6 +18,9 @@ const CHECKPOINTS_MAX: usize = 8;
 /// After how many records another state is kept.
 const CHECKPOINT_EVERY: usize = 13;
 
+/// After so many steps without a record, things are looked at all the same.
+const LOOKS_WITHOUT_NEWS: usize = 16;
+
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
@@ -77,6 +80,9 @@ pub(crate) struct Witness {
     pub(crate) notices_seen: usize,
     /// The machine slept at some time.
     pub(crate) slept: bool,
+    looks: usize,
+    /// Records, messages and starts of the daemon so far.
+    news: (usize, usize, usize),
     records_seen: usize,
     starts_seen: usize,
 }
@@ -105,9 +111,15 @@ impl Witness {
             }
             self.attempts_of_writes.push(self.attempt_of(write));
         }
-        for (invariant, holds) in OF_STEPS {
-            holds(self, world).map_err(|words| Violation { invariant, words })?;
+        // A step that recorded nothing rarely matters; what stays wrong is found a little later.
+        self.looks += 1;
+        let news = (records.len(), world.seen.notices.len(), world.seen.starts);
+        if self.news != news || self.looks % LOOKS_WITHOUT_NEWS == 0 {
+            for (invariant, holds) in OF_STEPS {
+                holds(self, world).map_err(|words| Violation { invariant, words })?;
+            }
         }
+        self.news = news;
         self.notices_seen = world.seen.notices.len();
         Ok(())
     }
