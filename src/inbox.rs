@@ -3,9 +3,10 @@
 //! The dispatcher is the only reader. A full or closed inbox is an answer, not a wait: the sender gets 503 and tries again.
 
 use crate::engine::event::Event;
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::receipt::{AlertReceipt, Reply, Switched};
 use crate::engine::snapshot::Snapshot;
 use crate::model::alert::Notification;
+use crate::model::pause::{Pause, PauseScope};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,7 +19,7 @@ pub struct Delivery {
     /// What happened.
     pub event: Event,
     /// Answered once the event's records are durable; dropped if they cannot become so.
-    pub ack: oneshot::Sender<Vec<AlertReceipt>>,
+    pub ack: oneshot::Sender<Reply>,
 }
 
 /// Why a delivery was not taken. Every one of them means: try again later (503).
@@ -52,13 +53,41 @@ impl Inbox {
     /// # Errors
     /// [`Unavailable`] if it was not taken or could not be made durable; nothing was done for it then.
     pub async fn submit(&self, notification: Notification) -> Result<Vec<AlertReceipt>, Unavailable> {
-        let (ack, answer) = oneshot::channel();
-        let delivery = Delivery { event: Event::NotificationReceived(notification), ack };
+        let (delivery, answer) = question(Event::NotificationReceived(notification));
         self.deliveries.try_send(delivery).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Unavailable::Full,
             mpsc::error::TrySendError::Closed(_) => Unavailable::Closed,
         })?;
-        answer.await.map_err(|_dropped| Unavailable::Closed)
+        match answer.await.map_err(|_dropped| Unavailable::Closed)? {
+            Reply::Alerts(receipts) => Ok(receipts),
+            Reply::Switched(_) => Err(Unavailable::Closed),
+        }
+    }
+
+    /// Sets a pause, and waits until it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn pause(&self, pause: Pause) -> Result<Switched, Unavailable> {
+        self.switch(Event::PauseRequested(pause)).await
+    }
+
+    /// Ends a pause, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn resume(&self, scope: PauseScope, by: String, reason: String) -> Result<Switched, Unavailable> {
+        self.switch(Event::ResumeRequested { scope, by, reason }).await
+    }
+
+    /// Waits for a place: in a storm of alerts, the switch is needed most.
+    async fn switch(&self, event: Event) -> Result<Switched, Unavailable> {
+        let (delivery, answer) = question(event);
+        self.deliveries.send(delivery).await.map_err(|_closed| Unavailable::Closed)?;
+        match answer.await.map_err(|_dropped| Unavailable::Closed)? {
+            Reply::Switched(switched) => Ok(switched),
+            Reply::Alerts(_) => Err(Unavailable::Closed),
+        }
     }
 
     /// The latest copy of the state.
@@ -66,4 +95,9 @@ impl Inbox {
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
     }
+}
+
+fn question(event: Event) -> (Delivery, oneshot::Receiver<Reply>) {
+    let (ack, answer) = oneshot::channel();
+    (Delivery { event, ack }, answer)
 }

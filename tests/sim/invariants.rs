@@ -10,6 +10,7 @@ use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
 use sickbay::model::fact::{Answer, Fact, Record};
 use sickbay::model::limit::{Scope, Window};
+use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
 use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
@@ -29,6 +30,8 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_more_runs_at_once_than_allowed", no_more_runs_at_once_than_allowed),
     ("no_act_for_an_alert_that_ended", no_act_for_an_alert_that_ended),
     ("no_act_on_what_cannot_be_treated", no_act_on_what_cannot_be_treated),
+    ("never_an_act_while_paused", never_an_act_while_paused),
+    ("no_pause_ends_before_its_true_time", no_pause_ends_before_its_true_time),
 ];
 
 /// Asked of each call that was sent.
@@ -203,9 +206,41 @@ fn no_act_for_an_alert_that_ended(witness: &Witness, _: &World, record: &Record,
 
 fn no_act_on_what_cannot_be_treated(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     match &record.fact {
+        // A dependent died because its parent was restarted: Docker may be at it already, and one restart is ours to do.
+        Fact::ActionIntended(intended) if intended.dependent && intended.pre.state == "restarting" => Ok(()),
         Fact::ActionIntended(intended) if !["running", "exited"].contains(&intended.pre.state.as_str()) => {
             Err(format!("{} acts on {}, which is {}", intended.act, intended.target.name, intended.pre.state))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Dry runs too: they decide as the real ones would.
+fn never_an_act_while_paused(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
+    let run = witness.runs.get(&intended.act.incident);
+    let covers = |scope: &&PauseScope| match scope {
+        PauseScope::All => true,
+        PauseScope::Host(name) => &**name == "local",
+        PauseScope::Playbook(name) => *name == intended.playbook,
+        PauseScope::Target(name) => {
+            let touched = std::iter::once(&intended.target).chain(&intended.dependents);
+            touched.into_iter().any(|target| target.name.as_str() == &**name)
+                || run.is_some_and(|run| run.is_about(name))
+        }
+    };
+    match witness.pauses.keys().find(covers) {
+        Some(scope) => Err(format!("{} acts on {} while {scope} is paused", intended.act, intended.target.name)),
+        None => Ok(()),
+    }
+}
+
+fn no_pause_ends_before_its_true_time(witness: &Witness, _: &World, record: &Record, now: SimTime) -> Verdict {
+    match &record.fact {
+        Fact::PauseCleared(cleared) if cleared.by == "sickbay" => match witness.pauses.get(&cleared.scope) {
+            Some((set, Some(length))) if *length <= now.since(*set) => Ok(()),
+            pause => Err(format!("{} ends although it stands so: {pause:?}", cleared.scope)),
+        },
         _ => Ok(()),
     }
 }
@@ -315,6 +350,7 @@ fn every_open_incident_waits_for_something(_: &Witness, world: &World) -> Verdic
                 return Err(format!("{} was refused for no time: {refusal:?}", incident.id));
             }
             Phase::AwaitingTarget | Phase::Running(_) if daemon.awaits(incident.id) => {}
+            Phase::Running(run) if run.held.is_some() && 0 < daemon.state().pauses().count() => {}
             Phase::AwaitingTarget | Phase::Running(_) => {
                 return Err(format!("{} waits for nothing: {:?}", incident.id, incident.phase));
             }

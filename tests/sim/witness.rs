@@ -4,11 +4,13 @@ use crate::invariants::{self, OF_RECORDS, OF_STEPS, OF_THE_END, OF_WRITES};
 use sickbay::engine::state::State;
 use sickbay::model::fact::{Answer, Fact, Record};
 use sickbay::model::id::IncidentId;
+use sickbay::model::pause::PauseScope;
 use sickbay::model::target::ContainerId;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{World, Write};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many states are kept to be compared with a replay.
 const CHECKPOINTS_MAX: usize = 8;
@@ -42,10 +44,16 @@ pub(crate) struct Charge {
 pub(crate) struct RunSeen {
     pub(crate) acts: bool,
     pub(crate) dry_run: bool,
+    acted: bool,
     names: Vec<String>,
 }
 
 impl RunSeen {
+    /// Whether the container of this name is the one it was decided about.
+    pub(crate) fn is_about(&self, name: &str) -> bool {
+        self.names.first().is_some_and(|own| own == name)
+    }
+
     /// Whether it holds the container of this name.
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.names.iter().any(|held| held == name)
@@ -64,6 +72,8 @@ pub(crate) struct Witness {
     pub(crate) attempts_of_writes: Vec<u32>,
     /// Since when a person's stop holds.
     pub(crate) stopped_by_hand: BTreeMap<ContainerId, SimTime>,
+    /// What is paused, since when in true time, and for how long.
+    pub(crate) pauses: BTreeMap<PauseScope, (SimTime, Option<Duration>)>,
     pub(crate) checkpoints: Vec<(usize, State)>,
     /// All records before this place were acknowledged to somebody.
     pub(crate) acknowledged: usize,
@@ -169,16 +179,21 @@ impl Witness {
             Fact::Decided(decided) => match &decided.answer {
                 Answer::Run { dry_run, plan } => {
                     let names = decided.target.iter().map(|target| target.name.to_string()).collect();
-                    let run = RunSeen { acts: plan.is_some(), dry_run: *dry_run, names };
+                    let run = RunSeen { acts: plan.is_some(), dry_run: *dry_run, acted: false, names };
                     self.runs.insert(decided.incident, run);
                 }
+                // A run that has acted is held back, and is still under way.
+                Answer::Refused(_) if self.runs.get(&decided.incident).is_some_and(|run| run.acted) => {}
                 Answer::Refused(_) => drop(self.runs.remove(&decided.incident)),
             },
             Fact::ActionIntended(intended) if !intended.dependent => {
                 if let Some(run) = self.runs.get_mut(&intended.act.incident) {
+                    run.acted = true;
                     run.names.extend(intended.dependents.iter().map(|dependent| dependent.name.to_string()));
                 }
             }
+            Fact::PauseSet(pause) => drop(self.pauses.insert(pause.scope.clone(), (at, pause.length))),
+            Fact::PauseCleared(cleared) => drop(self.pauses.remove(&cleared.scope)),
             Fact::AttemptEnded(ended) => {
                 self.attempts.insert(ended.incident, ended.attempt);
                 self.end_charge(ended.incident, at);
@@ -202,6 +217,7 @@ impl Witness {
         self.charges.clear();
         self.ended_alerts.clear();
         self.attempts.clear();
+        self.pauses.clear();
         let records = world.disk().records();
         for (place, record) in records.iter().enumerate() {
             self.learn(record, world.disk().made(place));

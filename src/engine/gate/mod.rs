@@ -7,6 +7,7 @@ mod breaker;
 mod budget;
 mod condition;
 mod fresh;
+mod pause;
 mod single_flight;
 mod target;
 mod time_interval;
@@ -22,6 +23,7 @@ use crate::playbook::definition::Playbook;
 use std::time::Duration;
 
 pub(super) use fresh::at_first_sight;
+pub(super) use pause::{ask as paused, same_pause};
 pub(super) use target::{may_restart_dependent, running_dependents};
 
 /// A refusal for which no better time is known may have another answer after this.
@@ -56,6 +58,13 @@ impl Question<'_> {
     }
 }
 
+/// Asks the gates that come before the target's, whatever Docker says.
+pub(super) fn before_target(question: &Question<'_>) -> Result<(), Refusal> {
+    fresh::before_acting(question)?;
+    pause::ask(question)?;
+    time_interval::ask(question)
+}
+
 /// Asks every gate.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     before_target(question)?;
@@ -65,12 +74,6 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     budget::ask(question)?;
     breaker::ask(question)?;
     blast_radius::ask(question)
-}
-
-/// Asks the gates that come before the target and need not know it.
-pub(super) fn before_target(question: &Question<'_>) -> Result<(), Refusal> {
-    fresh::before_acting(question)?;
-    time_interval::ask(question)
 }
 
 /// A no without a known better time.

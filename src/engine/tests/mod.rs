@@ -5,6 +5,7 @@
 mod alerts;
 mod brakes;
 mod gates;
+mod pauses;
 mod runs;
 mod when;
 pub(super) mod world;
