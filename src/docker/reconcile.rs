@@ -1,4 +1,4 @@
-//! Finding out what became of a restart whose answer never came.
+//! Finding out what became of an action whose answer never came.
 //!
 //! It waits until Docker must be done, looks at the very container by its ID, and compares the engine's own numbers
 //! with those from before. It never sends anything. The verdicts are the table in `judge`.
@@ -6,7 +6,7 @@
 use super::client::Reader;
 use super::error::DockerError;
 use crate::model::action::{Action, Reconciled, Vitals};
-use crate::model::container::Container;
+use crate::model::container::{Container, ContainerState};
 use crate::model::step::Reconciliation;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,7 +30,9 @@ pub async fn reconcile(reader: &Reader, reconciliation: &Reconciliation) -> (Rec
         match reader.inspect(&target.id).await {
             Ok(found) => {
                 let (verdict, words) = match action {
-                    Action::Restart { .. } => judge(pre, &found),
+                    Action::Restart { .. } => restarted(pre, &found),
+                    Action::Start => started(pre, &found),
+                    Action::Stop { .. } => stopped(pre, &found),
                 };
                 return (verdict, Some(Vitals::from(&found)), format!("{}: {words}", target.name));
             }
@@ -39,7 +41,7 @@ pub async fn reconcile(reader: &Reader, reconciliation: &Reconciliation) -> (Rec
                 return (Reconciled::Superseded, None, words);
             }
             Err(error) if !error.may_pass() || PATIENCE <= begun.elapsed() + pause => {
-                let words = format!("{}: nobody knows whether it was restarted: {error}", target.name);
+                let words = format!("{}: nobody knows what became of the {}: {error}", target.name, action.word());
                 return (Reconciled::Unknown, None, words);
             }
             Err(_passing) => {}
@@ -50,7 +52,7 @@ pub async fn reconcile(reader: &Reader, reconciliation: &Reconciliation) -> (Rec
 }
 
 /// A restart by the API sets `RestartCount` to zero, one by Docker's policy raises it.
-fn judge(pre: &Vitals, found: &Container) -> (Reconciled, String) {
+fn restarted(pre: &Vitals, found: &Container) -> (Reconciled, String) {
     let state = found.state.as_str();
     if found.started_at == pre.started_at {
         let words = if state == pre.state {
@@ -68,6 +70,43 @@ fn judge(pre: &Vitals, found: &Container) -> (Reconciled, String) {
         return (Reconciled::RestartPolicy, words);
     }
     (Reconciled::Observed, format!("restarted at {}, now {state}", found.started_at))
+}
+
+/// What runs was started, and so was what has another start than before, whatever became of it since.
+fn started(pre: &Vitals, found: &Container) -> (Reconciled, String) {
+    let state = found.state.as_str();
+    if found.started_at != pre.started_at {
+        return (Reconciled::Observed, format!("started at {}, now {state}", found.started_at));
+    }
+    if found.state == ContainerState::Running {
+        return (Reconciled::Observed, format!("running, as before, since {}", found.started_at));
+    }
+    (Reconciled::NotApplied, format!("not started: still {state}"))
+}
+
+/// Only a container that is down was stopped. One that was stopped and started again by somebody is up: not our stop.
+fn stopped(pre: &Vitals, found: &Container) -> (Reconciled, String) {
+    let (state, code) = (found.state.as_str(), found.exit_code);
+    match &found.state {
+        ContainerState::Exited | ContainerState::Dead | ContainerState::Created => {
+            (Reconciled::Observed, format!("stopped at {} with exit code {code}", found.finished_at))
+        }
+        ContainerState::Running
+        | ContainerState::Paused
+        | ContainerState::Restarting
+        | ContainerState::Removing
+        | ContainerState::Other(_) => {
+            let words = if found.started_at == pre.started_at {
+                format!("not stopped: {state} since {}", found.started_at)
+            } else {
+                format!(
+                    "not stopped, or started again: {state} since {}, before since {}",
+                    found.started_at, pre.started_at
+                )
+            };
+            (Reconciled::NotApplied, words)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,9 +131,31 @@ mod tests {
             ("restarted by policy", seen("t1", 0, "running"), seen("t2", 1, "running"), Reconciled::RestartPolicy),
             ("restarted and died", seen("t1", 0, "running"), seen("t2", 0, "exited"), Reconciled::Observed),
         ] {
-            assert_eq!(judge(&Vitals::from(&pre), &found).0, want, "{name}");
+            assert_eq!(restarted(&Vitals::from(&pre), &found).0, want, "{name}");
         }
-        let (_, words) = judge(&Vitals::from(&seen("t1", 0, "running")), &seen("t1", 0, "exited"));
+        let (_, words) = restarted(&Vitals::from(&seen("t1", 0, "running")), &seen("t1", 0, "exited"));
         assert_eq!(words, "not started again since t1: was running, is exited");
+    }
+
+    #[test]
+    fn what_is_as_it_was_wanted_counts_as_done() {
+        let exited = || Vitals::from(&seen("t1", 0, "exited"));
+        for (name, pre, found, want) in [
+            ("started", exited(), seen("t2", 0, "running"), Reconciled::Observed),
+            ("started and died", exited(), seen("t2", 0, "exited"), Reconciled::Observed),
+            ("started and in a loop", exited(), seen("t3", 2, "restarting"), Reconciled::Observed),
+            ("not started", exited(), seen("t1", 0, "exited"), Reconciled::NotApplied),
+            ("ran before", Vitals::from(&seen("t1", 0, "running")), seen("t1", 0, "running"), Reconciled::Observed),
+        ] {
+            assert_eq!(started(&pre, &found).0, want, "start: {name}");
+        }
+        for (name, found, want) in [
+            ("stopped", seen("t1", 0, "exited"), Reconciled::Observed),
+            ("still running", seen("t1", 0, "running"), Reconciled::NotApplied),
+            ("running again", seen("t2", 0, "running"), Reconciled::NotApplied),
+            ("in a loop", seen("t2", 1, "restarting"), Reconciled::NotApplied),
+        ] {
+            assert_eq!(stopped(&Vitals::from(&seen("t1", 0, "running")), &found).0, want, "stop: {name}");
+        }
     }
 }

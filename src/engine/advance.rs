@@ -137,7 +137,8 @@ const ALERT_WITHIN: Duration = Duration::from_secs(600);
 fn alert_deadline(playbook: Option<&Playbook>, run: &Run) -> Duration {
     match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
         Some(Verb::Verify(spec)) => spec.within.unwrap_or(ALERT_WITHIN),
-        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Wait(_) | Verb::Notify(_)) | None => ALERT_WITHIN,
+        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Start | Verb::Stop(_) | Verb::Wait(_) | Verb::Notify(_))
+        | None => ALERT_WITHIN,
     }
 }
 
@@ -211,9 +212,9 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             }
             None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
         },
-        Verb::Restart(_) => {
+        Verb::Restart(_) | Verb::Start | Verb::Stop(_) => {
             let Some(target) = run.next_to_act() else {
-                let detail = "the playbook restarts, but has no target".to_owned();
+                let detail = "the playbook acts, but has no target".to_owned();
                 return Move::Record(closed(incident, Verdict::Abandoned, None, detail));
             };
             // The gates are asked once more, right before the act, on the very container of the plan.
@@ -228,6 +229,7 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
                 let untouched = |target: &crate::model::action::TargetIdent| super::effect::Watched {
                     target: target.clone(),
                     before: None,
+                    goal: crate::model::action::Goal::Up,
                 };
                 watched.extend(run.target.iter().map(untouched));
             }

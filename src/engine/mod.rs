@@ -13,6 +13,7 @@ pub mod history;
 pub mod incident;
 mod intake;
 mod judge;
+pub mod own_acts;
 pub mod receipt;
 pub mod ruleset;
 pub mod snapshot;

@@ -4,7 +4,7 @@
 
 use crate::fake_docker::{FakeDocker, Reply, running};
 use serde_json::json;
-use sickbay::docker::act::restart;
+use sickbay::docker::act::perform;
 use sickbay::docker::client::{Observer, Reader, Writer};
 use sickbay::docker::endpoint::DockerEndpoint;
 use sickbay::docker::error::DockerError;
@@ -12,7 +12,7 @@ use sickbay::docker::evidence::capture;
 use sickbay::docker::reconcile::reconcile;
 use sickbay::docker::resolve::resolve;
 use sickbay::docker::verify::verify;
-use sickbay::model::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
+use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, Vitals};
 use sickbay::model::container::{StopCause, TargetReport};
 use sickbay::model::fact::StepResult;
 use sickbay::model::id::{ActId, IncidentId, Seq};
@@ -49,8 +49,11 @@ async fn ident(reader: &Reader, pair: &str) -> (TargetIdent, Vitals) {
 async fn restart_it(fake: &FakeDocker, deadline: Duration) -> ActionOutcome {
     let writer = writer(fake);
     let (_, pre) = ident(writer.reader(), "ab").await;
-    restart(&writer, &id("ab"), &pre, Some(Duration::from_secs(7)), deadline).await
+    let action = Action::Restart { stop_timeout: Some(Duration::from_secs(7)) };
+    perform(&writer, &id("ab"), &pre, &action, deadline).await
 }
+
+const RESTART: Action = Action::Restart { stop_timeout: None };
 
 #[tokio::test]
 async fn every_call_carries_the_common_version() {
@@ -77,7 +80,7 @@ async fn a_proxy_on_tcp_is_spoken_to_alike() {
     let endpoint: DockerEndpoint = fake.also_on_tcp().await.parse().unwrap();
     let writer = Writer::new(&endpoint, Reader::new(&endpoint, None), None);
     let (_, pre) = ident(writer.reader(), "ab").await;
-    let outcome = restart(&writer, &id("ab"), &pre, None, Duration::from_secs(5)).await;
+    let outcome = perform(&writer, &id("ab"), &pre, &RESTART, Duration::from_secs(5)).await;
     assert!(matches!(outcome, ActionOutcome::Succeeded { post: Some(_) }), "{outcome:?}");
     let fired = format!("POST /v1.41/containers/{}/restart", "ab".repeat(32));
     assert!(fake.requests().contains(&fired), "{:?}", fake.requests());
@@ -126,7 +129,7 @@ async fn a_missing_socket_fails_each_call_and_nothing_else() {
     let TargetReport::Unavailable(_) = resolve(&reader, &name("web")).await else { panic!() };
     let pre = Vitals { started_at: "t".to_owned(), restart_count: 0, state: "running".to_owned(), health: None };
     let writer = Writer::new(&endpoint, reader, None);
-    let outcome = restart(&writer, &id("ab"), &pre, None, Duration::from_secs(1)).await;
+    let outcome = perform(&writer, &id("ab"), &pre, &RESTART, Duration::from_secs(1)).await;
     assert!(matches!(&outcome, ActionOutcome::Failed { error } if error.starts_with("not sent: ")), "{outcome:?}");
     // A socket that nobody listens on is refused, which is another sentence.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
@@ -204,7 +207,7 @@ async fn a_failed_restart_is_looked_at() {
     let mut moved = running("ab", "web");
     moved["State"]["StartedAt"] = json!("2026-08-20T11:00:00Z");
     fake.put(moved);
-    let outcome = restart(&writer, &id("ab"), &pre, None, Duration::from_secs(5)).await;
+    let outcome = perform(&writer, &id("ab"), &pre, &RESTART, Duration::from_secs(5)).await;
     assert!(matches!(outcome, ActionOutcome::Succeeded { post: Some(_) }), "{outcome:?}");
 }
 
@@ -388,7 +391,7 @@ async fn a_silent_engine_is_not_recovery() {
     let reader = reader(&fake);
     let (target, before) = ident(&reader, "ab").await;
     fake.always("GET", "/json", Reply::Cut);
-    let watched = [Watched { target, before: Some(before) }];
+    let watched = [Watched { target, before: Some(before), goal: Goal::Up }];
     let spec = VerifySpec {
         alert_resolved: false,
         health: HealthGoal::Auto,
@@ -412,8 +415,8 @@ async fn the_observer_hears_of_every_call() {
     let (_, pre) = ident(&reader, "ab").await;
     let writer = Writer::new(&endpoint(&fake), reader, Some(observer));
     fake.once("POST", "/restart", Reply::Cut);
-    restart(&writer, &id("ab"), &pre, None, Duration::from_secs(2)).await;
-    restart(&writer, &id("ab"), &pre, None, Duration::from_secs(2)).await;
+    perform(&writer, &id("ab"), &pre, &RESTART, Duration::from_secs(2)).await;
+    perform(&writer, &id("ab"), &pre, &RESTART, Duration::from_secs(2)).await;
     let want =
         ["version 200", "inspect 200", "version 200", "restart no_answer", "version 200", "restart 204", "inspect 200"];
     assert_eq!(*heard.lock().unwrap(), want);

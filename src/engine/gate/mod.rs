@@ -6,6 +6,8 @@ mod blast_radius;
 mod breaker;
 mod budget;
 mod fresh;
+mod hands_off;
+mod protection;
 mod single_flight;
 mod target;
 
@@ -48,6 +50,11 @@ impl Question<'_> {
         self.policy.dry_run || self.playbook.dry_run
     }
 
+    /// Whether the run itself has stopped the target and is to start it again.
+    fn stopped_here(&self) -> bool {
+        self.incident.run().is_some_and(|run| run.stopped)
+    }
+
     /// The target's name, if the run has one.
     fn target_name(&self) -> Option<&str> {
         self.view.map(|view| view.container.name.as_str())
@@ -56,6 +63,11 @@ impl Question<'_> {
 
 /// Asks every gate.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
+    if question.stopped_here() {
+        // What the run has stopped it also starts: everything else was asked before the stop, and a no now would leave
+        // the target down. Even an alert that ended may have ended because of the stop.
+        return target::ask(question);
+    }
     fresh::before_acting(question)?;
     target::ask(question)?;
     single_flight::ask(question)?;

@@ -2,7 +2,9 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the one fact it is about")]
 
+mod actions;
 mod alerts;
 mod gates;
+mod hands_off;
 mod runs;
 pub(super) mod world;
