@@ -305,7 +305,10 @@ impl Checks<'_> {
         };
         let require_opt_in = raw.require_opt_in.unwrap_or(Policy::default().require_opt_in);
         let key = "docker.hands_off";
-        let hands_off = self.duration(key, raw.hands_off.as_deref(), Policy::default().hands_off);
+        // Unlike elsewhere, zero is an answer: it switches the check off.
+        let hands_off = raw.hands_off.map(|text| parse_duration(&text).map_err(|error| error.message));
+        let hands_off = hands_off.and_then(|hands_off| self.keep(key, hands_off));
+        let hands_off = hands_off.unwrap_or(Policy::default().hands_off);
         if HANDS_OFF_MAX < hands_off {
             self.fail(key, "is at most 1d: Docker's event history is not read further back");
         }

@@ -13,7 +13,7 @@ use sickbay::docker::reconcile::reconcile;
 use sickbay::docker::resolve::resolve;
 use sickbay::docker::verify::verify;
 use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, Vitals};
-use sickbay::model::container::{StopCause, TargetReport};
+use sickbay::model::container::{EventHistory, StopCause, TargetReport, Touch, TouchAction};
 use sickbay::model::fact::StepResult;
 use sickbay::model::id::{ActId, IncidentId, Seq};
 use sickbay::model::step::{CaptureSpec, HealthGoal, Reconciliation, VerifySpec, Watched};
@@ -71,6 +71,52 @@ async fn every_call_carries_the_common_version() {
         assert!(line.contains(" /v1.45/") || line == "GET /version", "{line}");
     }
     assert_eq!(fake.count("POST", ""), 1);
+}
+
+#[tokio::test]
+async fn starts_and_stops_are_sent_once_and_nothing_to_do_is_a_success() {
+    let stop = Action::Stop { stop_timeout: Some(Duration::from_millis(6500)) };
+    for (action, status, path) in [
+        (&Action::Start, "exited", "/start"),
+        (&Action::Start, "running", "/start"),
+        (&stop, "running", "/stop?t=7"),
+        (&stop, "exited", "/stop?t=7"),
+    ] {
+        let fake = FakeDocker::start();
+        let mut container = running("ab", "web");
+        container["State"]["Status"] = json!(status);
+        fake.put(container);
+        let writer = writer(&fake);
+        let (_, pre) = ident(writer.reader(), "ab").await;
+        let outcome = perform(&writer, &id("ab"), &pre, action, Duration::from_secs(5)).await;
+        let ActionOutcome::Succeeded { post: Some(post) } = outcome else { panic!("{action:?}: {outcome:?}") };
+        let want = if *action == Action::Start { "running" } else { "exited" };
+        assert_eq!(post.state, want, "{action:?} of what is {status}");
+        let sent: Vec<String> = fake.requests().into_iter().filter(|line| line.starts_with("POST")).collect();
+        assert_eq!(sent, [format!("POST /v1.41/containers/{}{path}", "ab".repeat(32))]);
+        // An answer that never comes is unknown.
+        for reply in [Reply::Cut, Reply::Silence, Reply::Text(504, "text/html", String::new())] {
+            fake.once("POST", "/containers/", reply.clone());
+            let outcome = perform(&writer, &id("ab"), &pre, action, Duration::from_secs(1)).await;
+            assert!(matches!(outcome, ActionOutcome::Unknown { .. }), "{action:?} {reply:?}: {outcome:?}");
+        }
+        assert_eq!(fake.count("POST", ""), 4, "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_start_is_told_with_dockers_words() {
+    let fake = FakeDocker::start();
+    let mut container = running("ab", "web");
+    container["State"]["Status"] = json!("exited");
+    container["State"]["Error"] = json!("port is already allocated");
+    fake.put(container);
+    fake.always("POST", "/start", Reply::Json(500, json!({"message": "driver failed"})));
+    let writer = writer(&fake);
+    let (_, pre) = ident(writer.reader(), "ab").await;
+    let outcome = perform(&writer, &id("ab"), &pre, &Action::Start, Duration::from_secs(5)).await;
+    let ActionOutcome::Failed { error } = outcome else { panic!("{outcome:?}") };
+    assert!(error.contains("driver failed") && error.contains("exited (port is already"), "{error}");
 }
 
 #[tokio::test]
@@ -329,10 +375,32 @@ async fn the_history_of_a_stopped_container_decides_or_is_admitted_to_be_missing
     }
     assert_eq!(seen, [StopCause::Stopped, StopCause::Forgotten]);
     assert_eq!(resolve(&reader, &name("web")).await, TargetReport::Denied("GET /events".to_owned()));
-    // The fake's clock says 10:00:30.
-    let finished = 1_787_220_005;
-    let window = format!("since={}&until={}&", finished - 120, finished + 25);
+    // The fake's clock says 10:00:30. A running container's history is read too, but is not needed to act.
+    let now = 1_787_220_030;
+    let window = format!("since={}&until={now}&", now - 86_400);
     assert_eq!(fake.count("GET", &window), 3, "{:?}", fake.requests().last());
+    fake.put(running("ab", "web"));
+    fake.once("GET", "/events", Reply::Text(403, "text/html", String::new()));
+    let TargetReport::Found(view) = resolve(&reader, &name("web")).await else { panic!() };
+    assert!(matches!(&view.history, EventHistory::Unknown(why) if why.contains("/events")), "{:?}", view.history);
+}
+
+#[tokio::test]
+async fn what_was_done_to_a_container_is_read_from_dockers_history() {
+    let fake = FakeDocker::start();
+    fake.put(running("ab", "web"));
+    let started = 1_787_220_000;
+    let entry = |action: &str, second: i64| {
+        json!({"Action": action, "Actor": {"ID": "ab".repeat(32)}, "timeNano": (started + second) * 1_000_000_000})
+            .to_string()
+    };
+    let history = [entry("start", 0), entry("update", 20), entry("die", 25)].join("\n");
+    fake.once("GET", "/events", Reply::Bytes(history.into_bytes()));
+    let TargetReport::Found(view) = resolve(&reader(&fake), &name("web")).await else { panic!() };
+    let at = |second: i64| chrono::DateTime::from_timestamp(started + second, 0).unwrap();
+    let touches = vec![Touch { action: TouchAction::Update, at: at(20) }];
+    assert_eq!(view.history, EventHistory::Known { now: at(30), touches, reaches_start: true });
+    assert_eq!(fake.count("GET", "/events"), 1);
 }
 
 #[tokio::test]
