@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 for command_line in /proc/[0-9]*/cmdline; do
   pid=${command_line#/proc/}
   pid=${pid%/cmdline}
-  if tr '\0' ' ' <"$command_line" 2>/dev/null | grep -qE -- '--(config\.file|storage\.path)=[^ ]*/sickbay-demo\.[A-Za-z0-9]{6}/' &&
+  if tr '\0' ' ' 2>/dev/null <"$command_line" | grep -qE -- '--(config\.file|storage\.path)=[^ ]*/sickbay-demo\.[A-Za-z0-9]{6}/' &&
     kill "$pid" 2>/dev/null; then
     say "Stopped process $pid."
   fi

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod model;
 pub mod playbook;
 pub mod record;
+pub mod sim;
 
 pub mod cli;
 pub mod daemon;

@@ -13,6 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("playbook", &["model"]),
     ("engine", &["model", "playbook"]),
     ("record", &["model"]),
+    ("sim", &["model", "playbook", "engine"]),
     ("settings", &["model"]),
     ("inbox", &["model", "engine"]),
     ("incident_log", &["model", "record"]),
@@ -42,7 +43,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that decide: no clock, no I/O, no async.
-const PURE: &[&str] = &["model", "playbook", "engine", "record"];
+const PURE: &[&str] = &["model", "playbook", "engine", "record", "sim"];
 
 /// What a pure module must not contain.
 const WORLDLY: &[&str] = &[

@@ -107,6 +107,14 @@ fn print(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// hyper's own words say only which half failed; the system's say why.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => root_cause(cause),
+        None => error.to_string(),
+    }
+}
+
 fn get(url: &str, path: &str) -> Result<(StatusCode, Bytes), String> {
     let uri: hyper::Uri = format!("{}{path}", url.trim_end_matches('/'))
         .parse()
@@ -119,7 +127,8 @@ fn get(url: &str, path: &str) -> Result<(StatusCode, Bytes), String> {
     runtime.block_on(async {
         let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let asked = async {
-            let answer = client.get(uri).await.map_err(|error| format!("no daemon answers at {url}: {error}"))?;
+            let answer =
+                client.get(uri).await.map_err(|error| format!("no daemon answers at {url}: {}", root_cause(&error)))?;
             let code = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_LEN_MAX).collect().await;
             let body = body.map_err(|error| format!("the answer of {url} cannot be read: {error}"))?;

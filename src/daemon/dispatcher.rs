@@ -5,10 +5,10 @@
 
 use super::clock::Clock;
 use super::executor::Executor;
-use super::hold::{Held, Hold};
 use super::observe::Observer;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
+use crate::engine::hold::{Held, Hold};
 use crate::engine::receipt::AlertReceipt;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::snapshot::Snapshot;
@@ -41,6 +41,9 @@ const TICK_EVERY: Duration = Duration::from_secs(60);
 
 /// How long stopping waits for effects to end, and again for the disk.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// The way to a sender that waits.
+type Answer = oneshot::Sender<Vec<AlertReceipt>>;
 
 /// How far the log is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +86,7 @@ pub struct Dispatcher {
     executor: Option<Executor>,
     observer: Observer,
     metrics: Arc<Metrics>,
-    hold: Hold,
+    hold: Hold<Answer>,
     /// Records of this turn, not handed to the log yet: one turn is one batch.
     batch: Vec<Record>,
     /// Batches for which the writer's queue had no place yet, in order.
@@ -221,12 +224,12 @@ impl Dispatcher {
         self.backlog.is_empty() && self.state.next_seq().0.saturating_sub(self.hold.durable_before().0) < UNSYNCED_MAX
     }
 
-    fn handle(&mut self, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
+    fn handle(&mut self, event: Event, ack: Option<Answer>) {
         let at = self.clock.now();
         self.handle_at(at, event, ack);
     }
 
-    fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<oneshot::Sender<Vec<AlertReceipt>>>) {
+    fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<Answer>) {
         let known_before = self.state.next_seq();
         let from_outside = matches!(event, Event::NotificationReceived(_));
         let Decision { facts, mut effects, receipts } = decide(&self.state, &self.ruleset, event, &at);
@@ -319,7 +322,7 @@ impl Dispatcher {
 }
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.
-fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held, now: &Stamp) {
+fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held<Answer>, now: &Stamp) {
     if let Some((ack, receipts)) = held.answer {
         _ = ack.send(receipts);
     }

@@ -4,7 +4,7 @@
 
 use super::tasks::Tasks;
 use crate::docker;
-use crate::engine::effect::{ActionPermit, Effect, PermittedAction};
+use crate::engine::effect::{Effect, PermittedAction};
 use crate::engine::event::Event;
 use crate::model::action::ActionOutcome;
 use crate::model::fact::StepResult;
@@ -19,10 +19,6 @@ use tracing::Instrument;
 
 /// The same incident's target is not asked for more often than this, however often its alert is delivered.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
-
-/// An act whose intent took longer to become durable is not sent: its gates saw another world. Looking after a crash
-/// relies on this as well, because it counts an act's deadline from the intent.
-const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the daemon can do to Docker. A dry run holds nothing that could write.
 #[derive(Clone, Debug)]
@@ -81,8 +77,14 @@ impl Executor {
                     Event::StepEnded { incident, index, elapsed: begun.elapsed(), result }
                 });
             }
-            Effect::RunAction(permit) if SENT_WITHIN < waited => return Some(withheld(permit, waited)),
-            Effect::RunAction(permit) => self.act(permit),
+            Effect::RunAction(permit) => match permit.redeem_after(waited) {
+                Ok(permitted) => self.act(permitted),
+                Err(late) => {
+                    let (act, waited) = (late.act, late.waited.as_secs());
+                    tracing::error!(incident.id = %act.incident, act.id = %act, waited, "not acting: the log could not be written in time");
+                    return Some(late.into());
+                }
+            },
             Effect::Reconcile(reconciliation) => {
                 self.look("reconcile", reconciliation.act.incident, async move {
                     let (finding, post, detail) = docker::reconcile(&reader, &reconciliation).await;
@@ -120,8 +122,7 @@ impl Executor {
         self.tasks.watch(name, async move { report(results, work.await).await }.instrument(span));
     }
 
-    fn act(&self, permit: ActionPermit) {
-        let permitted = permit.redeem();
+    fn act(&self, permitted: PermittedAction) {
         let act = permitted.act;
         let results = self.results.clone();
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
@@ -162,15 +163,6 @@ impl Executor {
         };
         self.tasks.finish("notify", work.instrument(span));
     }
-}
-
-/// What comes of an act that is not sent because the log held it up.
-fn withheld(permit: ActionPermit, waited: Duration) -> Event {
-    let act = permit.redeem().act;
-    let waited = waited.as_secs();
-    tracing::error!(incident.id = %act.incident, act.id = %act, waited, "not acting: the log could not be written in time");
-    let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
-    Event::ActionReturned { act, outcome: ActionOutcome::Failed { error } }
 }
 
 /// Hands a result to the dispatcher. If that is gone, the daemon is stopping and the log will tell.

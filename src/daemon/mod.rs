@@ -6,7 +6,6 @@
 pub mod clock;
 pub mod dispatcher;
 pub mod executor;
-pub mod hold;
 pub mod observe;
 pub mod parts;
 pub mod probe;

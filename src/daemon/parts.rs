@@ -85,3 +85,19 @@ pub fn metrics(started_at: f64) -> Arc<Metrics> {
     };
     Arc::new(Metrics::new(&build, started_at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Overrides, load};
+
+    #[test]
+    fn a_dry_run_is_handed_nothing_that_could_write() {
+        let metrics = metrics(0.0);
+        for (dry_run, writes) in [(true, false), (false, true)] {
+            let settings = load(Overrides { dry_run: Some(dry_run), ..Overrides::default() }, None).unwrap();
+            let writer = matches!(hands(&settings, &metrics).unwrap(), Hands::Live(..));
+            assert_eq!(writer, writes, "dry_run: {dry_run}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! Only an answer without a usable ID or name is an error, since nothing can be done to such a container.
 
 use super::error::DockerError;
+use super::redact;
 use crate::model::container::{Container, ContainerState, Health, HealthCheck, RestartPolicy};
 use crate::model::target::{ContainerId, ContainerName};
 use serde_json::Value;
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 /// The longest time of a health check that is believed.
 const DAY_NANOS: u64 = 24 * 3600 * 1_000_000_000;
+
+/// How much is kept of why the last start failed.
+const START_ERROR_LEN_MAX: usize = 300;
 
 /// One line of the container list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub fn container(json: &Value) -> Result<Container, DockerError> {
         restart_count: json.pointer("/RestartCount").and_then(Value::as_u64).unwrap_or(0),
         exit_code: json.pointer("/State/ExitCode").and_then(Value::as_i64).unwrap_or(0),
         oom_killed: flag(json, "/State/OOMKilled"),
-        start_error: text(json, "/State/Error").to_owned(),
+        start_error: redact::clean(text(json, "/State/Error"), START_ERROR_LEN_MAX),
         restart_policy: restart_policy(text(json, "/HostConfig/RestartPolicy/Name")),
         auto_remove: flag(json, "/HostConfig/AutoRemove"),
         stop_timeout: json.pointer("/Config/StopTimeout").and_then(Value::as_u64).map(Duration::from_secs),

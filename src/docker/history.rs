@@ -37,7 +37,10 @@ struct Event {
 /// cannot be read counts as forgotten and unknown.
 pub(super) async fn look_back(reader: &Reader, target: &Inspected) -> Result<(StopCause, EventHistory), DockerError> {
     let stopped = target.container.state == ContainerState::Exited;
-    let cause_of = |events: &[Event]| if stopped { judge(events) } else { StopCause::NotAsked };
+    let cause_of = |events: &[Event]| match stopped {
+        true => StopCause::from_events(events.iter().map(|event| event.action.as_str())),
+        false => StopCause::NotAsked,
+    };
     let Some((since, until)) = window(&target.container, target.answered_at) else {
         let why = "docker does not say what time it is".to_owned();
         return Ok((cause_of(&[]), EventHistory::Unknown(why)));
@@ -120,19 +123,6 @@ fn history(events: &[Event], target: &Inspected) -> EventHistory {
     }
 }
 
-/// A restart stops too, so only what came after the last start counts. A stop always leaves its event behind the death.
-fn judge(events: &[Event]) -> StopCause {
-    let actions = events.iter().rev().map(|event| event.action.as_str());
-    let last_run: Vec<&str> = actions.take_while(|action| *action != "start").collect();
-    if last_run.contains(&"stop") {
-        StopCause::Stopped
-    } else if last_run.contains(&"die") {
-        StopCause::Died
-    } else {
-        StopCause::Forgotten
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,26 +141,6 @@ mod tests {
 
     fn entry(action: &str, secs: i64) -> Event {
         Event { action: action.to_owned(), at: at(secs) }
-    }
-
-    #[test]
-    fn only_the_end_of_the_last_run_counts() {
-        for (events, want) in [
-            ("kill die stop", StopCause::Stopped),
-            ("start kill die stop", StopCause::Stopped),
-            ("stop", StopCause::Stopped),
-            ("die", StopCause::Died),
-            ("kill die", StopCause::Died),
-            ("start die", StopCause::Died),
-            ("kill die stop start die", StopCause::Died),
-            ("die start kill die stop", StopCause::Stopped),
-            ("kill die stop start", StopCause::Forgotten),
-            ("kill", StopCause::Forgotten),
-            ("", StopCause::Forgotten),
-        ] {
-            let events: Vec<Event> = events.split_whitespace().map(|action| entry(action, 0)).collect();
-            assert_eq!(judge(&events), want, "{events:?}");
-        }
     }
 
     #[test]

@@ -17,7 +17,6 @@ pub mod verify;
 
 mod history;
 mod log_text;
-mod recovery;
 mod transport;
 
 pub use act::perform;

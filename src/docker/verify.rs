@@ -1,59 +1,45 @@
 //! Watching containers recover: looks at each about once a second until all are well, one is not, or time is up.
 //!
-//! What a look means is decided in `recovery`, without a clock or a socket; here is only the loop around it.
+//! What a look means is decided in `model::recovery`, without a clock or a socket; here is only the loop around it.
 
-use super::client::{Inspected, READ_WITHIN, Reader};
+use super::client::{READ_WITHIN, Reader};
 use super::convert::text;
 use super::error::DockerError;
-use super::recovery::{Outlook, Sight, Watch};
 use crate::model::fact::StepResult;
+use crate::model::recovery::{Sight, Vigil};
 use crate::model::step::{VerifySpec, Watched};
-use crate::model::target::ContainerId;
 use chrono::DateTime;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// The least time between two looks.
-const EVERY_MIN: Duration = Duration::from_secs(1);
 
 /// Watches until every container is well and stayed so, or one will not be. `already` is how long ago the step began.
 ///
 /// Answers [`StepResult::Verified`] or [`StepResult::NotVerified`], with what was seen.
 pub async fn verify(reader: &Reader, watched: &[Watched], spec: &VerifySpec, already: Duration) -> StepResult {
     let begun = Instant::now();
-    let mut watches: Vec<(&ContainerId, Watch)> =
-        watched.iter().map(|one| (&one.target.id, Watch::new(one, spec))).collect();
-    if watches.is_empty() {
-        return StepResult::NotVerified("there is no container to watch".to_owned());
-    }
+    let mut vigil = match Vigil::new(watched, spec) {
+        Ok(vigil) => vigil,
+        Err(end) => return end,
+    };
     loop {
-        let mut well = Vec::new();
-        for (id, watch) in &mut watches {
-            let seen = reader.inspect_fully(id, READ_WITHIN).await;
-            match watch_once(watch, &seen, already + begun.elapsed()) {
-                Outlook::Waiting => {}
-                Outlook::Well(words) => well.push(words),
-                Outlook::Failed(words) => return StepResult::NotVerified(words),
+        for id in vigil.ids() {
+            let seen = reader.inspect_fully(&id, READ_WITHIN).await;
+            let now = already + begun.elapsed();
+            let failed = match &seen {
+                Ok(seen) => vigil.look(&id, Sight::Seen(&seen.container, healthy_after(&seen.json)), now),
+                Err(DockerError::NotFound(_)) => vigil.look(&id, Sight::Gone, now),
+                Err(error) if error.may_pass() => vigil.look(&id, Sight::Unseen(&error.to_string()), now),
+                Err(error) => vigil.look(&id, Sight::Hidden(&error.to_string()), now),
+            };
+            if let Some(end) = failed {
+                return end;
             }
         }
-        if well.len() == watches.len() {
-            return StepResult::Verified(well.join("; "));
+        match vigil.end_round(already + begun.elapsed()) {
+            Ok(end) => return end,
+            Err(pause) => tokio::time::sleep(pause).await,
         }
-        // The last look is at a deadline, not a pause after it.
-        let now = already + begun.elapsed();
-        let to_come = watches.iter().map(|(_, watch)| watch.deadline()).filter(|deadline| now < *deadline);
-        let next = to_come.min().map_or(Duration::MAX, |deadline| deadline - now);
-        tokio::time::sleep(spec.every.max(EVERY_MIN).min(next)).await;
-    }
-}
-
-fn watch_once(watch: &mut Watch, seen: &Result<Inspected, DockerError>, now: Duration) -> Outlook {
-    match seen {
-        Ok(seen) => watch.look(Sight::Seen(&seen.container, healthy_after(&seen.json)), now),
-        Err(DockerError::NotFound(_)) => watch.look(Sight::Gone, now),
-        Err(error) if error.may_pass() => watch.look(Sight::Unseen(&error.to_string()), now),
-        Err(error) => watch.look(Sight::Hidden(&error.to_string()), now),
     }
 }
 

@@ -6,16 +6,16 @@
 use super::effect::{Effect, Reconciliation};
 use super::incident::{Incident, Phase, Run, Stage};
 use super::ruleset::Ruleset;
-use super::values;
+use super::{gate, judge, values};
 use crate::model::action::ActionOutcome;
 use crate::model::fact::{
-    ActionFinished, ActionIntended, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef, StepResult,
-    TargetVerified,
+    ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef,
+    StepResult, TargetVerified,
 };
 use crate::model::incident::Verdict;
 use crate::model::moment::Moment;
 use crate::model::notice::Notice;
-use crate::model::reason::Reason;
+use crate::model::reason::{Gate, Reason};
 use crate::model::target::{ContainerName, TargetQuery};
 use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb, VerifySpec};
 use minijinja::Value;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The next move of an incident.
+#[expect(clippy::large_enum_variant, reason = "it lives for one turn of a loop, and a box would cost each turn")]
 pub(super) enum Move {
     /// Something can be recorded at once; ask again afterwards.
     Record(Fact),
@@ -55,8 +56,8 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, re
         (Phase::AwaitingTarget | Phase::Refused { .. }, None) => Move::Record(playbook_changed(incident)),
         (Phase::AwaitingTarget, Some(playbook)) => match ask_target(incident, playbook) {
             Ok(effect) => Move::Do(effect),
-            // The refusal was recorded when the target could not be rendered.
-            Err(_) => Move::Rest,
+            // The daemon died before the refusal was recorded.
+            Err(detail) => Move::Record(target_invalid(incident, detail)),
         },
         (Phase::Refused { .. }, Some(_)) => Move::Rest,
     }
@@ -69,6 +70,12 @@ pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Eff
         Some(query) => Effect::ResolveTarget { incident: incident_id, query },
         None => Effect::SkipTarget { incident: incident_id },
     })
+}
+
+/// The alert names no container that could be asked for.
+pub(super) fn target_invalid(incident: &Incident, detail: String) -> Fact {
+    let refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
+    judge::decided(incident, None, Answer::Refused(refusal))
 }
 
 /// Renders and validates the target; the error says what to correct.

@@ -14,8 +14,8 @@ use super::state::State;
 use super::{breaker, intake, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
-    ActionFinished, ActionReconciled, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished, StepResult,
-    StormFrozen,
+    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished,
+    StepResult, StormFrozen,
 };
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
@@ -59,6 +59,9 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         }
         Event::NoticeReturned { act, outcome } => {
             draft.came_back(act.incident, Fact::NoticeFinished(NoticeFinished { act, outcome }));
+        }
+        Event::BreakerResetRequested { target, by, reason } => {
+            draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
         }
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),

@@ -1,6 +1,7 @@
 //! Everything the engine can ask for. A closed list; each is released only when the facts before it are durable.
 
-use crate::model::action::{Action, TargetIdent, Vitals};
+use super::event::Event;
+use crate::model::action::{Action, ActionOutcome, TargetIdent, Vitals};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
 use crate::model::step::{CaptureSpec, VerifySpec};
@@ -91,13 +92,52 @@ impl ActionPermit {
         Self { act, action, target, deadline, pre }
     }
 
+    /// Which act it permits.
+    #[must_use]
+    pub fn act(&self) -> ActId {
+        self.act
+    }
+
     /// Uses the permit up.
     #[must_use]
     pub fn redeem(self) -> PermittedAction {
         let Self { act, action, target, deadline, pre } = self;
         PermittedAction { act, action, target, deadline, pre }
     }
+
+    /// Uses the permit up, unless its intent took too long, `waited`, to become durable.
+    ///
+    /// # Errors
+    /// [`TooLate`] if so: nothing may be sent.
+    pub fn redeem_after(self, waited: Duration) -> Result<PermittedAction, TooLate> {
+        let permitted = self.redeem();
+        if waited <= SENT_WITHIN {
+            return Ok(permitted);
+        }
+        Err(TooLate { act: permitted.act, waited })
+    }
 }
+
+/// An act was not sent because its intent took too long to become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLate {
+    /// Which act.
+    pub act: ActId,
+    /// How long it took.
+    pub waited: Duration,
+}
+
+impl From<TooLate> for Event {
+    fn from(TooLate { act, waited }: TooLate) -> Self {
+        let waited = waited.as_secs();
+        let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
+        Self::ActionReturned { act, outcome: ActionOutcome::Failed { error } }
+    }
+}
+
+/// An act whose intent took longer to become durable is not sent: its gates saw another world. Looking after a crash
+/// relies on this as well, because it counts an act's deadline from the intent.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a permit permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use crate::model::container::TargetReport;
 use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing that happened outside.
@@ -71,6 +72,15 @@ pub enum Event {
         act: ActId,
         /// How it went.
         outcome: NoticeOutcome,
+    },
+    /// A person says that a target's past failures count no more.
+    BreakerResetRequested {
+        /// The target's name.
+        target: Arc<str>,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
     },
     /// Time passed: about once a minute.
     Ticked,

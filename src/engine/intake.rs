@@ -33,9 +33,12 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
     let from = From { sender, receiver_name, group_key, truncated_alerts };
     let mut seen = HashSet::new();
     let several = 1 < alerts.len();
+    let ended: HashSet<_> = alerts.iter().filter(|alert| ends(alert)).map(|alert| alert.fingerprint).collect();
     for alert in alerts {
+        // Which of two contradicting twins is the newer one, nobody can tell: nothing is done for one that may be over.
+        let contradicted = several && !ends(&alert) && ended.contains(&alert.fingerprint);
         // The state is that before the whole body, so the same alert twice in one body would be new twice.
-        let receipt = if several && !seen.insert(alert.fingerprint) {
+        let receipt = if contradicted || several && !seen.insert(alert.fingerprint) {
             receipt(alert.fingerprint, AlertAnswer::Duplicate, draft.state.episode(alert.fingerprint))
         } else {
             match alert.status {
@@ -45,6 +48,10 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
         };
         draft.decision.receipts.push(receipt);
     }
+}
+
+fn ends(alert: &Alert) -> bool {
+    alert.status == AlertStatus::Resolved
 }
 
 /// Where a notification came from.

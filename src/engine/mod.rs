@@ -10,6 +10,7 @@ pub mod effect;
 pub mod event;
 mod gate;
 pub mod history;
+pub mod hold;
 pub mod incident;
 mod intake;
 mod judge;

@@ -151,7 +151,7 @@ pub struct Container {
     pub exit_code: i64,
     /// Whether the kernel killed it for memory.
     pub oom_killed: bool,
-    /// `State.Error`: why the last start failed.
+    /// `State.Error`: why the last start failed; bounded, without secrets.
     pub start_error: String,
     /// What Docker does when it ends.
     pub restart_policy: RestartPolicy,
@@ -195,6 +195,23 @@ pub enum StopCause {
     Died,
     /// The history no longer reaches back that far.
     Forgotten,
+}
+
+impl StopCause {
+    /// What the events of a stopped container say, oldest first. A restart stops too, so only what came after the last
+    /// start counts. A stop always leaves its event behind the death.
+    #[must_use]
+    pub fn from_events<'a>(events: impl DoubleEndedIterator<Item = &'a str>) -> Self {
+        let mut died = false;
+        for action in events.rev().take_while(|action| *action != "start") {
+            match action {
+                "stop" => return Self::Stopped,
+                "die" => died = true,
+                _ => {}
+            }
+        }
+        if died { Self::Died } else { Self::Forgotten }
+    }
 }
 
 /// The target as it stands, with the containers that depend on it.
@@ -270,4 +287,28 @@ pub enum TargetReport {
     Unavailable(String),
     /// A proxy or plugin said no: the method and path.
     Denied(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_the_last_run_counts() {
+        for (events, want) in [
+            ("kill die stop", StopCause::Stopped),
+            ("start kill die stop", StopCause::Stopped),
+            ("stop", StopCause::Stopped),
+            ("die", StopCause::Died),
+            ("kill die", StopCause::Died),
+            ("start die", StopCause::Died),
+            ("kill die stop start die", StopCause::Died),
+            ("die start kill die stop", StopCause::Stopped),
+            ("kill die stop start", StopCause::Forgotten),
+            ("kill", StopCause::Forgotten),
+            ("", StopCause::Forgotten),
+        ] {
+            assert_eq!(StopCause::from_events(events.split_whitespace()), want, "{events:?}");
+        }
+    }
 }

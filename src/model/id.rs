@@ -49,14 +49,17 @@ impl fmt::Display for ActId {
 
 /// A text that is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an id like i1042 or i1042.2")]
-pub struct NotAnId(String);
+#[error("{text:?} is not an id like {example}")]
+pub struct NotAnId {
+    text: String,
+    example: &'static str,
+}
 
 impl FromStr for IncidentId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let not_an_id = || NotAnId(text.to_owned());
+        let not_an_id = || NotAnId { text: text.to_owned(), example: "i1042" };
         let digits = text.strip_prefix('i').ok_or_else(not_an_id)?;
         let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let number = plain.then(|| digits.parse().ok()).flatten().ok_or_else(not_an_id)?;
@@ -68,7 +71,7 @@ impl FromStr for ActId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let not_an_id = || NotAnId(text.to_owned());
+        let not_an_id = || NotAnId { text: text.to_owned(), example: "i1042.2" };
         let (incident, number) = text.split_once('.').ok_or_else(not_an_id)?;
         let number = number.parse().ok().filter(|number| 0 < *number).ok_or_else(not_an_id)?;
         Ok(Self { incident: incident.parse()?, number })
@@ -89,5 +92,7 @@ mod tests {
             assert!(wrong.parse::<ActId>().is_err(), "{wrong}");
         }
         assert!("i-1".parse::<IncidentId>().is_err());
+        let message = "i1042.2".parse::<IncidentId>().unwrap_err().to_string();
+        assert_eq!(message, "\"i1042.2\" is not an id like i1042");
     }
 }

@@ -35,6 +35,39 @@ pub struct Limits {
     pub scope: Scope,
     /// Minimum time between the end of one attempt and the start of the next, at most [`MEMORY`].
     pub cooldown: Duration,
+    /// How many containers of one service may be treated at once, at least 1.
+    pub max_parallel: u32,
+    /// What must be left healthy of the target's service while it is treated.
+    pub min_healthy: Option<MinHealthy>,
+}
+
+/// How much of a service must be healthy without the container that is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinHealthy {
+    /// So many containers, at least 1.
+    Count(u32),
+    /// So many of a hundred, 1 to 99, rounded up to whole containers.
+    Percent(u32),
+}
+
+impl MinHealthy {
+    /// How many of `total` containers that is.
+    #[must_use]
+    pub fn of(self, total: usize) -> usize {
+        match self {
+            Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Self::Percent(share) => total.saturating_mul(usize::try_from(share).unwrap_or(usize::MAX)).div_ceil(100),
+        }
+    }
+}
+
+impl std::fmt::Display for MinHealthy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(share) => write!(f, "{share}%"),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -44,6 +77,8 @@ impl Default for Limits {
             windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
             scope: Scope::Target,
             cooldown: Duration::from_secs(300),
+            max_parallel: 1,
+            min_healthy: None,
         }
     }
 }

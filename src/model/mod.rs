@@ -19,6 +19,8 @@ pub mod notice;
 pub mod pause;
 pub mod policy;
 pub mod reason;
+pub mod reconcile;
+pub mod recovery;
 pub mod stamp;
 pub mod step;
 pub mod target;

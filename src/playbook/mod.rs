@@ -8,6 +8,7 @@ pub mod index;
 pub mod names;
 pub mod template;
 
+mod limits;
 mod lint;
 mod load;
 mod problem;

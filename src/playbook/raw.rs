@@ -74,7 +74,15 @@ pub(super) static COMPOSE: Shape = Shape { noun: "`compose`", keys: &[now("proje
 /// `limits`, or one entry of it.
 pub(super) static LIMIT: Shape = Shape {
     noun: "`limits`",
-    keys: &[now("runs"), now("per"), now("cooldown"), now("scope"), later("key")],
+    keys: &[
+        now("runs"),
+        now("per"),
+        now("cooldown"),
+        now("scope"),
+        now("max_parallel"),
+        now("min_healthy"),
+        later("key"),
+    ],
     ordered: false,
 };
 

@@ -12,8 +12,7 @@ use super::raw::{self, Field, Fields};
 use super::steps::{self, Steps};
 use super::template::Template;
 use super::yaml::{Content, Node, Span};
-use crate::model::duration::format_duration;
-use crate::model::limit::{Limits, MEMORY, Scope, Window};
+use crate::model::limit::Limits;
 use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
 use crate::model::target::ContainerName;
 use sha2::{Digest, Sha256};
@@ -46,7 +45,8 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
     let matchers_span = fields.get("matchers").map_or(entry.span, |field| field.key);
     let matchers = matchers(&fields, findings);
     let target = fields.get("target").and_then(|field| target(field, findings));
-    let limits = fields.get("limits").map_or_else(|| Some(Limits::default()), |field| limits(field, findings));
+    let limits =
+        fields.get("limits").map_or_else(|| Some(Limits::default()), |field| super::limits::limits(field, findings));
     let steps = steps::read(&fields, reading);
     let findings = &mut reading.findings;
     if let Some((verb, at)) = steps.first_on_target
@@ -203,91 +203,6 @@ fn container_name(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Templ
         return None;
     }
     Some(name)
-}
-
-/// Reads `limits`: a map for one window, or a list of such maps for several. A window is `runs` with `per`; `cooldown`
-/// and `scope` hold for all windows, so each may stand once, in any entry. Without a window the default one holds.
-fn limits(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Limits> {
-    let entries = match &field.value.content {
-        Content::List { items, .. } => items.as_slice(),
-        Content::Map(_) => std::slice::from_ref(field.value),
-        Content::Scalar { .. } => {
-            field.wrong("a map such as {runs: 3, per: 1h, cooldown: 10m}, or a list of them", findings);
-            return None;
-        }
-    };
-    let mut read = ReadLimits::default();
-    for entry in entries {
-        let fields = Fields::read(entry, entry.span, &raw::LIMIT, findings)?;
-        read.add(&fields, findings);
-    }
-    if entries.is_empty() {
-        let note = Note::error("playbook.limits", field.span(), "`limits` is empty");
-        findings.push(note.hint("leave it out for the default: 3 runs per 1h, cooldown 5m"));
-    }
-    let default = Limits::default();
-    Some(Limits {
-        windows: if read.windows.is_empty() { default.windows } else { read.windows },
-        scope: read.scope.unwrap_or(default.scope),
-        cooldown: read.cooldown.unwrap_or(default.cooldown),
-    })
-}
-
-#[derive(Default)]
-struct ReadLimits {
-    windows: Vec<Window>,
-    cooldown: Option<Duration>,
-    scope: Option<Scope>,
-}
-
-impl ReadLimits {
-    fn add(&mut self, fields: &Fields<'_>, findings: &mut Findings<'_>) {
-        if fields.iter().next().is_none() && fields.refused().is_empty() {
-            findings.push(Note::error("playbook.limits", fields.at, "a limit is {runs, per}, {cooldown} or {scope}"));
-        }
-        match (fields.get("runs"), fields.get("per")) {
-            (Some(runs), Some(per)) => {
-                let (runs, length) = (runs.whole(&(1..=u32::MAX), findings), positive(per, findings));
-                let length = length.and_then(|length| remembered(length, per, findings));
-                self.windows.extend(runs.zip(length).map(|(runs, per)| Window { runs, per }));
-            }
-            (Some(alone), None) => one_without_the_other(alone, "per", findings),
-            (None, Some(alone)) => one_without_the_other(alone, "runs", findings),
-            (None, None) => {}
-        }
-        if let Some(field) = fields.get("cooldown") {
-            let cooldown = field.duration(findings).and_then(|cooldown| remembered(cooldown, field, findings));
-            once(&mut self.cooldown, cooldown, field, findings);
-        }
-        if let Some(field) = fields.get("scope") {
-            let words = [("target", Scope::Target), ("playbook", Scope::Playbook), ("host", Scope::Host)];
-            let scope = one_of(field, &words, findings);
-            once(&mut self.scope, scope, field, findings);
-        }
-    }
-}
-
-/// A duration over which attempts are remembered.
-fn remembered(duration: Duration, field: Field<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
-    if MEMORY < duration {
-        let message = format!("`{}` is at most {}: older attempts are forgotten", field.name, format_duration(MEMORY));
-        findings.push(Note::error("playbook.limits", field.span(), message));
-        return None;
-    }
-    Some(duration)
-}
-
-fn once<T>(slot: &mut Option<T>, value: Option<T>, field: Field<'_>, findings: &mut Findings<'_>) {
-    if slot.is_some() {
-        let message = format!("`{}` holds for all windows and stands twice", field.name);
-        findings.push(Note::error("playbook.limits", field.key, message));
-    }
-    *slot = value.or(slot.take());
-}
-
-fn one_without_the_other(alone: Field<'_>, other: &str, findings: &mut Findings<'_>) {
-    let message = format!("`{}` means nothing without `{other}`", alone.name);
-    findings.push(Note::error("playbook.limits", alone.key, message).hint("a window is {runs: 3, per: 1h}"));
 }
 
 /// A duration of more than nothing.

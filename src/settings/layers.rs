@@ -161,6 +161,18 @@ fn without_value(message: &str) -> String {
 
 /// What the YAML reader says of a value of another kind, in the words of whoever wrote the value.
 fn in_words(message: &str) -> String {
+    if let Some((key, _)) = message.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split_once(',')) {
+        return format!("the key `{key}` stands twice; keep one of the two");
+    }
+    if message.starts_with("multiple YAML documents") {
+        return "the settings are one YAML document; remove the line `---` and what does not belong".to_owned();
+    }
+    if message.starts_with("YAML merge keys") {
+        return "merge keys (`<<`) are not part of the settings; write the keys out".to_owned();
+    }
+    if message == "expected mapping start" {
+        return "a map of keys and values belongs here".to_owned();
+    }
     match message.strip_prefix("invalid ") {
         Some(kind) if kind.starts_with("bool") => "must be true or false".to_owned(),
         Some("u32" | "u64" | "usize") => "must be a whole number".to_owned(),

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 
 /// A secret file longer than this is the wrong file.
-const SECRET_BYTES_MAX: usize = 64 << 10;
+pub(super) const SECRET_BYTES_MAX: usize = 64 << 10;
 
 /// Cleans what a secret file held: one trailing newline, which every editor adds, is not part of the secret.
 pub(super) fn from_file(path: &Path, read: std::io::Result<String>) -> Result<SecretString, String> {
@@ -20,6 +20,9 @@ pub(super) fn from_file(path: &Path, read: std::io::Result<String>) -> Result<Se
     if SECRET_BYTES_MAX < secret.len() {
         return Err(format!("the secret file {path} is larger than 64 KiB; name the file that holds only the secret"));
     }
+    if secret.chars().any(char::is_control) {
+        return Err(format!("the secret file {path} has several lines or control characters; write one line into it"));
+    }
     Ok(SecretString::from(secret))
 }
 
@@ -30,8 +33,7 @@ mod tests {
 
     #[test]
     fn one_trailing_newline_is_not_part_of_a_secret() {
-        for (content, secret) in [("s3\n", "s3"), ("s3\r\n", "s3"), ("s3", "s3"), ("s3\n\n", "s3\n"), (" s3 ", " s3 ")]
-        {
+        for (content, secret) in [("s3\n", "s3"), ("s3\r\n", "s3"), ("s3", "s3"), (" s3 ", " s3 ")] {
             let read = from_file(Path::new("t"), Ok(content.to_owned())).unwrap();
             assert_eq!(read.expose_secret(), secret, "{content:?}");
         }
@@ -44,6 +46,10 @@ mod tests {
         for empty in ["", "\n", "\r\n"] {
             let message = from_file(Path::new("/run/t"), Ok(empty.to_owned())).unwrap_err();
             assert!(message.contains("/run/t is empty"), "{message}");
+        }
+        for lines in ["s3\n\n", "\n\n", "s3\ns4\n", "s\0three"] {
+            let message = from_file(Path::new("/run/t"), Ok(lines.to_owned())).unwrap_err();
+            assert!(message.contains("/run/t has several lines or control characters"), "{message}");
         }
     }
 }

@@ -5,8 +5,10 @@
 use super::layers::{ENV_PREFIX, Inputs, layer};
 use super::problem::{Place, SettingsError, SettingsProblem};
 use super::resolve::resolve;
+use super::secret::SECRET_BYTES_MAX;
 use super::types::{Overrides, Settings};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 /// Variables of Docker's own command line that we honour as well.
@@ -23,9 +25,18 @@ pub fn load(overrides: Overrides, file: Option<&Path>) -> Result<Settings, Setti
         Some(path) => Some((path.display().to_string(), read_settings(path)?)),
     };
     let inputs = Inputs { overrides, file, env: environment() };
-    let mut settings = resolve(layer(&inputs)?, &inputs, &|path| std::fs::read_to_string(path))?;
+    let mut settings = resolve(layer(&inputs)?, &inputs, &read_secret)?;
     settings.own_container = own_container();
     Ok(settings)
+}
+
+/// No more of it than a secret may have: `/dev/zero` has no end.
+fn read_secret(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    // Room for the line's end, and one byte more to tell that it is too large.
+    let enough = u64::try_from(SECRET_BYTES_MAX + 3).unwrap_or(u64::MAX);
+    std::fs::File::open(path)?.take(enough).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Whether the environment asks for output without colour (<https://no-color.org>).
@@ -69,6 +80,12 @@ fn container_in(mounts: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_file_without_an_end_is_read_no_further_than_a_secret_goes() {
+        let text = read_secret(Path::new("/dev/zero")).unwrap();
+        assert!((SECRET_BYTES_MAX..2 * SECRET_BYTES_MAX).contains(&text.len()), "{}", text.len());
+    }
 
     #[test]
     fn the_own_container_is_read_from_its_mounts() {

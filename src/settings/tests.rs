@@ -158,9 +158,11 @@ type Mistake = (&'static str, &'static [&'static str]);
 fn a_mistake_is_named_with_its_line_and_its_key() {
     let cases: &[Mistake] = &[
         ("web:\n  listn: x\n", &["sickbay.yml:2:3: ", "listn"]),
-        ("web: {}\nweb: {}\n", &["sickbay.yml:2:1: ", "web"]),
+        ("web: {}\nweb: {}\n", &["sickbay.yml:2:1: ", "the key `web` stands twice"]),
+        ("dry_run: true\n---\ndry_run: false\n", &["sickbay.yml:3:1: ", "one YAML document"]),
+        ("web: {<<: {external_url: x}}\n", &["sickbay.yml:1:7: ", "merge keys"]),
         ("dry_run: yes\n", &["sickbay.yml:1:10: "]),
-        ("- a\n", &["sickbay.yml:1:1: "]),
+        ("- a\n", &["sickbay.yml:1:1: ", "a map of keys and values belongs here"]),
         ("web: [\n", &["sickbay.yml:"]),
         ("a: &a [x]\nb: *a\n", &["sickbay.yml:1:1: ", "`a`"]),
         ("web:\n  config_file: web.yml\n", &["sickbay.yml:2:3: `web.config_file`: ", "does not execute it; remove it"]),

@@ -1,4 +1,5 @@
-//! Containers in the target's network namespace are left with a dead one by its restart, so they are restarted after.
+//! Containers in the target's network namespace are left with a dead one by its restart, and those in its PID namespace
+//! die with it, so they are restarted after.
 
 use crate::alerts::{firing, notification};
 use crate::real_docker::{OBEDIENT, TestContainer, docker};
@@ -34,6 +35,21 @@ fn a_dependent_is_restarted_after_its_parent_and_once() {
     assert_eq!(targets, [parent.id.as_str(), &child.id], "{}", sickbay.story());
     let network = docker(&["exec", &child.id, "cat", "/proc/net/dev"]);
     assert!(network.contains("lo:"), "{network}");
+}
+
+#[test]
+fn a_dependent_that_dies_with_its_parents_pid_namespace_runs_again_afterwards() {
+    let parent = TestContainer::run("pid-parent", &OPTED_IN, &OBEDIENT);
+    let shared = format!("container:{}", parent.name);
+    let child = TestContainer::run("pid-child", &[&OPTED_IN[..], &["--pid", &shared]].concat(), &OBEDIENT);
+    // Running ones only: the child's death must not be taken for a stop that somebody wanted.
+    let rules = down(WIDE_LIMITS).replace("restart: {start_if_stopped: true", "restart: {start_if_stopped: false");
+    let sickbay = Sickbay::running(&rules, WIDE_SETTINGS);
+    let alert = firing(&json!({"alertname": "Down", "container": parent.name}));
+    assert_eq!(sickbay.post(&notification(&[alert])).status, 200);
+    assert_eq!(sickbay.verdict_of(1), "recovered", "{}", sickbay.story());
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Status}}", &child.id]), "running", "{}", sickbay.story());
+    assert!(started_at(&parent) < started_at(&child), "{}", sickbay.story());
 }
 
 #[test]

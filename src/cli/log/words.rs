@@ -256,6 +256,9 @@ fn summary(evidence: &Value) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
 }
 
+/// Room for the ID of an image, which nobody wants shortened to something that looks like one.
+const WORDS_MAX: usize = 72;
+
 fn gist(member: &Value) -> String {
     match member {
         Value::Array(items) => format!("({} entries)", items.len()),
@@ -268,7 +271,8 @@ fn gist(member: &Value) -> String {
             let parts: Vec<String> = parts.take(6).map(|(name, value)| format!("{name} {}", gist(value))).collect();
             format!("({})", parts.join(", "))
         }
-        Value::String(text) => text.chars().take(60).collect(),
+        Value::String(text) if text.chars().count() <= WORDS_MAX => text.clone(),
+        Value::String(text) => text.chars().take(WORDS_MAX).chain(['…']).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => member.to_string(),
     }
 }

@@ -1,6 +1,8 @@
-//! Blast radius: no storm of alerts, and not too many containers under treatment at once.
+//! Blast radius: no storm of alerts, enough left of the service, and not too many containers under treatment at once.
 
 use super::{Question, refuse};
+use crate::model::action::TargetIdent;
+use crate::model::container::{Container, ContainerState, Health};
 use crate::model::duration::format_duration;
 use crate::model::fact::Refusal;
 use crate::model::reason::{Gate, Reason};
@@ -12,6 +14,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     storm(question)?;
+    service(question)?;
     let under_way = question
         .state
         .running()
@@ -48,4 +51,59 @@ fn storm(question: &Question<'_>) -> Result<(), Refusal> {
         .saw("per", per)
         .saw("left", format_duration(left));
     Err(Refusal { retry_after: left, ..refusal })
+}
+
+/// Not too many containers of the target's service at once, and enough healthy ones without it.
+fn service(question: &Question<'_>) -> Result<(), Refusal> {
+    let Some(view) = question.view else { return Ok(()) };
+    let limits = &question.playbook.limits;
+    let target = TargetIdent::from(&view.container);
+    let treated: Vec<&TargetIdent> = question
+        .state
+        .running()
+        .filter(|other| other.id != question.incident.id)
+        .filter_map(|other| other.run())
+        .filter(|run| run.plan.is_some() && run.dry_run == question.dry_run())
+        .filter_map(|run| run.target.as_ref())
+        .collect();
+    if let Some(service) = &target.service {
+        let busy: Vec<&str> = treated
+            .iter()
+            .filter(|other| other.service.as_ref() == Some(service))
+            .map(|other| other.name.as_str())
+            .collect();
+        if usize::try_from(limits.max_parallel).is_ok_and(|allowed| allowed <= busy.len()) {
+            let detail = format!("{} of the service {service} is being treated; one after the other", busy.join(", "));
+            let refusal = refuse(Gate::BlastRadius, Reason::ServiceBusy, detail);
+            return Err(refusal
+                .saw("service", service)
+                .saw("treated", busy.len())
+                .saw("max_parallel", limits.max_parallel));
+        }
+    }
+    let Some(min_healthy) = limits.min_healthy else { return Ok(()) };
+    let others = view.peers.iter().filter(|peer| peer.id != target.id);
+    let left = others.filter(|peer| is_well(peer) && !treated.iter().any(|held| held.name == peer.name)).count();
+    let total = view.peers.len().max(1);
+    let needed = min_healthy.of(total);
+    if needed <= left {
+        return Ok(());
+    }
+    let name = &target.name;
+    let detail = match &target.service {
+        Some(service) => format!(
+            "without {name}, {left} of {total} containers of {service} would be healthy; min_healthy is {min_healthy}"
+        ),
+        None => {
+            format!("min_healthy is {min_healthy}, and {name} is not one of several containers of a Compose service")
+        }
+    };
+    let refusal = refuse(Gate::BlastRadius, Reason::MinHealthy, detail);
+    Err(refusal.saw("healthy", left).saw("needed", needed).saw("total", total).saw("min_healthy", min_healthy))
+}
+
+/// Running, and healthy where it has a health check. One that is still starting serves nobody yet.
+fn is_well(container: &Container) -> bool {
+    let healthy = container.health.as_ref().is_none_or(|health| *health == Health::Healthy);
+    container.state == ContainerState::Running && healthy
 }

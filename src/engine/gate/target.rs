@@ -34,31 +34,54 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     if !question.stopped_here() {
         settled(container, question.incident.alert.starts_at, question.now.wall).map_err(no)?;
     }
-    for dependent in running_dependents(view) {
+    for dependent in &view.dependents {
         let (name, target) = (&dependent.name, &container.name);
         let refused = |detail| refuse(Gate::Target, Reason::DependentRefused, detail);
-        if left == Standing::Down {
+        treatable_dependent(question, dependent).map_err(|(reason, detail)| {
+            refused(format!("{name} shares a namespace with {target}: {detail} ({reason})"))
+        })?;
+        if left == Standing::Down && dependent.state == ContainerState::Running {
             let detail = format!("{name} shares a namespace with {target}, which the playbook stops and never starts");
             return Err(refused(detail));
         }
-        allowed(question, dependent, "restart").map_err(|(reason, detail)| {
-            refused(format!("{name} shares a namespace with {target}: {detail} ({reason})"))
-        })?;
     }
     hands_off::ask(question, view)
 }
 
+/// Before the target is touched: a dependent that runs must be allowed to be restarted, and one that somebody holds
+/// paused would wake up in a dead namespace. What is stopped or being restarted by Docker joins the new one by itself.
+fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result<(), No> {
+    match &dependent.state {
+        ContainerState::Running => {
+            allowed(question, dependent, "restart")?;
+            owned_by_nobody_else(dependent)
+        }
+        ContainerState::Paused => Err((Reason::ContainerPaused, format!("{} is paused", dependent.name))),
+        ContainerState::Exited
+        | ContainerState::Restarting
+        | ContainerState::Created
+        | ContainerState::Removing
+        | ContainerState::Dead
+        | ContainerState::Other(_) => Ok(()),
+    }
+}
+
 /// Asked right before a dependent is restarted after its target: its owner must still allow it, and it must still run,
-/// or have died with the target's namespace.
+/// or have died. Whoever shares the target's PID namespace dies with it, so that death is our doing; a stop is not.
 pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &TargetView) -> Result<(), Refusal> {
     let dependent = &view.container;
-    allowed(question, dependent, "restart").map_err(|(reason, detail)| refuse(Gate::Target, reason, detail))?;
-    let died_with_it = dependent.state == ContainerState::Exited && view.stop_cause == StopCause::Died;
-    if dependent.state == ContainerState::Running || died_with_it {
-        return Ok(());
+    let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
+    allowed(question, dependent, "restart").map_err(no)?;
+    owned_by_nobody_else(dependent).map_err(no)?;
+    match &dependent.state {
+        ContainerState::Running | ContainerState::Restarting => Ok(()),
+        ContainerState::Exited => not_on_purpose(view).map_err(no),
+        ContainerState::Paused => Err(no((Reason::ContainerPaused, format!("{} is paused", dependent.name)))),
+        ContainerState::Created | ContainerState::Removing | ContainerState::Dead | ContainerState::Other(_) => {
+            let detail = format!("{} is {}", dependent.name, dependent.state.as_str());
+            Err(no((Reason::ContainerStopped, detail)))
+        }
     }
-    let detail = format!("{} is {}", dependent.name, dependent.state.as_str());
-    Err(refuse(Gate::Target, Reason::ContainerStopped, detail))
 }
 
 /// Dependents that would be left with a dead namespace if the target went down.
@@ -168,6 +191,19 @@ fn in_nobody_elses_hands(container: &Container, now: DateTime<Utc>) -> Result<()
 
 /// A container that was found stopped is started only if it did not stop on purpose and the playbook says so.
 fn startable(view: &TargetView, says_so: bool) -> Result<Standing, No> {
+    not_on_purpose(view)?;
+    if !says_so {
+        let (name, code) = (&view.container.name, view.container.exit_code);
+        let detail = format!(
+            "{name} is not running (exit code {code}) and the playbook does not say restart: {{start_if_stopped: true}}"
+        );
+        return Err((Reason::ContainerStopped, detail));
+    }
+    Ok(Standing::Up)
+}
+
+/// Whether a stopped container died, and was neither stopped by somebody nor done with its work.
+fn not_on_purpose(view: &TargetView) -> Result<(), No> {
     let container = &view.container;
     let name = &container.name;
     let code = container.exit_code;
@@ -192,13 +228,7 @@ fn startable(view: &TargetView, says_so: bool) -> Result<Standing, No> {
     if code == 0 && matches!(container.restart_policy, RestartPolicy::No | RestartPolicy::OnFailure) {
         return Err((Reason::ContainerFinished, format!("{name} ended with exit code 0, like a finished job")));
     }
-    if !says_so {
-        let detail = format!(
-            "{name} is not running (exit code {code}) and the playbook does not say restart: {{start_if_stopped: true}}"
-        );
-        return Err((Reason::ContainerStopped, detail));
-    }
-    Ok(Standing::Up)
+    Ok(())
 }
 
 /// A container that started after the alert did has been treated already: give it time.

@@ -235,6 +235,7 @@ fn dependents_wait_for_the_start_and_a_stop_never_strands_them() {
     succeed(&mut world, start);
     let mut sidecar = container("sidecar");
     sidecar.state = ContainerState::Exited;
+    sidecar.exit_code = 137;
     let (restart, op) = permitted(&mut world, TargetView { stop_cause: StopCause::Died, ..view(sidecar) });
     assert_eq!((op.as_str(), restart.number), ("container.restart", 3));
     succeed(&mut world, restart);

@@ -146,6 +146,27 @@ fn the_same_alert_twice_in_one_body_is_one_episode() {
 }
 
 #[test]
+fn an_alert_that_is_firing_and_resolved_in_one_body_is_not_acted_on() {
+    for firing_first in [true, false] {
+        let mut world = World::new(vec![restarting()]);
+        let alert = firing(world.now_s);
+        let mut alerts = vec![alert.clone(), resolved(&alert, world.now_s)];
+        if !firing_first {
+            alerts.reverse();
+        }
+        let notification = crate::model::alert::Notification { alerts: alerts.clone(), ..Default::default() };
+        let receipts = world.feed(Event::NotificationReceived(notification));
+        assert_eq!(receipts.iter().map(|receipt| receipt.answer).collect::<Vec<_>>(), [AlertAnswer::Duplicate; 2]);
+        assert!(world.log.is_empty() && world.effects.is_empty(), "{:?}", world.kinds(0));
+        // What was known to fire before is known to have ended afterwards.
+        world.fire(alert);
+        let notification = crate::model::alert::Notification { alerts, ..Default::default() };
+        world.feed(Event::NotificationReceived(notification));
+        assert!(world.kinds(1).contains(&"alert.ended"), "{:?}", world.kinds(0));
+    }
+}
+
+#[test]
 fn an_episode_nobody_speaks_of_ends_after_a_week() {
     let mut world = World::new(vec![]);
     world.fire(firing(world.now_s));

@@ -227,6 +227,35 @@ fn a_dependent_that_may_not_be_restarted_protects_its_parent() {
     }
 }
 
+#[test]
+fn a_dependent_that_a_restart_would_delete_wake_up_or_fight_over_protects_its_parent() {
+    type Change = fn(&mut Container);
+    let changes: [(&str, Change); 4] = [
+        ("--rm", |c| c.auto_remove = true),
+        ("paused", |c| c.state = ContainerState::Paused),
+        ("swarm", |c| drop(c.labels.insert("com.docker.swarm.service.id".into(), "s".into()))),
+        ("pod", |c| drop(c.labels.insert("io.kubernetes.pod.name".into(), "p".into()))),
+    ];
+    for (what, change) in changes {
+        let mut sidecar = container("sidecar");
+        change(&mut sidecar);
+        let mut parent = view(container("web"));
+        parent.dependents = vec![sidecar];
+        assert_eq!(verdict_on(parent), Some(Reason::DependentRefused), "{what}");
+    }
+}
+
+#[test]
+fn a_crash_before_a_refusal_at_first_sight_does_not_leave_the_alert_undecided() {
+    let mut world = World::new(vec![restarting()]);
+    let labels: Labels = [("alertname", "Down"), ("container", "a/b")].into_iter().collect();
+    world.fire(crate::model::alert::Alert { fingerprint: labels.fingerprint(), labels, ..firing(world.now_s) });
+    world.state = world.replayed(1);
+    world.log.truncate(1);
+    world.feed(Event::Started { recovered: None, version: "0".into(), hostname: "h".into(), files: vec![] });
+    assert_eq!(world.last_refusal(), Some(Reason::TargetInvalid));
+}
+
 /// An alert of its own for `web`, so that limits and not episodes decide.
 fn another(world: &World, number: usize) -> crate::model::alert::Alert {
     let number = number.to_string();

@@ -4,6 +4,7 @@
 
 mod actions;
 mod alerts;
+mod brakes;
 mod gates;
 mod hands_off;
 mod runs;

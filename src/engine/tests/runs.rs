@@ -4,7 +4,7 @@ use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::model::action::{ActionOutcome, Reconciled};
-use crate::model::container::{ContainerState, TargetReport};
+use crate::model::container::{Container, ContainerState, StopCause, TargetReport, TargetView};
 use crate::model::fact::{Fact, StepResult};
 use crate::model::notice::NoticeOutcome;
 use crate::model::reason::Reason;
@@ -246,6 +246,31 @@ fn once_the_parent_was_restarted_trouble_with_a_dependent_is_a_failure_not_a_sec
     world.docker(first(), TargetReport::Unavailable("no answer".into()));
     deliver(&mut world);
     assert_eq!(world.verdict(), Some(("failed", None)));
+}
+
+#[test]
+fn a_dependent_that_died_with_its_parent_is_started_again_and_one_that_was_stopped_is_not() {
+    for (state, cause, started) in [
+        (ContainerState::Exited, StopCause::Died, true),
+        (ContainerState::Restarting, StopCause::NotAsked, true),
+        (ContainerState::Exited, StopCause::Stopped, false),
+        (ContainerState::Paused, StopCause::NotAsked, false),
+    ] {
+        let mut world = World::new(vec![restarting()]);
+        world.fire(firing(world.now_s));
+        let mut parent = view(container("web"));
+        parent.dependents = vec![container("sidecar")];
+        let report = TargetReport::Found(Box::new(parent));
+        world.docker(first(), report.clone());
+        world.step(first(), 0, captured());
+        world.docker(first(), report);
+        let act = world.permitted().unwrap();
+        done(&mut world, act);
+        let after = Container { state: state.clone(), exit_code: 137, ..container("sidecar") };
+        let seen = TargetView { stop_cause: cause, ..view(after) };
+        world.docker(first(), TargetReport::Found(Box::new(seen)));
+        assert_eq!(world.permitted().is_some_and(|act| act.number == 2), started, "{state:?} {cause:?}");
+    }
 }
 
 #[test]

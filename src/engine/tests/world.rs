@@ -31,18 +31,33 @@ pub(super) struct World {
     pub(super) state: State,
     pub(super) ruleset: Ruleset,
     pub(super) log: Vec<Record>,
+    /// True time.
     pub(super) now_s: u64,
+    /// By how much the wall clock was set ahead.
+    pub(super) wall_ahead_s: i64,
+    /// Which boot this is, and when it began.
+    pub(super) boot: (u32, u64),
     pub(super) effects: Vec<Effect>,
 }
 
 impl World {
     pub(super) fn new(playbooks: Vec<Playbook>) -> Self {
         let ruleset = Ruleset { playbooks: Playbooks::new(playbooks), ..Ruleset::default() };
-        Self { state: State::default(), ruleset, log: Vec::new(), now_s: 100_000, effects: Vec::new() }
+        Self {
+            state: State::default(),
+            ruleset,
+            log: Vec::new(),
+            now_s: 100_000,
+            wall_ahead_s: 0,
+            boot: (1, 0),
+            effects: Vec::new(),
+        }
     }
 
     pub(super) fn now(&self) -> Stamp {
-        Stamp { wall: wall(self.now_s), up_ms: self.now_s * 1000, boot: BootId(1) }
+        let (boot, began) = self.boot;
+        let wall = wall(self.now_s) + TimeDelta::seconds(self.wall_ahead_s);
+        Stamp { wall, up_ms: (self.now_s - began) * 1000, boot: BootId(boot) }
     }
 
     /// One event: its facts are logged and applied, its effects kept.
@@ -161,6 +176,7 @@ pub(in crate::engine) fn restarting() -> Playbook {
             windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
             scope: Scope::Target,
             cooldown: Duration::ZERO,
+            ..Limits::default()
         },
         steps: vec![
             step(Verb::Capture(CaptureSpec::default())),

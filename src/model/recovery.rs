@@ -1,12 +1,18 @@
-//! The judgement of one container that is watched to recover: pure, one look at a time.
+//! When a container counts as recovered: pure, one look at a time.
 //!
 //! Times of the engine are compared with each other only. Our own clock measures nothing but how long we have been
-//! watching, and comes in as an argument. Read [`Watch::look`] first.
+//! watching, and comes in as an argument. The daemon and the simulation look through the same eyes. Read
+//! [`Watch::look`] first; [`Vigil`] watches several.
 
-use crate::model::action::{Goal, Vitals};
-use crate::model::container::{Container, ContainerState, Health};
-use crate::model::step::{HealthGoal, VerifySpec, Watched};
+use super::action::{Goal, Vitals};
+use super::container::{Container, ContainerState, Health};
+use super::fact::StepResult;
+use super::step::{HealthGoal, VerifySpec, Watched};
+use super::target::ContainerId;
 use std::time::Duration;
+
+/// The least time between two looks.
+const EVERY_MIN: Duration = Duration::from_secs(1);
 
 /// What a container without a health check is given to come up.
 const WITHOUT_CHECK: Duration = Duration::from_secs(60);
@@ -16,7 +22,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// What one look showed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Sight<'a> {
+pub enum Sight<'a> {
     /// The container, and how long after its start a check first passed, both by the engine's clock.
     Seen(&'a Container, Option<Duration>),
     /// There is no such container.
@@ -29,7 +35,7 @@ pub(super) enum Sight<'a> {
 
 /// What is known after a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outlook {
+pub enum Outlook {
     /// Not yet.
     Waiting,
     /// Well, and long enough.
@@ -40,7 +46,7 @@ pub(super) enum Outlook {
 
 /// One container under watch.
 #[derive(Clone, Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     name: String,
     before: Option<Vitals>,
     goal: Goal,
@@ -63,7 +69,9 @@ enum Finding {
 }
 
 impl Watch {
-    pub(super) fn new(watched: &Watched, spec: &VerifySpec) -> Self {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(watched: &Watched, spec: &VerifySpec) -> Self {
         Self {
             name: watched.target.name.to_string(),
             before: watched.before.clone(),
@@ -77,13 +85,14 @@ impl Watch {
     }
 
     /// Since the step began, after which it counts as not recovered.
-    pub(super) fn deadline(&self) -> Duration {
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
         let own = self.settles_within.map_or(WITHOUT_CHECK, |settles| settles + MARGIN);
         self.spec.within.unwrap_or(own + self.spec.stable_for)
     }
 
     /// Judges one look, `now` being the time since the step began.
-    pub(super) fn look(&mut self, sight: Sight<'_>, now: Duration) -> Outlook {
+    pub fn look(&mut self, sight: Sight<'_>, now: Duration) -> Outlook {
         let finding = match sight {
             Sight::Seen(container, healthy_after) => self.find(container, healthy_after),
             Sight::Gone => Finding::Failed("gone: it was removed".to_owned()),
@@ -198,6 +207,62 @@ impl Watch {
     }
 }
 
+/// The containers of one verify step, looked at in rounds.
+#[derive(Clone, Debug)]
+pub struct Vigil {
+    watches: Vec<(ContainerId, Watch)>,
+    every: Duration,
+    /// The words of those that were well in this round.
+    well: Vec<String>,
+}
+
+impl Vigil {
+    /// Begins one, unless there is nothing to watch.
+    ///
+    /// # Errors
+    /// How the step ends if there is no container.
+    pub fn new(watched: &[Watched], spec: &VerifySpec) -> Result<Self, StepResult> {
+        if watched.is_empty() {
+            return Err(StepResult::NotVerified("there is no container to watch".to_owned()));
+        }
+        let watches = watched.iter().map(|one| (one.target.id.clone(), Watch::new(one, spec))).collect();
+        Ok(Self { watches, every: spec.every.max(EVERY_MIN), well: Vec::new() })
+    }
+
+    /// The containers of a round, in order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<ContainerId> {
+        self.watches.iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Judges the look at one container, `now` being the time since the step began; the step's end if it has failed.
+    pub fn look(&mut self, id: &ContainerId, sight: Sight<'_>, now: Duration) -> Option<StepResult> {
+        let (_, watch) = self.watches.iter_mut().find(|(watched, _)| watched == id)?;
+        match watch.look(sight, now) {
+            Outlook::Waiting => None,
+            Outlook::Well(words) => {
+                self.well.push(words);
+                None
+            }
+            Outlook::Failed(words) => Some(StepResult::NotVerified(words)),
+        }
+    }
+
+    /// Ends a round: the step's end if all were well, or how long to wait for the next.
+    ///
+    /// # Errors
+    /// The pause until the next round. The last look is at a deadline, not a pause after it.
+    pub fn end_round(&mut self, now: Duration) -> Result<StepResult, Duration> {
+        let well = std::mem::take(&mut self.well);
+        if well.len() == self.watches.len() {
+            return Ok(StepResult::Verified(well.join("; ")));
+        }
+        let to_come = self.watches.iter().map(|(_, watch)| watch.deadline()).filter(|deadline| now < *deadline);
+        let next = to_come.min().map_or(Duration::MAX, |deadline| deadline - now);
+        Err(self.every.min(next))
+    }
+}
+
 /// How the last run ended.
 fn death(container: &Container) -> String {
     let code = container.exit_code;
@@ -212,8 +277,10 @@ fn death(container: &Container) -> String {
     };
     // Older engines leave the flag standing after the next start, so it is believed only with the kernel's own signal.
     let oom = if container.oom_killed && code == 137 { ", out of memory" } else { "" };
-    let error = super::redact::clean(&container.start_error, 300);
-    let error = if error.is_empty() { error } else { format!(": {error}") };
+    let error = match container.start_error.as_str() {
+        "" => String::new(),
+        error => format!(": {error}"),
+    };
     match &container.state {
         ContainerState::Running => "it runs for now".to_owned(),
         ContainerState::Created

@@ -3,35 +3,34 @@
 //! Invariant: nothing leaves here before every record up to its mark is on disk. If the log fails, everything held is
 //! dropped: the senders get 503 and the effects never happen.
 
-use crate::engine::effect::Effect;
-use crate::engine::receipt::AlertReceipt;
+use super::effect::Effect;
+use super::receipt::AlertReceipt;
 use crate::model::id::Seq;
 use crate::model::stamp::Stamp;
 use std::collections::VecDeque;
-use tokio::sync::oneshot;
 
-/// Held answers and effects.
-#[derive(Debug, Default)]
-pub struct Hold {
-    held: VecDeque<Held>,
+/// Held answers and effects. `A` is the way to a sender that waits.
+#[derive(Debug)]
+pub struct Hold<A> {
+    held: VecDeque<Held<A>>,
     /// The number after the last durable record.
     durable: Seq,
 }
 
 /// What one decision left to be released.
 #[derive(Debug)]
-pub struct Held {
+pub struct Held<A> {
     /// When it was decided.
     pub at: Stamp,
     /// All records before this number must be durable.
     pub before: Seq,
     /// Whom to answer, and what.
-    pub answer: Option<(oneshot::Sender<Vec<AlertReceipt>>, Vec<AlertReceipt>)>,
+    pub answer: Option<(A, Vec<AlertReceipt>)>,
     /// What to do.
     pub effects: Vec<Effect>,
 }
 
-impl Hold {
+impl<A> Hold<A> {
     /// Begins with everything before `durable` on disk.
     #[must_use]
     pub fn new(durable: Seq) -> Self {
@@ -39,7 +38,7 @@ impl Hold {
     }
 
     /// Holds a decision back, or lets it through if its records are durable already.
-    pub fn push(&mut self, held: Held, release: &mut impl FnMut(Held)) {
+    pub fn push(&mut self, held: Held<A>, release: &mut impl FnMut(Held<A>)) {
         if self.held.is_empty() && held.before <= self.durable {
             release(held);
         } else {
@@ -48,7 +47,7 @@ impl Hold {
     }
 
     /// Everything before `durable` is on disk: releases what waited for it.
-    pub fn durable(&mut self, durable: Seq, release: &mut impl FnMut(Held)) {
+    pub fn durable(&mut self, durable: Seq, release: &mut impl FnMut(Held<A>)) {
         self.durable = self.durable.max(durable);
         while let Some(first) = self.held.front()
             && first.before <= self.durable
@@ -65,6 +64,11 @@ impl Hold {
         self.durable
     }
 
+    /// What is held, first in first.
+    pub fn iter(&self) -> impl Iterator<Item = &Held<A>> {
+        self.held.iter()
+    }
+
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -77,7 +81,7 @@ mod tests {
     use super::*;
     use crate::model::stamp::BootId;
 
-    fn held(before: u64) -> Held {
+    fn held(before: u64) -> Held<()> {
         let at = Stamp { wall: chrono::DateTime::UNIX_EPOCH, up_ms: 0, boot: BootId(1) };
         Held { at, before: Seq(before), answer: None, effects: Vec::new() }
     }
@@ -86,7 +90,7 @@ mod tests {
     fn nothing_leaves_before_its_records_are_durable_and_order_is_kept() {
         let mut hold = Hold::new(Seq(5));
         let mut left = Vec::new();
-        let mut release = |held: Held| left.push(held.before.0);
+        let mut release = |held: Held<()>| left.push(held.before.0);
         hold.push(held(5), &mut release);
         hold.push(held(7), &mut release);
         // A repeat without records of its own still waits for those it depends on.

@@ -1,0 +1,317 @@
+//! What becomes of each effect: an event, later, by way of a Docker that may be slow, away, or wrong.
+//!
+//! Whether a container recovered and what became of an action is judged by `model::recovery` and `model::reconcile`, as
+//! in the daemon.
+
+use super::clock::SimTime;
+use super::daemon::incident_of;
+use super::docker::{Call, CallVerb, Caller, Phase, Reply};
+use super::input::Fate;
+use super::world::{Pending, SentNotice, World, Write};
+use crate::engine::effect::{Effect, PermittedAction};
+use crate::engine::event::Event;
+use crate::model::action::{Action, ActionOutcome, Vitals};
+use crate::model::container::{Container, TargetReport};
+use crate::model::fact::StepResult;
+use crate::model::id::{ActId, IncidentId};
+use crate::model::notice::NoticeOutcome;
+use crate::model::reconcile::{Inquiry, Look, after_refusal};
+use crate::model::recovery::{Sight, Vigil};
+use crate::model::target::{ContainerId, TargetQuery};
+use std::time::Duration;
+
+/// How long half a question takes: to the engine, or back.
+const HALF_WAY: Duration = Duration::from_millis(1);
+
+/// How long Docker is given to answer a question.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long evidence takes.
+const CAPTURE_TAKES: Duration = Duration::from_millis(50);
+
+/// How long a message takes.
+const NOTICE_TAKES: Duration = Duration::from_millis(20);
+
+/// When a cut connection is noticed.
+const CUT_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a look showed nothing.
+const AWAY: &str = "docker cannot be reached";
+
+/// Why a look will never show anything.
+const BLOCKED: &str = "blocked by the socket proxy";
+
+/// A question on its way to Docker.
+#[derive(Clone, Debug)]
+pub(super) struct Asking {
+    incident: IncidentId,
+    query: TargetQuery,
+}
+
+/// A verify step.
+#[derive(Clone, Debug)]
+pub(super) struct Watching {
+    incident: IncidentId,
+    index: usize,
+    vigil: Vigil,
+    /// When the step began, by the watch's own clock.
+    began: SimTime,
+    already: Duration,
+}
+
+/// The looking for an action's outcome.
+#[derive(Clone, Debug)]
+pub(super) struct Looking {
+    inquiry: Inquiry,
+    /// When the first look was made.
+    began: SimTime,
+}
+
+impl World {
+    /// Begins an effect. `waited` is how long its records took to become durable.
+    pub(super) fn begin(&mut self, effect: Effect, waited: Duration) {
+        let incident = incident_of(&effect);
+        let now = self.clock.now();
+        let Some(daemon) = &mut self.daemon else { return };
+        *daemon.under_way.entry(incident).or_default() += 1;
+        match effect {
+            Effect::ResolveTarget { incident, query } => {
+                let late = self.lateness();
+                self.later(HALF_WAY + late, Pending::Asked(Asking { incident, query }));
+            }
+            Effect::SkipTarget { incident } => {
+                self.ends_at_once(incident, Event::TargetSkipped { incident });
+            }
+            Effect::Capture { incident, index, target: _, spec: _ } => {
+                let result = StepResult::Captured(serde_json::Value::Object(serde_json::Map::new()));
+                let event = Event::StepEnded { incident, index, elapsed: CAPTURE_TAKES, result };
+                self.later(CAPTURE_TAKES, Pending::Returned(incident, event));
+            }
+            Effect::RunAction(permit) => match permit.redeem_after(waited) {
+                Ok(permitted) => self.send(permitted),
+                Err(late) => self.ends_at_once(incident, late.into()),
+            },
+            Effect::Reconcile(reconciliation) => {
+                let settle = reconciliation.settle;
+                let looking = Looking { inquiry: Inquiry::new(reconciliation), began: now.after(settle) };
+                self.later(settle, Pending::Looked(Box::new(looking)));
+            }
+            Effect::Verify { incident, index, watched, spec, already } => match Vigil::new(&watched, &spec) {
+                Ok(vigil) => {
+                    let watching = Watching { incident, index, vigil, began: now, already };
+                    self.later(HALF_WAY, Pending::Watched(Box::new(watching)));
+                }
+                Err(result) => {
+                    self.ends_at_once(incident, Event::StepEnded { incident, index, elapsed: already, result });
+                }
+            },
+            Effect::Sleep { incident, index, remaining } => {
+                let event = Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
+                self.later(remaining, Pending::Returned(incident, event));
+            }
+            Effect::SendNotice { notice, repeat: _ } => {
+                let durable = self.disk.durable();
+                self.seen.notices.push(SentNotice { act: notice.act, durable });
+                let outcome = if now < self.weather.notices_lost {
+                    NoticeOutcome::Failed { error: "connection refused".to_owned() }
+                } else {
+                    NoticeOutcome::Delivered
+                };
+                let event = Event::NoticeReturned { act: notice.act, outcome };
+                self.later(NOTICE_TAKES, Pending::Returned(incident, event));
+            }
+        }
+    }
+
+    /// An effect that needs nothing outside gives its event at once.
+    fn ends_at_once(&mut self, incident: IncidentId, event: Event) {
+        let Some(daemon) = &mut self.daemon else { return };
+        if let Some(left) = daemon.under_way.get_mut(&incident) {
+            *left -= 1;
+            if *left == 0 {
+                daemon.under_way.remove(&incident);
+            }
+        }
+        daemon.due.push_back(event);
+    }
+
+    /// How much longer a look takes now.
+    fn lateness(&self) -> Duration {
+        let (until, by) = self.weather.docker_slow;
+        if self.clock.now() < until { by.min(READ_WITHIN) } else { Duration::ZERO }
+    }
+
+    pub(super) fn ask(&mut self, asking: Asking) {
+        let Asking { incident, query } = asking;
+        let now = self.clock.now();
+        let (until, by) = self.weather.docker_slow;
+        let report = if now < self.weather.docker_away || (now < until && READ_WITHIN <= by) {
+            TargetReport::Unavailable(AWAY.to_owned())
+        } else if now < self.weather.docker_blocked {
+            TargetReport::Denied("GET /containers".to_owned())
+        } else {
+            self.docker.resolve(&query, self.clock.wall())
+        };
+        let late = self.lateness();
+        self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report }));
+    }
+
+    /// A container as a look shows it now, or why it shows nothing.
+    fn inspect(&self, id: &ContainerId) -> Result<Option<&Container>, Unseen> {
+        let now = self.clock.now();
+        if now < self.weather.docker_away {
+            return Err(Unseen::Away);
+        }
+        if now < self.weather.docker_blocked {
+            return Err(Unseen::Blocked);
+        }
+        Ok(self.docker.inspect(id).map(super::container::SimContainer::shown))
+    }
+
+    pub(super) fn watch(&mut self, mut watching: Box<Watching>) {
+        let elapsed = watching.already + self.clock.now().since(watching.began);
+        let (incident, index) = (watching.incident, watching.index);
+        let mut ended = None;
+        for id in watching.vigil.ids() {
+            let sight = match self.inspect(&id) {
+                Ok(Some(container)) => Sight::Seen(container, None),
+                Ok(None) => Sight::Gone,
+                Err(Unseen::Away) => Sight::Unseen(AWAY),
+                Err(Unseen::Blocked) => Sight::Hidden(BLOCKED),
+            };
+            ended = ended.or(watching.vigil.look(&id, sight, elapsed));
+        }
+        let result = match ended {
+            Some(result) => result,
+            None => match watching.vigil.end_round(elapsed) {
+                Ok(result) => result,
+                Err(pause) => return self.later(pause, Pending::Watched(watching)),
+            },
+        };
+        self.returned(incident, Event::StepEnded { incident, index, elapsed, result });
+    }
+
+    pub(super) fn look(&mut self, mut looking: Box<Looking>) {
+        let elapsed = self.clock.now().since(looking.began);
+        let (act, id) = {
+            let reconciliation = looking.inquiry.reconciliation();
+            (reconciliation.act, reconciliation.target.id.clone())
+        };
+        let found = match self.inspect(&id) {
+            Ok(Some(container)) => looking.inquiry.look(Look::Found(container), elapsed),
+            Ok(None) => looking.inquiry.look(Look::Gone, elapsed),
+            Err(Unseen::Away) => looking.inquiry.look(Look::Unseen(AWAY), elapsed),
+            Err(Unseen::Blocked) => looking.inquiry.look(Look::Hidden(BLOCKED), elapsed),
+        };
+        match found {
+            Ok((finding, post, detail)) => {
+                self.returned(act.incident, Event::ActionObserved { act, finding, post, detail });
+            }
+            Err(pause) => self.later(pause, Pending::Looked(looking)),
+        }
+    }
+
+    /// Sends a call that changes something, once.
+    fn send(&mut self, permitted: PermittedAction) {
+        let now = self.clock.now();
+        let PermittedAction { act, action, target, deadline, pre } = permitted;
+        let fate = if now < self.weather.docker_away {
+            Fate::NotSent
+        } else if now < self.weather.docker_blocked {
+            Fate::Blocked
+        } else {
+            self.weather.fates.pop_front().unwrap_or(Fate::Prompt)
+        };
+        self.tell(|| format!("{act} is sent: {} {}; {fate:?}", action.op(), target.name));
+        let place = self.seen.writes.len();
+        let durable = self.disk.durable();
+        let verb = verb_of(&action);
+        let call = Call { id: target.id.clone(), verb, by: Caller::Daemon(place) };
+        let post = self.docker.inspect(&target.id).map(|container| Vitals::from(container.shown()));
+        self.seen.writes.push(Write { act, target, action: action.clone(), sent: now, durable, fate, done: None });
+        if let Some(daemon) = &mut self.daemon {
+            daemon.calls.insert(act);
+        }
+        let refused = |error: &str| ActionOutcome::Failed { error: error.to_owned() };
+        let cut = || ActionOutcome::Unknown { error: "the connection was cut".to_owned() };
+        let (arrives, ends) = match fate {
+            Fate::Prompt | Fate::DoneAndCalledFailed | Fate::Hangs => (Some(HALF_WAY), None),
+            Fate::Late(by) => (Some(by), None),
+            Fate::NotSent => (None, Some((HALF_WAY, refused(AWAY)))),
+            Fate::Blocked => (None, Some((HALF_WAY, refused(BLOCKED)))),
+            Fate::LostOnTheWay => (None, Some((CUT_AFTER, cut()))),
+            Fate::Stray(by) => (Some(by), Some((CUT_AFTER, cut()))),
+            Fate::AnswerLost => (Some(HALF_WAY), Some((CUT_AFTER, cut()))),
+            Fate::Lies => (None, Some((CUT_AFTER, ActionOutcome::Succeeded { post }))),
+            Fate::Fails => (None, Some((HALF_WAY, self.refusal(&call.id, (&pre, &action))))),
+        };
+        if let Some(after) = arrives {
+            self.later(after, Pending::Call(call, Phase::Arrived));
+        }
+        if let Some((after, outcome)) = ends {
+            self.later(after, Pending::CallEnds(act, outcome));
+        }
+        let late = ActionOutcome::Unknown { error: "docker did not answer in time".to_owned() };
+        self.later(deadline, Pending::CallEnds(act, late));
+    }
+
+    /// Docker is through with a call: what the daemon hears of it.
+    pub(super) fn answer(&mut self, write: &Write, reply: &Reply) {
+        let pre = self.intended_pre(write.act);
+        let outcome = match (write.fate, reply) {
+            (Fate::AnswerLost | Fate::Hangs | Fate::Stray(_), _) => return,
+            (Fate::DoneAndCalledFailed, _) => pre.map(|pre| self.refusal(&write.target.id, (&pre, &write.action))),
+            (_, Reply::Done | Reply::Unchanged) => {
+                let post = self.docker.inspect(&write.target.id).map(|container| Vitals::from(container.shown()));
+                Some(ActionOutcome::Succeeded { post })
+            }
+            (_, Reply::NotFound | Reply::Conflict(_) | Reply::Failed(_)) => {
+                pre.map(|pre| self.refusal(&write.target.id, (&pre, &write.action)))
+            }
+        };
+        if let Some(outcome) = outcome {
+            self.later(HALF_WAY, Pending::CallEnds(write.act, outcome));
+        }
+    }
+
+    /// The container as it was when an act was decided.
+    fn intended_pre(&self, act: ActId) -> Option<Vitals> {
+        self.disk.records().iter().rev().find_map(|record| {
+            let crate::model::fact::Fact::ActionIntended(intended) = &record.fact else { return None };
+            (intended.act == act).then(|| intended.pre.clone())
+        })
+    }
+
+    /// What Docker's no means, after looking.
+    fn refusal(&self, id: &ContainerId, intended: (&Vitals, &Action)) -> ActionOutcome {
+        let look = match self.inspect(id) {
+            Ok(Some(container)) => Look::Found(container),
+            Ok(None) => Look::Gone,
+            Err(Unseen::Away) => Look::Unseen(AWAY),
+            Err(Unseen::Blocked) => Look::Hidden(BLOCKED),
+        };
+        after_refusal("docker failed (http 500)", intended, look)
+    }
+
+    /// The first end of a call counts; a deadline after the answer is none.
+    pub(super) fn call_ended(&mut self, act: ActId, outcome: ActionOutcome) {
+        if self.daemon.as_mut().is_some_and(|daemon| daemon.calls.remove(&act)) {
+            self.returned(act.incident, Event::ActionReturned { act, outcome });
+        }
+    }
+}
+
+/// Why a look showed nothing.
+#[derive(Clone, Copy, Debug)]
+enum Unseen {
+    Away,
+    Blocked,
+}
+
+fn verb_of(action: &Action) -> CallVerb {
+    match action {
+        Action::Restart { stop_timeout } => CallVerb::Restart(*stop_timeout),
+        Action::Start => CallVerb::Start,
+        Action::Stop { stop_timeout } => CallVerb::Stop(*stop_timeout),
+    }
+}

@@ -1,0 +1,147 @@
+//! Everything that may happen to a world from outside, other than an alert: a closed list.
+
+use super::container::ContainerSpec;
+use crate::model::target::ContainerName;
+use std::fmt;
+use std::time::Duration;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The daemon dies and is started again.
+    Crash(Crash),
+    /// The daemon dies as soon as it has decided on so many more records.
+    CrashAfter(u64, Crash),
+    /// The daemon is told to stop, and is started again this long after it has.
+    Stop(Duration),
+    /// The machine loses its power and comes back after a while.
+    Reboot(Crash),
+    /// Somebody sets the wall clock by so many milliseconds.
+    SetWall(i64),
+    /// The machine sleeps.
+    Suspend(Duration),
+    /// The disk takes this long for its next sync.
+    StallDisk(Duration),
+    /// The Docker engine does not answer for a while.
+    LoseDocker(Duration),
+    /// A proxy blocks every call for a while.
+    BlockDocker(Duration),
+    /// For a while each look takes so much longer.
+    SlowDocker {
+        /// How much longer.
+        by: Duration,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// The engine's event history is lost.
+    ForgetHistory,
+    /// What becomes of the next call that changes something and has no fate yet.
+    NextWrite(Fate),
+    /// Messages cannot be delivered for a while.
+    LoseNotices(Duration),
+    /// Somebody, or the process itself, does something to a container.
+    Touch(ContainerName, Touch),
+}
+
+/// How the daemon or the machine dies.
+#[derive(Clone, Copy, Debug)]
+pub struct Crash {
+    /// How many thousandths of the records that were not durable are found all the same.
+    pub kept_permille: u16,
+    /// How long it is down.
+    pub down: Duration,
+    /// Whether requests that were under way still reach Docker.
+    pub requests_arrive: bool,
+}
+
+/// What becomes of one call that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done, and the answer says so.
+    Prompt,
+    /// It reaches Docker late.
+    Late(Duration),
+    /// No connection: it was never sent.
+    NotSent,
+    /// A proxy says no.
+    Blocked,
+    /// The connection is cut, and Docker never got it.
+    LostOnTheWay,
+    /// The connection is cut; Docker gets it all the same, this much later.
+    Stray(Duration),
+    /// Docker does it, and the connection is cut before it answers.
+    AnswerLost,
+    /// Docker does it, and never answers.
+    Hangs,
+    /// The answer says that it was done, and it was not.
+    Lies,
+    /// Docker does it and calls it a failure.
+    DoneAndCalledFailed,
+    /// Docker fails at once and does nothing.
+    Fails,
+}
+
+/// What is done to a container, other than by sickbay.
+#[derive(Clone, Debug)]
+pub enum Touch {
+    /// A person stops it.
+    Stop,
+    /// A person starts it.
+    Start,
+    /// A person restarts it.
+    Restart,
+    /// A person pauses it.
+    Pause,
+    /// A person ends the pause.
+    Unpause,
+    /// A person removes it.
+    Remove,
+    /// A deployment replaces it by another of the same name.
+    Recreate(Box<ContainerSpec>),
+    /// Its process ends with this exit code.
+    Die(i64),
+    /// Its health check begins to fail.
+    Sicken,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crash(crash) => write!(f, "the daemon is killed, {crash}"),
+            Self::CrashAfter(records, crash) => write!(f, "the daemon is killed {records} records later, {crash}"),
+            Self::Stop(down) => write!(f, "the daemon is stopped in good order, for {down:?}"),
+            Self::Reboot(crash) => write!(f, "the machine loses its power, {crash}"),
+            Self::SetWall(by_ms) => write!(f, "the wall clock is set by {} s", by_ms / 1000),
+            Self::Suspend(span) => write!(f, "the machine sleeps for {span:?}"),
+            Self::StallDisk(span) => write!(f, "the disk stalls for {span:?}"),
+            Self::LoseDocker(span) => write!(f, "Docker is away for {span:?}"),
+            Self::BlockDocker(span) => write!(f, "a proxy blocks Docker for {span:?}"),
+            Self::SlowDocker { by, lasts } => write!(f, "looking at Docker takes {by:?} longer, for {lasts:?}"),
+            Self::ForgetHistory => write!(f, "Docker's event history is lost"),
+            Self::NextWrite(fate) => write!(f, "the fate of a coming call to Docker: {fate:?}"),
+            Self::LoseNotices(span) => write!(f, "messages cannot be delivered for {span:?}"),
+            Self::Touch(name, touch) => match touch {
+                Touch::Stop => write!(f, "a person stops {name}"),
+                Touch::Start => write!(f, "a person starts {name}"),
+                Touch::Restart => write!(f, "a person restarts {name}"),
+                Touch::Pause => write!(f, "a person pauses {name}"),
+                Touch::Unpause => write!(f, "a person ends the pause of {name}"),
+                Touch::Remove => write!(f, "a person removes {name}"),
+                Touch::Recreate(_) => write!(f, "a deployment replaces {name}"),
+                Touch::Die(exit_code) => write!(f, "{name} dies with exit code {exit_code}"),
+                Touch::Sicken => write!(f, "{name} falls ill"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let requests = if self.requests_arrive { "arrive" } else { "are lost" };
+        let Self { kept_permille, down, .. } = self;
+        write!(
+            f,
+            "down for {down:?}; {kept_permille} ‰ of what was not durable is found, requests under way {requests}"
+        )
+    }
+}

@@ -1,0 +1,182 @@
+//! Who plays in a seed's story: playbooks, containers and alerts, drawn from the seed.
+
+use fastrand::Rng;
+use sickbay::engine::ruleset::Ruleset;
+use sickbay::model::container::{COMPOSE_PROJECT, COMPOSE_SERVICE, HealthCheck, RestartPolicy};
+use sickbay::model::label::Labels;
+use sickbay::model::limit::{Breaker, Limits, Scope, Storm, Window};
+use sickbay::model::matcher::parse_matchers;
+use sickbay::model::policy::{Policy, ProtectedName};
+use sickbay::model::target::ContainerName;
+use sickbay::playbook::definition::Playbook;
+use sickbay::playbook::index::Playbooks;
+use sickbay::playbook::{RuleFile, load};
+use sickbay::sim::container::{ContainerSpec, Life, Nature};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// The shapes, read once.
+static SHAPES: LazyLock<Vec<Playbook>> = LazyLock::new(|| {
+    let file = RuleFile { path: "playbooks.yaml".to_owned(), text: include_str!("playbooks.yaml").to_owned() };
+    let loaded = load(&[file]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    loaded.playbooks
+});
+
+/// An alert that may fire.
+#[derive(Clone, Debug)]
+pub(crate) struct AlertSpec {
+    pub(crate) labels: Labels,
+    /// Which group of Alertmanager's.
+    pub(crate) group: usize,
+}
+
+/// Everything that is there at the beginning.
+#[derive(Clone, Debug)]
+pub(crate) struct Cast {
+    pub(crate) ruleset: Ruleset,
+    pub(crate) containers: Vec<ContainerSpec>,
+    pub(crate) alerts: Vec<AlertSpec>,
+    pub(crate) groups: usize,
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// True once in so many draws.
+pub(crate) fn one_in(rng: &mut Rng, many: u32) -> bool {
+    rng.u32(..many) == 0
+}
+
+impl Cast {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let containers = containers(rng);
+        let names: Vec<String> = containers.iter().map(|spec| spec.name.to_string()).collect();
+        let groups = rng.usize(1..=2);
+        let alerts = (0..rng.usize(1..=6)).map(|instance| alert(rng, &names, instance, groups)).collect();
+        Self { ruleset: ruleset(rng), containers, alerts, groups }
+    }
+}
+
+fn ruleset(rng: &mut Rng) -> Ruleset {
+    let playbooks = (0..rng.usize(1..=4)).map(|number| playbook(rng, number)).collect();
+    let mut policy = Policy { max_parallel: rng.u32(1..=3), ..Policy::default() };
+    if one_in(rng, 3) {
+        policy.global = vec![window(rng)];
+    }
+    if one_in(rng, 3) {
+        policy.per_target = vec![window(rng)];
+    }
+    policy.breaker = Breaker { failures: rng.u32(1..=3), per: secs(rng.u64(600..4000)), open_for: window(rng).per };
+    policy.relapse_within = secs(rng.u64(10..600));
+    if one_in(rng, 4) {
+        policy.storm = Storm { alerts: rng.u32(1..=4), per: secs(rng.u64(10..60)), freeze: secs(rng.u64(30..400)) };
+    }
+    policy.hands_off = if one_in(rng, 2) { Duration::ZERO } else { secs(rng.u64(5..200)) };
+    policy.dry_run = one_in(rng, 12);
+    policy.require_opt_in = !one_in(rng, 6);
+    if one_in(rng, 6) {
+        policy.protect = vec![ProtectedName::Exact("c1".to_owned())];
+    }
+    Ruleset { playbooks: Playbooks::new(playbooks), policy }
+}
+
+fn playbook(rng: &mut Rng, number: usize) -> Playbook {
+    // Most restart the container that the alert names.
+    let shape = rng.usize(..SHAPES.len() * 2).checked_sub(SHAPES.len()).unwrap_or_else(|| rng.usize(..3));
+    let matcher = match rng.u32(..4) {
+        0 => r#"alertname=~"A[01]""#.to_owned(),
+        1 => r#"alertname=~"A.",severity!="info""#.to_owned(),
+        _ => format!(r#"alertname="A{}""#, rng.u32(..3)),
+    };
+    let cooldown = if rng.bool() { Duration::ZERO } else { secs(rng.u64(5..400)) };
+    let scope = if one_in(rng, 3) { Scope::Playbook } else { Scope::Target };
+    let windows = (0..rng.usize(1..=2)).map(|_| window(rng)).collect();
+    Playbook {
+        name: format!("p{number}").into(),
+        matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
+        limits: Limits { windows, scope, cooldown, ..Limits::default() },
+        dry_run: one_in(rng, 8),
+        ..SHAPES[shape].clone()
+    }
+}
+
+fn window(rng: &mut Rng) -> Window {
+    Window { runs: rng.u32(1..=3), per: secs(rng.u64(30..1500)) }
+}
+
+fn containers(rng: &mut Rng) -> Vec<ContainerSpec> {
+    let mut specs: Vec<ContainerSpec> = (0..rng.usize(1..=4)).map(|number| container(rng, number)).collect();
+    if one_in(rng, 3) {
+        let sidecar = container(rng, specs.len());
+        let parent = specs[0].name.clone();
+        specs.push(ContainerSpec { lives_with: Some(parent), ..sidecar });
+    }
+    specs
+}
+
+/// A container of this number, as it is made first or by a deployment.
+pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
+    let mut labels = BTreeMap::from([("sickbay.enable".to_owned(), "true".to_owned())]);
+    match rng.u32(..20) {
+        0 => drop(labels.remove("sickbay.enable")),
+        1 => drop(labels.insert("sickbay.protect".to_owned(), "true".to_owned())),
+        2 => drop(labels.insert("sickbay.enable".to_owned(), "false".to_owned())),
+        3 => drop(labels.insert("sickbay.actions".to_owned(), "stop".to_owned())),
+        4 => drop(labels.insert("com.docker.swarm.task.id".to_owned(), "x".to_owned())),
+        _ => {}
+    }
+    labels.insert(COMPOSE_PROJECT.to_owned(), "shop".to_owned());
+    labels.insert(COMPOSE_SERVICE.to_owned(), format!("s{}", number.min(2)));
+    let policies = [RestartPolicy::No, RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::UnlessStopped];
+    let second = secs(1);
+    let check = HealthCheck { interval: second * 2, timeout: second, retries: 2, start_period: second * 3 };
+    ContainerSpec {
+        name: ContainerName::parse(&format!("c{number}")).expect("a name of ours"),
+        image_id: format!("sha256:{}", rng.u32(..2)),
+        labels,
+        restart_policy: policies[rng.usize(..policies.len())],
+        auto_remove: one_in(rng, 20),
+        stop_timeout: one_in(rng, 4).then(|| secs(rng.u64(1..20))),
+        health_check: rng.bool().then_some(check),
+        lives_with: None,
+        nature: nature(rng),
+    }
+}
+
+fn nature(rng: &mut Rng) -> Nature {
+    let lives = (0..rng.usize(1..=4)).map(|_| life(rng)).collect();
+    let millis = |rng: &mut Rng, most: u64| Duration::from_millis(rng.u64(5..most));
+    let slow = one_in(rng, 4);
+    Nature {
+        stop_takes: millis(rng, if slow { 15_000 } else { 500 }),
+        start_takes: millis(rng, if slow { 3_000 } else { 500 }),
+        lives,
+    }
+}
+
+fn life(rng: &mut Rng) -> Life {
+    let well = Life { healthy_after: Some(Duration::from_millis(rng.u64(100..8_000))), ..Life::default() };
+    match rng.u32(..10) {
+        0 => Life { fails_to_start: true, ..well },
+        1 => Life { dies: Some((Duration::from_millis(rng.u64(10..2_000)), 1)), ..well },
+        2 => Life { dies: Some((secs(rng.u64(5..600)), [0, 1, 137][rng.usize(..3)])), ..well },
+        3 => Life { healthy_after: None, ..well },
+        _ => well,
+    }
+}
+
+fn alert(rng: &mut Rng, names: &[String], instance: usize, groups: usize) -> AlertSpec {
+    let container = if one_in(rng, 12) { "gone".to_owned() } else { names[rng.usize(..names.len())].clone() };
+    let severity = if one_in(rng, 5) { "info" } else { "page" };
+    let pairs = [
+        ("alertname", format!("A{}", rng.u32(..3))),
+        ("container", container),
+        ("instance", format!("i{instance}")),
+        ("service", format!("s{}", rng.u32(..3))),
+        ("severity", severity.to_owned()),
+    ];
+    AlertSpec { labels: pairs.into_iter().collect(), group: rng.usize(..groups) }
+}

@@ -1,0 +1,396 @@
+//! What must hold after each step, each as a function of its own. They look at what was really done, and at the true
+//! time, never at what the daemon's clocks said.
+//!
+//! To add one: write the function and put it into [`OF_RECORDS`], [`OF_WRITES`], [`OF_STEPS`] or [`OF_THE_END`].
+
+use crate::witness::{Charge, Witness};
+use sickbay::engine::incident::Phase;
+use sickbay::model::action::Reconciled;
+use sickbay::model::alert::{AlertStatus, Notification};
+use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
+use sickbay::model::fact::{Answer, Fact, Record};
+use sickbay::model::limit::{Scope, Window};
+use sickbay::model::reason::Reason;
+use sickbay::playbook::definition::Playbook;
+use sickbay::sim::clock::SimTime;
+use sickbay::sim::world::{Ack, World, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What was found wrong, in words.
+pub(crate) type Verdict = Result<(), String>;
+
+/// Asked of each new record, before the witness has learnt it. The time is the true one.
+pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
+    ("no_more_runs_in_any_true_window_than_its_limit", no_more_runs_in_any_true_window_than_its_limit),
+    ("no_run_before_its_true_cooldown_is_over", no_run_before_its_true_cooldown_is_over),
+    ("no_limit_refuses_without_its_cause", no_limit_refuses_without_its_cause),
+    ("no_two_runs_at_once_on_one_target", no_two_runs_at_once_on_one_target),
+    ("no_more_runs_at_once_than_allowed", no_more_runs_at_once_than_allowed),
+    ("no_act_for_an_alert_that_ended", no_act_for_an_alert_that_ended),
+    ("no_act_on_what_cannot_be_treated", no_act_on_what_cannot_be_treated),
+];
+
+/// Asked of each call that was sent.
+pub(crate) const OF_WRITES: &[(&str, OfWrite)] = &[
+    ("no_effect_before_its_intent_is_durable", no_effect_before_its_intent_is_durable),
+    ("no_target_treated_twice_for_one_intent", no_target_treated_twice_for_one_intent),
+    ("no_act_without_the_owners_consent", no_act_without_the_owners_consent),
+    ("no_act_on_what_a_person_stopped", no_act_on_what_a_person_stopped),
+    ("a_dry_run_changes_nothing", a_dry_run_changes_nothing),
+];
+
+/// Asked after each step.
+pub(crate) const OF_STEPS: &[(&str, OfStep)] = &[
+    ("no_message_before_its_intent_is_durable", no_message_before_its_intent_is_durable),
+    ("every_open_incident_waits_for_something", every_open_incident_waits_for_something),
+    ("nothing_acknowledged_is_lost", nothing_acknowledged_is_lost),
+];
+
+/// Asked when all is calm again.
+pub(crate) const OF_THE_END: &[(&str, OfStep)] = &[
+    ("any_prefix_of_the_log_replays_to_the_same_state", any_prefix_of_the_log_replays_to_the_same_state),
+    ("every_incident_comes_to_its_end", every_incident_comes_to_its_end),
+    ("looking_tells_what_happened", looking_tells_what_happened),
+];
+
+pub(crate) type OfRecord = fn(&Witness, &World, &Record, SimTime) -> Verdict;
+pub(crate) type OfWrite = fn(&Witness, &World, &Write, usize) -> Verdict;
+pub(crate) type OfStep = fn(&Witness, &World) -> Verdict;
+
+fn playbook<'a>(world: &'a World, name: &str) -> Option<&'a Arc<Playbook>> {
+    world.ruleset.playbooks.get(name)
+}
+
+/// Whether two runs are counted together by a playbook's limits.
+fn in_scope(playbook: &Playbook, a: &Charge, b: &Charge) -> bool {
+    let together = match playbook.limits.scope {
+        Scope::Target => a.target == b.target,
+        Scope::Playbook | Scope::Host => true,
+    };
+    a.playbook == b.playbook && together
+}
+
+/// The window that is full in truth, counting what `counts` selects.
+fn overfull<'a>(
+    windows: &'a [Window],
+    (witness, now): (&Witness, SimTime),
+    counts: impl Fn(&Charge) -> bool,
+) -> Option<&'a Window> {
+    windows.iter().find(|window| {
+        let within = |charge: &&Charge| now.since(charge.at) < window.per && counts(charge);
+        let used = witness.charges.iter().filter(within).count();
+        usize::try_from(window.runs).is_ok_and(|allowed| allowed <= used)
+    })
+}
+
+/// The window that has no room for a charge, and whose it is.
+fn no_room(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) -> Option<(&'static str, Window)> {
+    let others = |other: &Charge| other.dry_run == charge.dry_run && other.incident != charge.incident;
+    let policy = &world.ruleset.policy;
+    let playbook = playbook(world, &charge.playbook)?;
+    let own = |other: &Charge| others(other) && in_scope(playbook, charge, other);
+    let target = |other: &Charge| others(other) && charge.target.is_some() && other.target == charge.target;
+    let at = (witness, now);
+    None.or_else(|| overfull(&playbook.limits.windows, at, own).map(|window| ("the playbook's", *window)))
+        .or_else(|| overfull(&policy.per_target, at, target).map(|window| ("the target's", *window)))
+        .or_else(|| overfull(&policy.global, at, others).map(|window| ("the global", *window)))
+}
+
+/// How much of a cooldown is left for a charge, in truth.
+fn cooling(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) -> Option<Duration> {
+    let playbook = playbook(world, &charge.playbook)?;
+    let cooldown = playbook.limits.cooldown;
+    let others = witness.charges.iter().filter(|other| {
+        other.dry_run == charge.dry_run && other.incident != charge.incident && in_scope(playbook, charge, other)
+    });
+    let left = others.map(|other| other.ended.map_or(cooldown, |ended| cooldown.saturating_sub(now.since(ended))));
+    left.max().filter(|left| !left.is_zero())
+}
+
+fn no_more_runs_in_any_true_window_than_its_limit(
+    witness: &Witness,
+    world: &World,
+    record: &Record,
+    now: SimTime,
+) -> Verdict {
+    let Some(charge) = witness.charge_of(record, now) else { return Ok(()) };
+    match no_room(witness, world, (&charge, now)) {
+        Some((whose, window)) => Err(format!("{charge:?} is one more than {whose} {window:?} allows")),
+        None => Ok(()),
+    }
+}
+
+fn no_run_before_its_true_cooldown_is_over(witness: &Witness, world: &World, record: &Record, now: SimTime) -> Verdict {
+    let Some(charge) = witness.charge_of(record, now) else { return Ok(()) };
+    match cooling(witness, world, (&charge, now)) {
+        Some(left) => Err(format!("{charge:?} comes {left:?} too early for its cooldown")),
+        None => Ok(()),
+    }
+}
+
+/// A refusal that blames a limit is right about it. After a reboot limits may be stricter than the truth.
+fn no_limit_refuses_without_its_cause(witness: &Witness, world: &World, record: &Record, now: SimTime) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    let Answer::Refused(refusal) = &decided.answer else { return Ok(()) };
+    if 1 < world.clock().boots() {
+        return Ok(());
+    }
+    let policy_dry = world.ruleset.policy.dry_run;
+    let charge = Charge {
+        incident: decided.incident,
+        playbook: Arc::clone(&decided.playbook),
+        target: decided.target.as_ref().map(|target| target.name.to_string()),
+        at: now,
+        ended: None,
+        dry_run: policy_dry || playbook(world, &decided.playbook).is_some_and(|playbook| playbook.dry_run),
+    };
+    let has_cause = match refusal.reason {
+        Reason::Cooldown => cooling(witness, world, (&charge, now)).is_some(),
+        Reason::BudgetExhausted | Reason::GlobalBudget => no_room(witness, world, (&charge, now)).is_some(),
+        _ => true,
+    };
+    if has_cause { Ok(()) } else { Err(format!("{} was refused without cause: {}", decided.incident, refusal.detail)) }
+}
+
+/// Neither two runs on one target, nor an act on what another run holds.
+fn no_two_runs_at_once_on_one_target(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let (incident, name) = match &record.fact {
+        Fact::Decided(decided) if witness.is_acting_run(record) => match &decided.target {
+            Some(target) => (decided.incident, &target.name),
+            None => return Ok(()),
+        },
+        Fact::ActionIntended(intended) => (intended.act.incident, &intended.target.name),
+        _ => return Ok(()),
+    };
+    let holder = witness.runs.iter().find(|(id, run)| **id != incident && run.acts && run.holds(name.as_str()));
+    match holder {
+        Some((holder, _)) => Err(format!("{incident} and {holder} are at {name} at once")),
+        None => Ok(()),
+    }
+}
+
+fn no_more_runs_at_once_than_allowed(witness: &Witness, world: &World, record: &Record, _: SimTime) -> Verdict {
+    let incident = match &record.fact {
+        Fact::Decided(decided) if witness.is_acting_run(record) => decided.incident,
+        Fact::ActionIntended(intended) if !intended.dependent => intended.act.incident,
+        _ => return Ok(()),
+    };
+    let dry_run = match &record.fact {
+        Fact::Decided(decided) => matches!(decided.answer, Answer::Run { dry_run: true, .. }),
+        Fact::ActionIntended(intended) => intended.dry_run,
+        _ => false,
+    };
+    let others = witness.runs.iter().filter(|(id, run)| **id != incident && run.acts && run.dry_run == dry_run);
+    let under_way = others.count();
+    if usize::try_from(world.ruleset.policy.max_parallel).is_ok_and(|allowed| allowed <= under_way) {
+        return Err(format!("{incident} acts although {under_way} other runs are under way"));
+    }
+    Ok(())
+}
+
+/// Once the target was restarted, what lives in its namespace is restarted after it, whatever the alert says.
+fn no_act_for_an_alert_that_ended(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    match &record.fact {
+        Fact::ActionIntended(intended)
+            if !intended.dependent && witness.ended_alerts.contains(&intended.act.incident) =>
+        {
+            Err(format!("{} acts although its alert had ended", intended.act))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_act_on_what_cannot_be_treated(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    match &record.fact {
+        Fact::ActionIntended(intended) if !["running", "exited"].contains(&intended.pre.state.as_str()) => {
+            Err(format!("{} acts on {}, which is {}", intended.act, intended.target.name, intended.pre.state))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_effect_before_its_intent_is_durable(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
+    let durable = world.disk().records().iter().take_while(|record| record.seq < write.durable);
+    let intent = |record: &Record| {
+        matches!(&record.fact, Fact::ActionIntended(intended)
+            if intended.act == write.act && !intended.dry_run && intended.target == write.target)
+    };
+    if durable.into_iter().any(intent) {
+        return Ok(());
+    }
+    Err(format!("{} was sent and its intent was not durable", write.act))
+}
+
+fn no_target_treated_twice_for_one_intent(witness: &Witness, world: &World, write: &Write, place: usize) -> Verdict {
+    for (before, attempt) in world.seen.writes.iter().zip(&witness.attempts_of_writes).take(place) {
+        if before.act == write.act {
+            return Err(format!("{} was sent twice", write.act));
+        }
+        let same_attempt = before.act.incident == write.act.incident && *attempt == witness.attempt_of(write);
+        if same_attempt && before.target.name == write.target.name {
+            return Err(format!("{} and {} treat {} for one attempt", before.act, write.act, write.target.name));
+        }
+    }
+    Ok(())
+}
+
+fn no_act_without_the_owners_consent(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
+    let Some(container) = world.docker().inspect(&write.target.id) else { return Ok(()) };
+    let labels = &container.spec().labels;
+    let label = |key: &str| labels.get(key).map(String::as_str);
+    let policy = &world.ruleset.policy;
+    let no = |why: &str| Err(format!("{} acts on {}, which {why}", write.act, write.target.name));
+    if label("sickbay.protect").is_some_and(|value| value != "false") {
+        return no("is protected by its label");
+    }
+    if policy.protect.iter().any(|protected| protected.covers(write.target.name.as_str())) {
+        return no("is protected by the settings");
+    }
+    match label("sickbay.enable") {
+        Some("true") => {}
+        None if !policy.require_opt_in => {}
+        Some(_) | None => return no("has not opted in"),
+    }
+    if label("sickbay.actions").is_some_and(|listed| !listed.contains("restart")) {
+        return no("does not list the action");
+    }
+    if label("com.docker.swarm.task.id").is_some() {
+        return no("is Swarm's");
+    }
+    if container.spec().auto_remove {
+        return no("is removed when it stops");
+    }
+    Ok(())
+}
+
+/// How long after a person's stop a call may still be on its way: two slow looks, a slow disk.
+const IN_FLIGHT: Duration = Duration::from_secs(35);
+
+fn no_act_on_what_a_person_stopped(witness: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
+    let Some(container) = world.docker().inspect(&write.target.id) else { return Ok(()) };
+    let Some(since) = witness.stopped_by_hand.get(&write.target.id) else { return Ok(()) };
+    // What nobody remembers, nobody can respect: but a stop in good order is told by its exit code.
+    let remembered = container.stop_cause() == StopCause::Stopped
+        || matches!(container.shown().restart_policy, RestartPolicy::Always | RestartPolicy::UnlessStopped)
+        || container.shown().exit_code == 143;
+    if container.stopped_by_hand() && remembered && IN_FLIGHT < world.now().since(*since) {
+        return Err(format!("{} starts {}, which a person stopped at {since}", write.act, write.target.name));
+    }
+    Ok(())
+}
+
+fn a_dry_run_changes_nothing(witness: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
+    let dry = witness.runs.get(&write.act.incident).is_some_and(|run| run.dry_run);
+    if world.ruleset.policy.dry_run || dry {
+        return Err(format!("{} changes something in a dry run", write.act));
+    }
+    Ok(())
+}
+
+fn no_message_before_its_intent_is_durable(witness: &Witness, world: &World) -> Verdict {
+    for notice in world.seen.notices.iter().skip(witness.notices_seen) {
+        let mut durable = world.disk().records().iter().rev().skip_while(|record| notice.durable <= record.seq);
+        let intended = durable
+            .any(|record| matches!(&record.fact, Fact::NoticeIntended(intended) if intended.notice.act == notice.act));
+        if !intended {
+            return Err(format!("the message {} was sent and its intent was not durable", notice.act));
+        }
+    }
+    Ok(())
+}
+
+/// A refused one waits for its alert to be delivered again, or to end; any other one for an effect that is under way.
+fn every_open_incident_waits_for_something(_: &Witness, world: &World) -> Verdict {
+    let Some(daemon) = world.daemon().filter(|daemon| !daemon.is_stopping()) else { return Ok(()) };
+    for incident in daemon.state().incidents() {
+        match &incident.phase {
+            Phase::Refused { refusal, .. } if !refusal.retry_after.is_zero() => {}
+            Phase::Refused { refusal, .. } => {
+                return Err(format!("{} was refused for no time: {refusal:?}", incident.id));
+            }
+            Phase::AwaitingTarget | Phase::Running(_) if daemon.awaits(incident.id) => {}
+            Phase::AwaitingTarget | Phase::Running(_) => {
+                return Err(format!("{} waits for nothing: {:?}", incident.id, incident.phase));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn nothing_acknowledged_is_lost(witness: &Witness, world: &World) -> Verdict {
+    let left = world.disk().records().len();
+    if left < witness.acknowledged {
+        return Err(format!("{} records were acknowledged, and {left} are left", witness.acknowledged));
+    }
+    Ok(())
+}
+
+/// Asked of each answer that the sender heard, with the body it answers.
+pub(crate) fn an_answer_tells_what_is_recorded(world: &World, ack: &Ack, body: &Notification) -> Verdict {
+    if ack.durable < ack.before {
+        return Err(format!("delivery {} was answered before its records were durable", ack.id.0));
+    }
+    if ack.receipts.len() != body.alerts.len() {
+        return Err(format!("{} alerts were answered with {} receipts", body.alerts.len(), ack.receipts.len()));
+    }
+    for alert in &body.alerts {
+        let known = |record: &&Record| match &record.fact {
+            Fact::AlertReceived(received) => received.fingerprint == alert.fingerprint,
+            _ => false,
+        };
+        let durable = world.disk().records().iter().take_while(|record| record.seq < ack.durable);
+        if alert.status == AlertStatus::Firing && durable.filter(known).count() == 0 {
+            return Err(format!("alert {} was acknowledged and never recorded", alert.fingerprint));
+        }
+    }
+    Ok(())
+}
+
+fn any_prefix_of_the_log_replays_to_the_same_state(witness: &Witness, world: &World) -> Verdict {
+    let mut state = sickbay::engine::state::State::default();
+    let mut checkpoints = witness.checkpoints.iter();
+    let mut next = checkpoints.next();
+    for (count, record) in world.disk().records().iter().enumerate() {
+        while let Some((_, live)) = next.filter(|(at, _)| *at == count) {
+            if *live != state {
+                return Err(format!("the first {count} records replay to another state than the one that wrote them"));
+            }
+            next = checkpoints.next();
+        }
+        state.apply(record);
+    }
+    Ok(())
+}
+
+fn every_incident_comes_to_its_end(_: &Witness, world: &World) -> Verdict {
+    let Some(daemon) = world.daemon() else { return Err("the daemon never came up again".to_owned()) };
+    match daemon.state().incidents().next() {
+        Some(open) => Err(format!("{} is still open, long after all alerts have ended: {:?}", open.id, open.phase)),
+        None => Ok(()),
+    }
+}
+
+/// "Not applied" is the truth. Where the machine slept, Docker slept too, and its deadline says nothing.
+fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
+    for record in world.disk().records() {
+        let Fact::ActionReconciled(reconciled) = &record.fact else { continue };
+        let write = world.seen.writes.iter().find(|write| write.act == reconciled.act);
+        let done = write.and_then(|write| write.done);
+        match (reconciled.finding, done) {
+            (Reconciled::NotApplied, Some(done)) if !witness.slept => {
+                return Err(format!("{} was done at {done} and found not to be", reconciled.act));
+            }
+            (Reconciled::Observed, None) if reconciled.post.as_ref().is_none_or(|post| post.started_at.is_empty()) => {
+                return Err(format!("{} was found to be done, and nothing shows it", reconciled.act));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A container that is shown as stopped.
+pub(crate) fn is_stopped(state: &ContainerState) -> bool {
+    *state == ContainerState::Exited
+}

@@ -1,0 +1,223 @@
+//! What has been seen so far, in true time: everything the invariants need to remember.
+
+use crate::invariants::{self, OF_RECORDS, OF_STEPS, OF_THE_END, OF_WRITES};
+use sickbay::engine::state::State;
+use sickbay::model::fact::{Answer, Fact, Record};
+use sickbay::model::id::IncidentId;
+use sickbay::model::target::ContainerId;
+use sickbay::sim::clock::SimTime;
+use sickbay::sim::world::{World, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How many states are kept to be compared with a replay.
+const CHECKPOINTS_MAX: usize = 8;
+
+/// After how many records another state is kept.
+const CHECKPOINT_EVERY: usize = 13;
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) invariant: &'static str,
+    pub(crate) words: String,
+}
+
+/// One run that counts against limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Charge {
+    pub(crate) incident: IncidentId,
+    pub(crate) playbook: Arc<str>,
+    pub(crate) target: Option<String>,
+    pub(crate) at: SimTime,
+    pub(crate) ended: Option<SimTime>,
+    pub(crate) dry_run: bool,
+}
+
+/// A run that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSeen {
+    pub(crate) acts: bool,
+    pub(crate) dry_run: bool,
+    names: Vec<String>,
+}
+
+impl RunSeen {
+    /// Whether it holds the container of this name.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.names.iter().any(|held| held == name)
+    }
+}
+
+/// What has been seen.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    pub(crate) runs: BTreeMap<IncidentId, RunSeen>,
+    pub(crate) charges: Vec<Charge>,
+    pub(crate) ended_alerts: BTreeSet<IncidentId>,
+    /// Which try of an incident is under way, if not the first.
+    attempts: BTreeMap<IncidentId, u32>,
+    /// For which try each write was sent.
+    pub(crate) attempts_of_writes: Vec<u32>,
+    /// Since when a person's stop holds.
+    pub(crate) stopped_by_hand: BTreeMap<ContainerId, SimTime>,
+    pub(crate) checkpoints: Vec<(usize, State)>,
+    /// All records before this place were acknowledged to somebody.
+    pub(crate) acknowledged: usize,
+    pub(crate) notices_seen: usize,
+    /// The machine slept at some time.
+    pub(crate) slept: bool,
+    records_seen: usize,
+    starts_seen: usize,
+}
+
+impl Witness {
+    /// Looks at what the last step did.
+    pub(crate) fn look(&mut self, world: &World) -> Result<(), Violation> {
+        let records = world.disk().records();
+        if records.len() < self.records_seen {
+            self.learn_anew(world);
+        }
+        for (place, record) in records.iter().enumerate().skip(self.records_seen) {
+            let at = world.disk().made(place);
+            for (invariant, holds) in OF_RECORDS {
+                holds(self, world, record, at).map_err(|words| Violation { invariant, words })?;
+            }
+            self.learn(record, at);
+        }
+        self.records_seen = records.len();
+        self.keep_checkpoint(world);
+        self.see_containers(world);
+        for place in self.attempts_of_writes.len()..world.seen.writes.len() {
+            let write = &world.seen.writes[place];
+            for (invariant, holds) in OF_WRITES {
+                holds(self, world, write, place).map_err(|words| Violation { invariant, words })?;
+            }
+            self.attempts_of_writes.push(self.attempt_of(write));
+        }
+        for (invariant, holds) in OF_STEPS {
+            holds(self, world).map_err(|words| Violation { invariant, words })?;
+        }
+        self.notices_seen = world.seen.notices.len();
+        Ok(())
+    }
+
+    /// Looks at how it ended.
+    pub(crate) fn look_at_the_end(&self, world: &World) -> Result<(), Violation> {
+        for (invariant, holds) in OF_THE_END {
+            holds(self, world).map_err(|words| Violation { invariant, words })?;
+        }
+        Ok(())
+    }
+
+    /// The try for which a write was sent.
+    pub(crate) fn attempt_of(&self, write: &Write) -> u32 {
+        self.attempts.get(&write.act.incident).copied().unwrap_or_default()
+    }
+
+    /// Whether a record begins a run that will change something.
+    pub(crate) fn is_acting_run(&self, record: &Record) -> bool {
+        matches!(&record.fact, Fact::Decided(decided) if matches!(decided.answer, Answer::Run { plan: Some(_), .. }))
+    }
+
+    /// What a record charges against limits: a run's first intent, or the beginning of one that changes nothing.
+    pub(crate) fn charge_of(&self, record: &Record, at: SimTime) -> Option<Charge> {
+        match &record.fact {
+            Fact::Decided(decided) => match &decided.answer {
+                Answer::Run { plan: None, dry_run } => Some(Charge {
+                    incident: decided.incident,
+                    playbook: Arc::clone(&decided.playbook),
+                    target: decided.target.as_ref().map(|target| target.name.to_string()),
+                    at,
+                    ended: None,
+                    dry_run: *dry_run,
+                }),
+                Answer::Run { plan: Some(_), .. } | Answer::Refused(_) => None,
+            },
+            Fact::ActionIntended(intended) if !intended.dependent => {
+                let incident = intended.act.incident;
+                let charged = |charge: &Charge| charge.incident == incident && charge.ended.is_none();
+                (!self.charges.iter().any(charged)).then(|| Charge {
+                    incident,
+                    playbook: Arc::clone(&intended.playbook),
+                    target: Some(intended.target.name.to_string()),
+                    at,
+                    ended: None,
+                    dry_run: intended.dry_run,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn learn(&mut self, record: &Record, at: SimTime) {
+        self.charges.extend(self.charge_of(record, at));
+        match &record.fact {
+            Fact::AlertEnded(ended) => self.ended_alerts.extend(ended.incident),
+            Fact::Decided(decided) => match &decided.answer {
+                Answer::Run { dry_run, plan } => {
+                    let names = decided.target.iter().map(|target| target.name.to_string()).collect();
+                    let run = RunSeen { acts: plan.is_some(), dry_run: *dry_run, names };
+                    self.runs.insert(decided.incident, run);
+                }
+                Answer::Refused(_) => drop(self.runs.remove(&decided.incident)),
+            },
+            Fact::ActionIntended(intended) if !intended.dependent => {
+                if let Some(run) = self.runs.get_mut(&intended.act.incident) {
+                    run.names.extend(intended.dependents.iter().map(|dependent| dependent.name.to_string()));
+                }
+            }
+            Fact::AttemptEnded(ended) => {
+                self.attempts.insert(ended.incident, ended.attempt);
+                self.end_charge(ended.incident, at);
+            }
+            Fact::IncidentClosed(closed) => {
+                self.runs.remove(&closed.incident);
+                self.end_charge(closed.incident, at);
+            }
+            _ => {}
+        }
+    }
+
+    fn end_charge(&mut self, incident: IncidentId, at: SimTime) {
+        let open = self.charges.iter_mut().filter(|charge| charge.incident == incident && charge.ended.is_none());
+        open.for_each(|charge| charge.ended = Some(at));
+    }
+
+    /// A crash took records back: they never were.
+    fn learn_anew(&mut self, world: &World) {
+        self.runs.clear();
+        self.charges.clear();
+        self.ended_alerts.clear();
+        self.attempts.clear();
+        let records = world.disk().records();
+        for (place, record) in records.iter().enumerate() {
+            self.learn(record, world.disk().made(place));
+        }
+        self.records_seen = records.len();
+        self.checkpoints.retain(|(count, _)| *count <= records.len());
+    }
+
+    fn keep_checkpoint(&mut self, world: &World) {
+        let Some(daemon) = world.daemon() else { return };
+        let count = self.records_seen;
+        let last = self.checkpoints.last().map_or(0, |(count, _)| *count);
+        let restarted = self.starts_seen < world.seen.starts;
+        self.starts_seen = world.seen.starts;
+        if (restarted || last + CHECKPOINT_EVERY <= count) && last < count && self.checkpoints.len() < CHECKPOINTS_MAX {
+            self.checkpoints.push((count, daemon.state().clone()));
+        }
+    }
+
+    fn see_containers(&mut self, world: &World) {
+        let now = world.now();
+        for container in world.docker().containers() {
+            let shown = container.shown();
+            if container.stopped_by_hand() && invariants::is_stopped(&shown.state) {
+                self.stopped_by_hand.entry(shown.id.clone()).or_insert(now);
+            } else if !self.stopped_by_hand.is_empty() {
+                self.stopped_by_hand.remove(&shown.id);
+            }
+        }
+    }
+}
