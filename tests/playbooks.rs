@@ -161,6 +161,11 @@ fn acting_brings_its_evidence_and_its_verification() {
     assert_eq!(verbs(&none), ["restart"]);
     let early = with_steps("      - verify: {}\n      - restart: {}\n      - capture: {}\n");
     assert_eq!(verbs(&early), ["verify", "capture", "restart", "verify", "capture"]);
+    // A stop is verified with the start that follows it, or else by itself.
+    let both = with_steps("      - stop: {}\n      - wait: 1s\n      - start: {}\n");
+    assert_eq!(verbs(&both), ["capture", "stop", "wait", "start", "verify"]);
+    assert_eq!(verbs(&with_steps("      - stop: {}\n")), ["capture", "stop", "verify"]);
+    assert_eq!(verbs(&with_steps("      - start: {}\n")), ["capture", "start", "verify"]);
     let Verb::Capture(capture) = &with_steps("      - restart: {}\n").playbooks[0].steps[0].verb else { panic!() };
     assert_eq!(*capture, CaptureSpec::default());
     assert_eq!(verbs(&with_steps("      - notify: {to: [log], message: hi}\n")), ["notify"]);

@@ -150,7 +150,8 @@ const ALERT_WITHIN: Duration = Duration::from_secs(600);
 fn alert_deadline(playbook: Option<&Playbook>, run: &Run) -> Duration {
     match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
         Some(Verb::Verify(spec)) => spec.within.unwrap_or(ALERT_WITHIN),
-        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Wait(_) | Verb::Notify(_)) | None => ALERT_WITHIN,
+        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Start | Verb::Stop(_) | Verb::Wait(_) | Verb::Notify(_))
+        | None => ALERT_WITHIN,
     }
 }
 
@@ -225,11 +226,11 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
         },
         // Whoever ends the pause asks again, and so does a start.
-        Verb::Restart(_) if run.held.is_some() => Move::Rest,
-        Verb::Restart(_) => match ask_next(incident, run) {
+        Verb::Restart(_) | Verb::Start | Verb::Stop(_) if run.held.is_some() => Move::Rest,
+        Verb::Restart(_) | Verb::Start | Verb::Stop(_) => match ask_next(incident, run) {
             Some(question) => Move::Do(question),
             None => {
-                let detail = "the playbook restarts, but has no target".to_owned();
+                let detail = "the playbook acts, but has no target".to_owned();
                 Move::Record(closed(incident, Verdict::Abandoned, None, detail))
             }
         },
@@ -242,6 +243,7 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
                 let untouched = |target: &crate::model::action::TargetIdent| super::effect::Watched {
                     target: target.clone(),
                     before: None,
+                    goal: crate::model::action::Goal::Up,
                 };
                 watched.extend(run.target.iter().map(untouched));
             }

@@ -15,6 +15,7 @@ pub mod hold;
 pub mod incident;
 mod intake;
 mod judge;
+pub mod own_acts;
 pub mod pause;
 pub mod receipt;
 pub mod ruleset;

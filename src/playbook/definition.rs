@@ -4,6 +4,7 @@
 
 use super::condition::Condition;
 use super::template::Template;
+use crate::model::action::Action;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
 pub use crate::model::step::{CaptureSpec, HealthGoal, VerifySpec};
@@ -47,7 +48,7 @@ impl Playbook {
     /// Whether any step changes something.
     #[must_use]
     pub fn acts(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.verb, Verb::Restart(_)))
+        self.steps.iter().any(|step| step.verb.action().is_some())
     }
 }
 
@@ -91,6 +92,10 @@ pub enum Verb {
     Capture(CaptureSpec),
     /// Stop and start the target, then its dependents.
     Restart(RestartSpec),
+    /// Start the target, if it is not running, and restart the dependents that its stop left behind.
+    Start,
+    /// Stop the target, if it is running.
+    Stop(StopSpec),
     /// Watch the target recover.
     Verify(VerifySpec),
     /// Let time pass.
@@ -106,9 +111,22 @@ impl Verb {
         match self {
             Self::Capture(_) => "capture",
             Self::Restart(_) => "restart",
+            Self::Start => "start",
+            Self::Stop(_) => "stop",
             Self::Verify(_) => "verify",
             Self::Wait(_) => "wait",
             Self::Notify(_) => "notify",
+        }
+    }
+
+    /// What it does to the target; `None` if it changes nothing.
+    #[must_use]
+    pub fn action(&self) -> Option<Action> {
+        match self {
+            Self::Restart(spec) => Some(Action::Restart { stop_timeout: spec.stop_timeout }),
+            Self::Start => Some(Action::Start),
+            Self::Stop(spec) => Some(Action::Stop { stop_timeout: spec.stop_timeout }),
+            Self::Capture(_) | Self::Verify(_) | Self::Wait(_) | Self::Notify(_) => None,
         }
     }
 }
@@ -120,6 +138,13 @@ pub struct RestartSpec {
     pub stop_timeout: Option<Duration>,
     /// Whether a container that is not running may be started.
     pub start_if_stopped: bool,
+}
+
+/// How to stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StopSpec {
+    /// Time before Docker kills; `None` leaves the container's own setting. Whole seconds, at most 10 minutes.
+    pub stop_timeout: Option<Duration>,
 }
 
 /// Whom to tell, and what.

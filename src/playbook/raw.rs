@@ -112,11 +112,11 @@ pub(super) static STEP: Shape = Shape {
         later("continue_on_error"),
         now("capture"),
         now("restart"),
+        now("start"),
+        now("stop"),
         now("verify"),
         now("wait"),
         now("notify"),
-        later("start"),
-        later("stop"),
         later("scale"),
         later("rollback"),
         later("update_limits"),
@@ -140,6 +140,12 @@ pub(super) static CAPTURE: Shape = Shape {
 /// `restart`
 pub(super) static RESTART: Shape =
     Shape { noun: "`restart`", keys: &[now("stop_timeout"), now("start_if_stopped")], ordered: false };
+
+/// `start`
+pub(super) static START: Shape = Shape { noun: "`start`", keys: &[], ordered: false };
+
+/// `stop`
+pub(super) static STOP: Shape = Shape { noun: "`stop`", keys: &[now("stop_timeout")], ordered: false };
 
 /// `verify`
 pub(super) static VERIFY: Shape = Shape {

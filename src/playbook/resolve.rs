@@ -149,7 +149,7 @@ fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matc
 
 /// An acting playbook must say what it is for.
 fn refuse_matching_everything(matchers: &[Matcher], at: Span, steps: &Steps, findings: &mut Findings<'_>) {
-    let acts = steps.steps.iter().any(|step| matches!(step.verb, super::definition::Verb::Restart(_)));
+    let acts = steps.steps.iter().any(|step| step.verb.action().is_some());
     let narrows = |matcher: &Matcher| !matches_any_alert(matcher);
     if acts && !matchers.iter().any(narrows) {
         let message = "these matchers match every alert, and the playbook acts";

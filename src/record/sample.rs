@@ -113,6 +113,13 @@ fn intended(dry_run: bool) -> Fact {
     })
 }
 
+fn other_action(action: Action) -> Fact {
+    match intended(false) {
+        Fact::ActionIntended(intended) => Fact::ActionIntended(ActionIntended { action, ..intended }),
+        other => other,
+    }
+}
+
 fn notice(text: &str, target: Option<&str>) -> Fact {
     Fact::NoticeIntended(NoticeIntended {
         notice: Notice {
@@ -203,7 +210,11 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         step(1, None, "wait", StepResult::Waited),
         step(1, None, "notify", StepResult::Notified),
         step(1, None, "verify", StepResult::Skipped),
+        step(1, None, "start", StepResult::NotNeeded(text.into())),
         intended(true),
+        other_action(Action::Start),
+        other_action(Action::Stop { stop_timeout: Some(Duration::from_secs(10)) }),
+        other_action(Action::Stop { stop_timeout: None }),
         failed(ActionOutcome::Succeeded { post: None }),
         failed(ActionOutcome::Failed { error: text.into() }),
         failed(ActionOutcome::Unknown { error: text.into() }),

@@ -3,7 +3,7 @@
 //! `make sim SEED=123` plays one seed and tells its story if it fails; `make sim SEEDS=1000000` plays so many, on all
 //! cores. Read `play` for how a story goes, `schedule` for what happens in it, `invariants` for what must hold.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod alertmanager;
 mod cast;

@@ -2,9 +2,11 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the one fact it is about")]
 
+mod actions;
 mod alerts;
 mod brakes;
 mod gates;
+mod hands_off;
 mod pauses;
 mod runs;
 mod when;
