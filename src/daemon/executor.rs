@@ -79,10 +79,11 @@ impl Executor {
             }
             Effect::RunAction(permit) => match permit.redeem_after(waited) {
                 Ok(permitted) => self.act(permitted),
-                Err((act, withheld)) => {
+                Err(withheld) => {
+                    let act = withheld.act;
                     let waited = waited.as_secs();
                     tracing::error!(incident.id = %act.incident, act.id = %act, waited, "not acting: the log could not be written in time");
-                    return Some(withheld);
+                    return Some(withheld.into());
                 }
             },
             Effect::Reconcile(reconciliation) => {

@@ -108,16 +108,30 @@ impl ActionPermit {
     /// Uses the permit up, unless its intent took too long, `waited`, to become durable.
     ///
     /// # Errors
-    /// Which act, and the event that says that nothing was sent.
-    pub fn redeem_after(self, waited: Duration) -> Result<PermittedAction, (ActId, Event)> {
+    /// [`Withheld`]: nothing was sent.
+    pub fn redeem_after(self, waited: Duration) -> Result<PermittedAction, Withheld> {
         let permitted = self.redeem();
         if waited <= SENT_WITHIN {
             return Ok(permitted);
         }
         let waited = waited.as_secs();
         let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
-        let act = permitted.act;
-        Err((act, Event::ActionReturned { act, outcome: ActionOutcome::Failed { error } }))
+        Err(Withheld { act: permitted.act, error })
+    }
+}
+
+/// An act that was not sent because the log held it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// Which.
+    pub act: ActId,
+    /// In words.
+    pub error: String,
+}
+
+impl From<Withheld> for Event {
+    fn from(Withheld { act, error }: Withheld) -> Self {
+        Self::ActionReturned { act, outcome: ActionOutcome::Failed { error } }
     }
 }
 

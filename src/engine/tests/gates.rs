@@ -197,7 +197,8 @@ fn a_dependent_that_may_not_be_restarted_protects_its_parent() {
 
 #[test]
 fn a_dependent_that_a_restart_would_delete_wake_up_or_fight_over_protects_its_parent() {
-    let changes: [(&str, fn(&mut Container)); 4] = [
+    type Change = fn(&mut Container);
+    let changes: [(&str, Change); 4] = [
         ("--rm", |c| c.auto_remove = true),
         ("paused", |c| c.state = ContainerState::Paused),
         ("swarm", |c| drop(c.labels.insert("com.docker.swarm.service.id".into(), "s".into()))),
