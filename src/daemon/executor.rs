@@ -79,11 +79,10 @@ impl Executor {
             }
             Effect::RunAction(permit) => match permit.redeem_after(waited) {
                 Ok(permitted) => self.act(permitted),
-                Err(withheld) => {
-                    let act = withheld.act;
-                    let waited = waited.as_secs();
+                Err(late) => {
+                    let (act, waited) = (late.act, late.waited.as_secs());
                     tracing::error!(incident.id = %act.incident, act.id = %act, waited, "not acting: the log could not be written in time");
-                    return Some(withheld.into());
+                    return Some(late.into());
                 }
             },
             Effect::Reconcile(reconciliation) => {

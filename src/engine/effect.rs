@@ -108,29 +108,29 @@ impl ActionPermit {
     /// Uses the permit up, unless its intent took too long, `waited`, to become durable.
     ///
     /// # Errors
-    /// [`Withheld`]: nothing was sent.
-    pub fn redeem_after(self, waited: Duration) -> Result<PermittedAction, Withheld> {
+    /// [`TooLate`] if so: nothing may be sent.
+    pub fn redeem_after(self, waited: Duration) -> Result<PermittedAction, TooLate> {
         let permitted = self.redeem();
         if waited <= SENT_WITHIN {
             return Ok(permitted);
         }
-        let waited = waited.as_secs();
-        let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
-        Err(Withheld { act: permitted.act, error })
+        Err(TooLate { act: permitted.act, waited })
     }
 }
 
-/// An act that was not sent because the log held it up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withheld {
-    /// Which.
+/// An act was not sent because its intent took too long to become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLate {
+    /// Which act.
     pub act: ActId,
-    /// In words.
-    pub error: String,
+    /// How long it took.
+    pub waited: Duration,
 }
 
-impl From<Withheld> for Event {
-    fn from(Withheld { act, error }: Withheld) -> Self {
+impl From<TooLate> for Event {
+    fn from(TooLate { act, waited }: TooLate) -> Self {
+        let waited = waited.as_secs();
+        let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
         Self::ActionReturned { act, outcome: ActionOutcome::Failed { error } }
     }
 }

@@ -35,6 +35,10 @@ pub(super) fn judge(
     now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
+    // An answer nobody waits for any more: the same question may have been asked twice while Docker was slow.
+    if incident.run().is_some_and(|run| restart_at(playbook, run).is_none()) {
+        return Judgment::default();
+    }
     let seen = report.map(|report| view_of(report, incident)).transpose();
     let view = match seen {
         Ok(view) => view,
@@ -45,7 +49,11 @@ pub(super) fn judge(
     match &incident.phase {
         Phase::AwaitingTarget | Phase::Refused { .. } => relapsed(&question, begin(&question)),
         Phase::Running(run) => match (restart_at(playbook, run), &view) {
-            (Some(restart), Some(view)) if run.at_dependents() => dependent(&question, run, restart, view),
+            (Some(restart), Some(view)) if run.at_dependents() => {
+                // A late answer about the target itself is no answer about its dependent.
+                let turn = run.next_to_act().is_some_and(|turn| turn.id == view.container.id);
+                if turn { dependent(&question, run, restart, view) } else { Judgment::default() }
+            }
             (Some(restart), Some(view)) => act(&question, run, restart, view),
             // An answer nobody waits for any more.
             (Some(_) | None, _) => Judgment::default(),

@@ -12,7 +12,7 @@ use crate::engine::effect::{Effect, PermittedAction};
 use crate::engine::event::Event;
 use crate::model::action::{Action, ActionOutcome, Vitals};
 use crate::model::container::{Container, TargetReport};
-use crate::model::fact::{Fact, Record, StepResult};
+use crate::model::fact::StepResult;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::reconcile::{Inquiry, Look, after_refusal};
@@ -89,7 +89,7 @@ impl World {
             }
             Effect::RunAction(permit) => match permit.redeem_after(waited) {
                 Ok(permitted) => self.send(permitted),
-                Err(withheld) => self.ends_at_once(incident, withheld.into()),
+                Err(late) => self.ends_at_once(incident, late.into()),
             },
             Effect::Reconcile(reconciliation) => {
                 let settle = reconciliation.settle;
@@ -276,11 +276,10 @@ impl World {
 
     /// The container as it was when an act was decided.
     fn intended_pre(&self, act: ActId) -> Option<Vitals> {
-        let intended = |record: &Record| {
-            let Fact::ActionIntended(intended) = &record.fact else { return None };
+        self.disk.records().iter().rev().find_map(|record| {
+            let crate::model::fact::Fact::ActionIntended(intended) = &record.fact else { return None };
             (intended.act == act).then(|| intended.pre.clone())
-        };
-        self.disk.records().iter().rev().find_map(intended)
+        })
     }
 
     /// What Docker's no means, after looking.

@@ -17,6 +17,7 @@ mod failures;
 mod limits;
 mod refusals;
 mod scenarios;
+mod storm;
 mod support;
 
 #[path = "../support/alerts.rs"]

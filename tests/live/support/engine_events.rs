@@ -22,10 +22,18 @@ pub(crate) struct EngineEvents {
 impl EngineEvents {
     /// Listens from now on.
     pub(crate) fn of(container: &TestContainer) -> Self {
+        Self::listening(&format!("container={}", container.id), container)
+    }
+
+    /// Listens from now on to all containers of a label, one of which is `last`.
+    pub(crate) fn of_label(label: &str, last: &TestContainer) -> Self {
+        Self::listening(&format!("label={label}"), last)
+    }
+
+    fn listening(filter: &str, container: &TestContainer) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let filter = format!("container={}", container.id);
         let mut command = Command::new("docker");
-        command.args(["events", "--since", &now(), "--filter", &filter, "--format", "{{.Action}}"]);
+        command.args(["events", "--since", &now(), "--filter", filter, "--format", "{{.Action}}"]);
         let listener = command.stdout(File::create(directory.path().join("events")).unwrap()).stdin(Stdio::null());
         Self { listener: listener.spawn().unwrap(), directory, id: container.id.clone() }
     }
