@@ -11,9 +11,6 @@ const BEGAN_MS: i64 = 1_800_000_000_000;
 /// How long the machine has been up at the beginning, in milliseconds.
 const UP_AT_FIRST_MS: u64 = 1_000_000;
 
-/// How long a machine is up when its programs start, in milliseconds.
-const UP_AT_START_MS: u64 = 5_000;
-
 /// True time since the beginning, in milliseconds. No program can read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SimTime(pub u64);
@@ -102,7 +99,7 @@ impl Clock {
     pub(super) fn boot(&mut self) {
         self.boots += 1;
         self.booted = self.now;
-        self.up_when_booted_ms = UP_AT_START_MS;
+        self.up_when_booted_ms = 0;
     }
 }
 
