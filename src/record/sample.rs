@@ -114,10 +114,11 @@ fn intended(dry_run: bool) -> Fact {
 }
 
 fn other_action(action: Action) -> Fact {
-    match intended(false) {
-        Fact::ActionIntended(intended) => Fact::ActionIntended(ActionIntended { action, ..intended }),
-        other => other,
+    let mut fact = intended(false);
+    if let Fact::ActionIntended(intended) = &mut fact {
+        intended.action = action;
     }
+    fact
 }
 
 fn notice(text: &str, target: Option<&str>) -> Fact {

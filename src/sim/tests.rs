@@ -1,5 +1,7 @@
 //! The world's own behaviour: what real engines showed, and whole stories from the alert to the verdict.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the facts it is about")]
+
 use super::clock::SimTime;
 use super::container::{ContainerSpec, Life, Nature};
 use super::docker::{Call, CallVerb, Caller, Docker, Instant, Next, Phase, Reply, Turns};
