@@ -38,7 +38,7 @@ pub(super) enum Command {
 
 const EXIT_CODES: &str = "Exit codes:
   0   fine
-  1   check or log verify found something, healthcheck got no answer, pause or resume was refused
+  1   findings of check, log verify or healthcheck; pause or resume was refused
   2   wrong usage
   3   check --lint-fatal: only lint; log verify: only a torn last line
   4   no daemon answers (status, pause, resume)

@@ -5,6 +5,7 @@
 mod advance;
 mod breaker;
 pub mod budget;
+mod condition_values;
 pub mod decide;
 pub mod effect;
 pub mod event;

@@ -2,10 +2,12 @@
 //!
 //! Made by `resolve` from YAML; read by the engine. [`Playbook`] is the type to read first.
 
+use super::condition::Condition;
 use super::template::Template;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
 pub use crate::model::step::{CaptureSpec, HealthGoal, VerifySpec};
+use crate::model::time_interval::Schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use std::time::Duration;
 pub struct Playbook {
     /// Unique over all files.
     pub name: Arc<str>,
-    /// SHA-256 (first 12 hex digits) of the entry's own text: changes with any edit of the entry.
+    /// SHA-256 (first 12 hex digits) of the entry's own text and those of the time intervals it names: changes with any
+    /// edit of them.
     pub revision: Arc<str>,
     /// Where it stands: `rules/web.yaml:12`.
     pub source: String,
@@ -26,8 +29,12 @@ pub struct Playbook {
     pub dry_run: bool,
     /// All must match. Never empty for a playbook with an action.
     pub matchers: Vec<Matcher>,
+    /// When it may run.
+    pub schedule: Schedule,
     /// What it acts on; `None` only if no step needs a target.
     pub target: Option<TargetSpec>,
+    /// What must be true of the alert and the target besides; `None` if nothing.
+    pub condition: Option<Condition>,
     /// How often it may run.
     pub limits: Limits,
     /// What is done, in order.

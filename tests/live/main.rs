@@ -19,6 +19,7 @@ mod refusals;
 mod scenarios;
 mod storm;
 mod support;
+mod when;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

@@ -206,7 +206,7 @@ fn no_act_for_an_alert_that_ended(witness: &Witness, _: &World, record: &Record,
 
 fn no_act_on_what_cannot_be_treated(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     match &record.fact {
-        // Docker restarts a dependent in vain while the namespace it lives in is dead.
+        // A dependent died because its parent was restarted: Docker may be at it already, and one restart is ours to do.
         Fact::ActionIntended(intended) if intended.dependent && intended.pre.state == "restarting" => Ok(()),
         Fact::ActionIntended(intended) if !["running", "exited"].contains(&intended.pre.state.as_str()) => {
             Err(format!("{} acts on {}, which is {}", intended.act, intended.target.name, intended.pre.state))

@@ -5,10 +5,12 @@
 mod blast_radius;
 mod breaker;
 mod budget;
+mod condition;
 mod fresh;
 mod pause;
 mod single_flight;
 mod target;
+mod time_interval;
 
 use super::incident::Incident;
 use super::state::State;
@@ -59,12 +61,14 @@ impl Question<'_> {
 /// Asks the gates that come before the target's, whatever Docker says.
 pub(super) fn before_target(question: &Question<'_>) -> Result<(), Refusal> {
     fresh::before_acting(question)?;
-    pause::ask(question)
+    pause::ask(question)?;
+    time_interval::ask(question)
 }
 
 /// Asks every gate.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     before_target(question)?;
+    condition::ask(question)?;
     target::ask(question)?;
     single_flight::ask(question)?;
     budget::ask(question)?;

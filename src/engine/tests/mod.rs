@@ -7,4 +7,5 @@ mod brakes;
 mod gates;
 mod pauses;
 mod runs;
+mod when;
 pub(super) mod world;

@@ -16,6 +16,7 @@ use crate::model::matcher::parse_matchers;
 use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
+use crate::model::time_interval::Schedule;
 use crate::playbook::definition::{CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec};
 use crate::playbook::index::Playbooks;
 use crate::playbook::template::Template;
@@ -175,6 +176,8 @@ pub(in crate::engine) fn restarting() -> Playbook {
         enabled: true,
         dry_run: false,
         matchers: parse_matchers(r#"alertname="Down""#).unwrap().matchers,
+        schedule: Schedule::default(),
+        condition: None,
         target: Some(TargetSpec::Container(template("{{ labels.container }}"))),
         limits: Limits {
             windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
