@@ -87,8 +87,9 @@ fn window(container: &Container, engine_now: Option<DateTime<Utc>>) -> Option<(i
     let finished = container.finished_at.parse::<DateTime<Utc>>().ok();
     let finished = finished.filter(|_| container.state == ContainerState::Exited);
     let soonest = finished.map(|finished| finished + TimeDelta::seconds(AFTER_SECS));
-    // Two clocks in one engine would be odd; then the end counts, and nothing is waited for that is far away.
-    let near = |soonest: &DateTime<Utc>| engine_now.is_none_or(|now| *soonest <= now + TimeDelta::seconds(AFTER_SECS));
+    // The present is told without its fraction. An end further in the future than that is not waited for.
+    let nearest = engine_now.map(|now| now + TimeDelta::seconds(AFTER_SECS + 1));
+    let near = |soonest: &DateTime<Utc>| nearest.is_none_or(|nearest| *soonest <= nearest);
     let until = engine_now.max(soonest.filter(near)).or(soonest)?;
     let back = until - TimeDelta::seconds(BACK_SECS);
     let since = finished.map_or(back, |finished| back.min(finished - TimeDelta::seconds(BEFORE_SECS)));
@@ -159,6 +160,7 @@ mod tests {
             ("running", "running", -500, Some(0), Some((-86_400, 0))),
             ("running, no clock", "running", -500, None, None),
             ("ended this second: its stop is waited for", "exited", 0, Some(0), Some((2 - 86_400, 2))),
+            ("ended in the second after", "exited", 1, Some(0), Some((3 - 86_400, 3))),
             ("ended a while ago", "exited", -10, Some(0), Some((-86_400, 0))),
             ("ended long ago", "exited", -100_000, Some(0), Some((-100_120, 0))),
             ("ended in the future", "exited", 3600, Some(0), Some((-86_400, 0))),

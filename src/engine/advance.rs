@@ -7,7 +7,7 @@ use super::effect::{Effect, Reconciliation};
 use super::incident::{Incident, Phase, Run, Stage};
 use super::ruleset::Ruleset;
 use super::{gate, judge, values};
-use crate::model::action::ActionOutcome;
+use crate::model::action::{ActionOutcome, Goal, TargetIdent};
 use crate::model::fact::{
     ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef,
     StepResult, TargetVerified,
@@ -240,11 +240,11 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             }
             let mut watched = run.touched.clone();
             if watched.is_empty() {
-                let untouched = |target: &crate::model::action::TargetIdent| super::effect::Watched {
-                    target: target.clone(),
-                    before: None,
-                    goal: crate::model::action::Goal::Up,
-                };
+                // Nothing had to be done: it is to stay as the last action wanted it.
+                let last = playbook.steps.iter().take(run.index).rev().find_map(|step| step.verb.action());
+                let goal = last.map_or(Goal::Up, |action| action.goal());
+                let untouched =
+                    |target: &TargetIdent| super::effect::Watched { target: target.clone(), before: None, goal };
                 watched.extend(run.target.iter().map(untouched));
             }
             let already = now.since(&run.since);

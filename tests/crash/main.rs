@@ -10,6 +10,7 @@
 )]
 
 mod broken_disk;
+mod in_flight;
 mod kill_points;
 #[path = "../support/real_daemon.rs"]
 mod real_daemon;

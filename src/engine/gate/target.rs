@@ -31,6 +31,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     }
     owned_by_nobody_else(container).map_err(no)?;
     let left = treatable(question, view).map_err(no)?;
+    hands_off::ask(question, view)?;
     if !question.stopped_here() {
         settled(container, question.incident.alert.starts_at, question.now.wall).map_err(no)?;
     }
@@ -45,7 +46,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
             return Err(refused(detail));
         }
     }
-    hands_off::ask(question, view)
+    Ok(())
 }
 
 /// Before the target is touched: a dependent that runs must be allowed to be restarted, and one that somebody holds

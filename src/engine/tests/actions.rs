@@ -6,7 +6,7 @@ use crate::engine::event::Event;
 use crate::model::action::{ActionOutcome, Goal, Reconciled};
 use crate::model::container::{Container, ContainerState, StopCause, TargetReport, TargetView};
 use crate::model::fact::{Fact, StepResult};
-use crate::model::id::ActId;
+use crate::model::id::{ActId, IncidentId};
 use crate::model::reason::Reason;
 use crate::playbook::definition::{CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifySpec};
 use std::time::Duration;
@@ -92,25 +92,18 @@ fn a_lone_stop_is_verified_as_stopped() {
 
 #[test]
 fn what_is_as_wanted_is_left_alone() {
-    for (verb, seen) in [(Verb::Start, running()), (STOP, died()), (STOP, stopped())] {
+    for (verb, seen, goal) in
+        [(Verb::Start, running(), Goal::Up), (STOP, died(), Goal::Down), (STOP, stopped(), Goal::Down)]
+    {
         let mut world = before_acting(vec![verb], seen.clone());
         let written = world.log.len();
         world.docker(first(), report(seen));
         assert_eq!(world.permitted(), None);
         assert_eq!(world.kinds(written), ["step.finished"]);
-        assert!(matches!(world.effects[..], [Effect::Verify { .. }]), "{:?}", world.effects);
-        assert!(
-            world
-                .state
-                .ledger()
-                .first_full(
-                    &[crate::model::limit::Window { runs: 1, per: Duration::from_secs(60) }],
-                    &world.state.timeline().moment(&world.now()),
-                    |_| true
-                )
-                .is_none(),
-            "nothing was done, so nothing counts"
-        );
+        let [Effect::Verify { watched, .. }] = &world.effects[..] else { panic!("{:?}", world.effects) };
+        assert_eq!((watched[0].goal, &watched[0].before), (goal, &None));
+        let incident = world.log[0].seq;
+        assert!(!world.state.ledger().has_charged(IncidentId(incident)), "nothing was done, so nothing counts");
     }
 }
 
