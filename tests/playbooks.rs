@@ -36,7 +36,7 @@ fn with_steps(steps: &str) -> Loaded {
 }
 
 fn verbs(loaded: &Loaded) -> Vec<&'static str> {
-    loaded.playbooks[0].steps.iter().map(|step| step.verb.word()).collect()
+    loaded.playbooks[0].attempts.first.steps.iter().map(|step| step.verb.word()).collect()
 }
 
 struct Expected {
@@ -130,9 +130,9 @@ fn a_full_playbook_means_what_it_says() {
     assert_eq!(windows, [(3, 3600), (7, 86400)]);
     assert_eq!(web.limits.cooldown, Duration::from_secs(600));
     assert_eq!(web.limits.scope, sickbay::model::limit::Scope::Playbook);
-    let titles: Vec<&str> = web.steps.iter().map(|step| step.title()).collect();
+    let titles: Vec<&str> = web.attempts.first.steps.iter().map(|step| step.title()).collect();
     assert_eq!(titles, ["Keep the evidence", "restart", "verify", "wait", "notify"]);
-    let Verb::Verify(verify) = &web.steps[2].verb else { panic!() };
+    let Verb::Verify(verify) = &web.attempts.first.steps[2].verb else { panic!() };
     let secs = Duration::from_secs;
     let expected = VerifySpec {
         health: HealthGoal::Healthy,
@@ -142,7 +142,7 @@ fn a_full_playbook_means_what_it_says() {
         alert_resolved: false,
     };
     assert_eq!(*verify, expected);
-    let Verb::Restart(restart) = &web.steps[1].verb else { panic!() };
+    let Verb::Restart(restart) = &web.attempts.first.steps[1].verb else { panic!() };
     assert_eq!((restart.stop_timeout, restart.start_if_stopped), (Some(secs(20)), true));
     assert_eq!(web.on_failure.len(), 3);
     assert!(matches!(&worker.target, Some(TargetSpec::Compose { .. })));
@@ -166,7 +166,9 @@ fn acting_brings_its_evidence_and_its_verification() {
     assert_eq!(verbs(&both), ["capture", "stop", "wait", "start", "verify"]);
     assert_eq!(verbs(&with_steps("      - stop: {}\n")), ["capture", "stop", "verify"]);
     assert_eq!(verbs(&with_steps("      - start: {}\n")), ["capture", "start", "verify"]);
-    let Verb::Capture(capture) = &with_steps("      - restart: {}\n").playbooks[0].steps[0].verb else { panic!() };
+    let Verb::Capture(capture) = &with_steps("      - restart: {}\n").playbooks[0].attempts.first.steps[0].verb else {
+        panic!()
+    };
     assert_eq!(*capture, CaptureSpec::default());
     assert_eq!(verbs(&with_steps("      - notify: {to: [log], message: hi}\n")), ["notify"]);
 }
@@ -360,6 +362,6 @@ fn a_scalar_is_kept_as_written() {
     let loaded = one(text);
     assert!(!loaded.has_errors(), "{:?}", loaded.problems);
     assert_eq!((&*loaded.playbooks[0].name, loaded.playbooks[0].description.as_str()), ("0755", "1.10"));
-    let Verb::Notify(notify) = &loaded.playbooks[0].steps[0].verb else { panic!() };
+    let Verb::Notify(notify) = &loaded.playbooks[0].attempts.first.steps[0].verb else { panic!() };
     assert_eq!((notify.message.source(), notify.severity.as_str()), ("no", "info"));
 }

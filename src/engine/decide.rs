@@ -11,6 +11,7 @@ use super::judge::{self, Judgment};
 use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
+use super::switch::Occasion;
 use super::{breaker, intake, switch, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
@@ -43,7 +44,7 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
     let moment = state.timeline().moment(now);
     let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default(), taken: 0 };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
-    let starting = matches!(event, Event::Started { .. });
+    let occasion = Occasion::of(&event);
     switch::run_out(&mut draft);
     match event {
         Event::Started { recovered, version, hostname, files } => {
@@ -71,7 +72,7 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }
-    switch::ask_again(&mut draft, starting);
+    switch::ask_again(&mut draft, occasion);
     draft.decision
 }
 
@@ -181,9 +182,10 @@ impl Draft<'_> {
             resuming = false;
             let over = matches!(fact, Fact::IncidentClosed(_));
             let opened = breaker::tripped(self.state, &self.ruleset.policy, (&incident, &fact), self.now);
-            incident.apply(&fact, *self.now);
-            self.decision.facts.push(fact);
-            self.decision.facts.extend(opened);
+            for fact in std::iter::once(fact).chain(opened) {
+                incident.apply(&fact, *self.now);
+                self.decision.facts.push(fact);
+            }
             if let Some(effect) = effect {
                 self.decision.effects.push(effect);
                 return;
@@ -198,7 +200,7 @@ impl Draft<'_> {
     pub(super) fn not_begun(&self, incident: Option<IncidentId>) -> Option<&Incident> {
         let incident = self.state.incident(incident?)?;
         match incident.phase {
-            Phase::AwaitingTarget | Phase::Refused { .. } => Some(incident),
+            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries => Some(incident),
             Phase::Running(_) => None,
         }
     }

@@ -9,7 +9,7 @@ use crate::model::fact::{
     StepFinished, StepRef, StepResult, StormFrozen, Taken, TargetVerified,
 };
 use crate::model::id::{ActId, IncidentId, Seq};
-use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
+use crate::model::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::{Fingerprint, Labels};
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::pause::{Pause, PauseScope};
@@ -160,7 +160,10 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
         opened(),
         Fact::ConfigLoaded(config),
         alert(text, taken()),
-        decided(Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)) }, Some(target())),
+        decided(
+            Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)), attempt: AttemptNumber::ONLY },
+            Some(target()),
+        ),
         step(0, None, "capture", StepResult::Captured(evidence)),
         intended(false),
         Fact::ActionFinished(ActionFinished { act: act(1), outcome }),
@@ -205,7 +208,7 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         alert(text, Taken::ByNobody(Reason::NoMatch)),
         Fact::AlertEnded(ended),
         Fact::AlertsRejected(AlertsRejected { sender: "alertmanager".into(), count: 2, first: text.into() }),
-        decided(Answer::Run { dry_run: true, plan: None }, None),
+        decided(Answer::Run { dry_run: true, plan: None, attempt: AttemptNumber { number: 2, count: 3 } }, None),
         decided(Answer::Refused(refusal), Some(target())),
         step(1, None, "verify", StepResult::NotVerified(text.into())),
         step(1, None, "wait", StepResult::Waited),

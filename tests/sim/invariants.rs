@@ -32,6 +32,10 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_act_on_what_cannot_be_treated", no_act_on_what_cannot_be_treated),
     ("never_an_act_while_paused", never_an_act_while_paused),
     ("no_pause_ends_before_its_true_time", no_pause_ends_before_its_true_time),
+    ("tries_follow_each_other_and_only_what_did_not_help", tries_follow_each_other_and_only_what_did_not_help),
+    ("no_try_before_the_true_cooldown_after_the_last", no_try_before_the_true_cooldown_after_the_last),
+    ("no_more_acts_than_the_tries_have", no_more_acts_than_the_tries_have),
+    ("no_run_after_the_last_of_several_tries_was_in_vain", no_run_after_the_last_of_several_tries_was_in_vain),
 ];
 
 /// Asked of each call that was sent.
@@ -74,6 +78,11 @@ fn in_scope(playbook: &Playbook, a: &Charge, b: &Charge) -> bool {
     a.playbook == b.playbook && together
 }
 
+/// Whether it is not the very run that is charged.
+fn is_another(other: &Charge, charge: &Charge) -> bool {
+    other.incident != charge.incident || other.ended.is_some()
+}
+
 /// The window that is full in truth, counting what `counts` selects.
 fn overfull<'a>(
     windows: &'a [Window],
@@ -89,7 +98,8 @@ fn overfull<'a>(
 
 /// The window that has no room for a charge, and whose it is.
 fn no_room(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) -> Option<(&'static str, Window)> {
-    let others = |other: &Charge| other.dry_run == charge.dry_run && other.incident != charge.incident;
+    // An earlier try of the same incident is a run like any other.
+    let others = |other: &Charge| other.dry_run == charge.dry_run && is_another(other, charge);
     let policy = &world.ruleset.policy;
     let playbook = playbook(world, &charge.playbook)?;
     let own = |other: &Charge| others(other) && in_scope(playbook, charge, other);
@@ -105,7 +115,7 @@ fn cooling(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) 
     let playbook = playbook(world, &charge.playbook)?;
     let cooldown = playbook.limits.cooldown;
     let others = witness.charges.iter().filter(|other| {
-        other.dry_run == charge.dry_run && other.incident != charge.incident && in_scope(playbook, charge, other)
+        other.dry_run == charge.dry_run && is_another(other, charge) && in_scope(playbook, charge, other)
     });
     let left = others.map(|other| other.ended.map_or(cooldown, |ended| cooldown.saturating_sub(now.since(ended))));
     left.max().filter(|left| !left.is_zero())
@@ -245,6 +255,77 @@ fn no_pause_ends_before_its_true_time(witness: &Witness, _: &World, record: &Rec
     }
 }
 
+/// A try begins only after the one before it did not help, in the order of the playbook, for an alert that still fires.
+fn tries_follow_each_other_and_only_what_did_not_help(
+    witness: &Witness,
+    world: &World,
+    record: &Record,
+    _: SimTime,
+) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    let Answer::Run { attempt, .. } = &decided.answer else { return Ok(()) };
+    let ended = witness.tries.get(&decided.incident).map_or(0, |(number, _)| *number);
+    let known = playbook(world, &decided.playbook).map(|playbook| playbook.attempts.count());
+    if attempt.number != ended + 1
+        || attempt.count < attempt.number
+        || known.is_some_and(|known| known != attempt.count)
+    {
+        return Err(format!("{} begins try {attempt} after {ended} that did not help", decided.incident));
+    }
+    if 1 < attempt.number && witness.ended_alerts.contains(&decided.incident) {
+        return Err(format!("{} begins try {attempt} although its alert had ended", decided.incident));
+    }
+    Ok(())
+}
+
+fn no_try_before_the_true_cooldown_after_the_last(
+    witness: &Witness,
+    world: &World,
+    record: &Record,
+    now: SimTime,
+) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    let (Answer::Run { .. }, Some((_, ended))) = (&decided.answer, witness.tries.get(&decided.incident)) else {
+        return Ok(());
+    };
+    let cooldown = playbook(world, &decided.playbook).map_or(Duration::ZERO, |playbook| playbook.limits.cooldown);
+    if now.since(*ended) < cooldown {
+        return Err(format!("{} tries again at {now}, after a try that ended at {ended}", decided.incident));
+    }
+    Ok(())
+}
+
+/// Dependents are restarted with their target, whatever the playbook says.
+fn no_more_acts_than_the_tries_have(witness: &Witness, world: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
+    let Some(playbook) = playbook(world, &intended.playbook).filter(|_| !intended.dependent) else { return Ok(()) };
+    let steps = playbook.attempts.iter().flat_map(|attempt| &attempt.steps);
+    let allowed = steps.filter(|step| step.verb.action().is_some()).count();
+    let done = witness.acts.get(&intended.act.incident).copied().unwrap_or_default();
+    if allowed <= done {
+        return Err(format!("{} is one more than the {allowed} acts of {}", intended.act, playbook.name));
+    }
+    Ok(())
+}
+
+/// The breaker of that target is open for its time, however few the runs were.
+fn no_run_after_the_last_of_several_tries_was_in_vain(
+    witness: &Witness,
+    world: &World,
+    record: &Record,
+    now: SimTime,
+) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    let (Answer::Run { plan: Some(_), .. }, Some(target)) = (&decided.answer, &decided.target) else { return Ok(()) };
+    let breaker = world.ruleset.policy.breaker;
+    match witness.last_resorts.get(target.name.as_str()) {
+        Some(at) if now.since(*at) < breaker.open_for.min(breaker.per) => {
+            Err(format!("{} treats {}, for which nothing was left to try at {at}", decided.incident, target.name))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn no_effect_before_its_intent_is_durable(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
     let durable = world.disk().records().iter().take_while(|record| record.seq < write.durable);
     let intent = |record: &Record| {
@@ -349,6 +430,9 @@ fn every_open_incident_waits_for_something(_: &Witness, world: &World) -> Verdic
             Phase::Refused { refusal, .. } => {
                 return Err(format!("{} was refused for no time: {refusal:?}", incident.id));
             }
+            // The tick asks for the next try, and the end of the alert ends it.
+            Phase::BetweenTries if incident.tried.is_some() => {}
+            Phase::BetweenTries => return Err(format!("{} is between tries and made none", incident.id)),
             Phase::AwaitingTarget | Phase::Running(_) if daemon.awaits(incident.id) => {}
             Phase::Running(run) if run.held.is_some() && 0 < daemon.state().pauses().count() => {}
             Phase::AwaitingTarget | Phase::Running(_) => {

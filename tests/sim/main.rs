@@ -117,6 +117,7 @@ impl Tally {
         for record in world.disk().records() {
             let what = match &record.fact {
                 Fact::IncidentClosed(closed) => format!("closed as {}", closed.verdict),
+                Fact::AttemptEnded(ended) => format!("try {} ended in vain", ended.attempt),
                 Fact::ActionReconciled(reconciled) => format!("reconciled: {}", reconciled.finding),
                 Fact::Decided(decided) => match &decided.answer {
                     Answer::Refused(refusal) => format!("refused: {}", refusal.reason),

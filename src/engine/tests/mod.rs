@@ -4,6 +4,7 @@
 
 mod actions;
 mod alerts;
+mod attempts;
 mod brakes;
 mod gates;
 mod hands_off;

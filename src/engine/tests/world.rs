@@ -19,7 +19,9 @@ use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
 use crate::model::time_interval::Schedule;
-use crate::playbook::definition::{CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec};
+use crate::playbook::definition::{
+    Attempts, CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec,
+};
 use crate::playbook::index::Playbooks;
 use crate::playbook::template::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -187,11 +189,11 @@ pub(in crate::engine) fn restarting() -> Playbook {
             cooldown: Duration::ZERO,
             ..Limits::default()
         },
-        steps: vec![
+        attempts: Attempts::only(vec![
             step(Verb::Capture(CaptureSpec::default())),
             step(Verb::Restart(restart)),
             step(Verb::Verify(VerifySpec::default())),
-        ],
+        ]),
         on_failure: vec![notify()],
     }
 }
@@ -238,7 +240,7 @@ pub(super) fn first() -> IncidentId {
 /// An incident in the middle of its `on_failure`, with everything a template may ask for.
 pub(in crate::engine) fn running_incident() -> crate::engine::incident::Incident {
     let mut playbook = restarting();
-    playbook.steps[0].id = Some("back".into());
+    playbook.attempts.first.steps[0].id = Some("back".into());
     let mut world = World::new(vec![playbook]);
     world.fire(firing(world.now_s));
     world.docker(first(), found(container("web")));
