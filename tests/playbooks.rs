@@ -173,6 +173,26 @@ fn acting_brings_its_evidence_and_its_verification() {
     assert_eq!(verbs(&with_steps("      - notify: {to: [log], message: hi}\n")), ["notify"]);
 }
 
+#[test]
+fn every_attempt_brings_its_evidence_and_its_verification() {
+    let file = files("valid").into_iter().find(|file| file.path == "attempts.yaml").unwrap();
+    let loaded = load(&[file]);
+    let [stubborn, one] = &loaded.playbooks[..] else { panic!("{:?}", loaded.problems) };
+    let tries: Vec<(Option<&str>, Vec<&str>)> = stubborn
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.name.as_deref(), attempt.steps.iter().map(|step| step.verb.word()).collect()))
+        .collect();
+    let expected = [
+        (Some("a plain restart"), vec!["capture", "restart", "verify"]),
+        (Some("off for a minute"), vec!["capture", "stop", "wait", "start", "verify", "notify"]),
+        (None, vec!["capture", "restart", "verify"]),
+    ];
+    assert_eq!(tries, expected);
+    assert_eq!((stubborn.attempts.count(), one.attempts.count()), (3, 1));
+    assert!(stubborn.attempts.steps(0).is_empty() && stubborn.attempts.steps(4).is_empty());
+}
+
 fn revisions(text: &str) -> Vec<String> {
     let loaded = one(text);
     loaded.playbooks.iter().map(|playbook: &Playbook| playbook.revision.to_string()).collect()
@@ -301,7 +321,7 @@ fn notifiers_are_checked_only_where_they_are_known() {
 #[test]
 fn the_documented_examples_are_refused_for_what_is_not_executed_and_nothing_else() {
     let cases = [
-        ("restart-unhealthy-web", vec!["`http`", "`run.attempt`", "`run.url`"]),
+        ("restart-unhealthy-web", vec!["`http`", "`run.url`"]),
         ("scale-out-workers", vec!["`service`", "`target.replicas`", "`scale`", "`replicas_running`", "`on_resolved`"]),
         ("restart-primary-database", vec!["`approval`", "`top`", "`on_denied`"]),
         ("disk-filling", vec!["`key`"]),
@@ -321,7 +341,7 @@ fn the_documented_examples_are_refused_for_what_is_not_executed_and_nothing_else
     let whole = load(&[RuleFile { path: "language.yaml".to_owned(), text: text.clone() }]);
     let refusals = whole.problems.iter().filter(|problem| problem.code == "playbook.not-executed").count();
     assert!(head.contains("time_intervals:"));
-    assert_eq!(refusals, 12);
+    assert_eq!(refusals, 11);
 }
 
 #[test]

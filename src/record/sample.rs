@@ -181,6 +181,53 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
     ]
 }
 
+/// An incident of two tries, neither of which helps.
+pub(crate) fn two_tries() -> Vec<Fact> {
+    let run = |number| {
+        let answer =
+            Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)), attempt: AttemptNumber { number, count: 2 } };
+        decided(answer, Some(target()))
+    };
+    let refusal = Refusal {
+        gate: Gate::Budget,
+        reason: Reason::Cooldown,
+        detail: "too soon".into(),
+        inputs: Vec::new(),
+        retry_after: Duration::from_secs(60),
+    };
+    let done =
+        || Fact::ActionFinished(ActionFinished { act: act(1), outcome: ActionOutcome::Succeeded { post: None } });
+    let ended = AttemptEnded {
+        incident: INCIDENT,
+        attempt: 1,
+        verdict: Verdict::Ineffective,
+        detail: "verify: still sick".into(),
+    };
+    let closed = IncidentClosed {
+        incident: INCIDENT,
+        verdict: Verdict::Ineffective,
+        reason: None,
+        detail: "try 2 of 2: verify: still sick".into(),
+    };
+    let sick = || step(2, None, "verify", StepResult::NotVerified("still sick".into()));
+    vec![
+        opened(),
+        opened(),
+        alert("x", taken()),
+        run(1),
+        intended(false),
+        done(),
+        sick(),
+        Fact::AttemptEnded(ended),
+        decided(Answer::Refused(refusal), Some(target())),
+        run(2),
+        sick(),
+        notice("gone", Some("web-1")),
+        Fact::NoticeFinished(NoticeFinished { act: act(2), outcome: NoticeOutcome::Delivered }),
+        Fact::IncidentClosed(closed),
+    ]
+}
+
 /// Every kind in every shape.
 pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
     let refusal = Refusal {

@@ -52,16 +52,21 @@ pub(crate) fn one_in(rng: &mut Rng, many: u32) -> bool {
 
 impl Cast {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
-        let containers = containers(rng);
+        // Some stories are about containers that no restart mends, and playbooks that try more than once.
+        let stubborn = one_in(rng, 5);
+        let mut containers = containers(rng);
+        if stubborn {
+            containers.iter_mut().for_each(|spec| sicken(rng, spec));
+        }
         let names: Vec<String> = containers.iter().map(|spec| spec.name.to_string()).collect();
         let groups = rng.usize(1..=2);
         let alerts = (0..rng.usize(1..=6)).map(|instance| alert(rng, &names, instance, groups)).collect();
-        Self { ruleset: ruleset(rng), containers, alerts, groups }
+        Self { ruleset: ruleset(rng, stubborn), containers, alerts, groups }
     }
 }
 
-fn ruleset(rng: &mut Rng) -> Ruleset {
-    let playbooks = (0..rng.usize(1..=4)).map(|number| playbook(rng, number)).collect();
+fn ruleset(rng: &mut Rng, stubborn: bool) -> Ruleset {
+    let playbooks = (0..rng.usize(1..=4)).map(|number| playbook(rng, (number, stubborn))).collect();
     let mut policy = Policy { max_parallel: rng.u32(1..=3), ..Policy::default() };
     if one_in(rng, 3) {
         policy.global = vec![window(rng)];
@@ -83,9 +88,11 @@ fn ruleset(rng: &mut Rng) -> Ruleset {
     Ruleset { playbooks: Playbooks::new(playbooks), policy }
 }
 
-fn playbook(rng: &mut Rng, number: usize) -> Playbook {
+fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
     // Most restart the container that the alert names.
-    let shape = rng.usize(..SHAPES.len() * 2).checked_sub(SHAPES.len()).unwrap_or_else(|| rng.usize(..3));
+    let any = rng.usize(..SHAPES.len() * 2).checked_sub(SHAPES.len()).unwrap_or_else(|| rng.usize(..3));
+    // The last two try more than once.
+    let shape = if stubborn { SHAPES.len() - rng.usize(1..=2) } else { any };
     let matcher = match rng.u32(..4) {
         0 => r#"alertname=~"A[01]""#.to_owned(),
         1 => r#"alertname=~"A.",severity!="info""#.to_owned(),
@@ -93,7 +100,11 @@ fn playbook(rng: &mut Rng, number: usize) -> Playbook {
     };
     let cooldown = if rng.bool() { Duration::ZERO } else { secs(rng.u64(5..400)) };
     let scope = if one_in(rng, 3) { Scope::Playbook } else { Scope::Target };
-    let windows = (0..rng.usize(1..=2)).map(|_| window(rng)).collect();
+    let windows = (0..rng.usize(1..=2)).map(|_| window(rng)).map(|window| match stubborn {
+        true => Window { runs: window.runs + 2, ..window },
+        false => window,
+    });
+    let windows = windows.collect();
     Playbook {
         name: format!("p{number}").into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
@@ -143,6 +154,18 @@ pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
         health_check: rng.bool().then_some(check),
         lives_with: None,
         nature: nature(rng),
+    }
+}
+
+/// Most of its lives are bad, and its health check shows it.
+fn sicken(rng: &mut Rng, spec: &mut ContainerSpec) {
+    let second = secs(1);
+    let check = HealthCheck { interval: second * 2, timeout: second, retries: 2, start_period: second * 3 };
+    spec.health_check.get_or_insert(check);
+    for life in &mut spec.nature.lives {
+        if !one_in(rng, 5) {
+            life.healthy_after = None;
+        }
     }
 }
 

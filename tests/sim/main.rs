@@ -12,6 +12,7 @@ mod invariants;
 mod play;
 mod schedule;
 mod story;
+mod tries;
 mod witness;
 
 use play::Plot;
