@@ -10,6 +10,7 @@
 
 mod actions;
 mod alertmanager;
+mod attempts;
 mod chain;
 mod dependents;
 mod docker;
