@@ -12,6 +12,7 @@ mod actions;
 mod alertmanager;
 mod attempts;
 mod chain;
+mod clocks;
 mod dependents;
 mod docker;
 mod dry_run;
