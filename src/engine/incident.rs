@@ -246,9 +246,9 @@ impl Incident {
 
     /// A try is over and another may follow.
     fn attempt_ended(&mut self, number: u32, at: Moment) {
-        match std::mem::replace(&mut self.phase, Phase::BetweenTries) {
-            Phase::Running(run) if run.attempt.number == number => self.tried = Some(Box::new(Tried { run: *run, at })),
-            as_before => self.phase = as_before,
+        if let Some(run) = self.run().filter(|run| run.attempt.number == number) {
+            self.tried = Some(Box::new(Tried { run: run.clone(), at }));
+            self.phase = Phase::BetweenTries;
         }
     }
 
