@@ -4,7 +4,7 @@ use crate::invariants::{self, OF_RECORDS, OF_STEPS, OF_THE_END, OF_WRITES};
 use sickbay::engine::state::State;
 use sickbay::model::fact::{Answer, Fact, Record};
 use sickbay::model::id::IncidentId;
-use sickbay::model::incident::Verdict;
+use sickbay::model::incident::{AttemptNumber, Verdict};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::target::ContainerId;
 use sickbay::sim::clock::SimTime;
@@ -46,7 +46,7 @@ pub(crate) struct RunSeen {
     pub(crate) acts: bool,
     pub(crate) dry_run: bool,
     acted: bool,
-    is_last_of_several: bool,
+    attempt: AttemptNumber,
     names: Vec<String>,
 }
 
@@ -54,6 +54,10 @@ impl RunSeen {
     /// Whether the container of this name is the one it was decided about.
     pub(crate) fn is_about(&self, name: &str) -> bool {
         self.names.first().is_some_and(|own| own == name)
+    }
+
+    fn is_the_last_of_several(&self) -> bool {
+        self.attempt.is_one_of_several() && self.attempt.is_last()
     }
 
     /// Whether it holds the container of this name.
@@ -185,9 +189,8 @@ impl Witness {
             Fact::Decided(decided) => match &decided.answer {
                 Answer::Run { dry_run, plan, attempt } => {
                     let names = decided.target.iter().map(|target| target.name.to_string()).collect();
-                    let is_last_of_several = attempt.is_one_of_several() && attempt.is_last();
-                    let (acts, dry_run) = (plan.is_some(), *dry_run);
-                    let run = RunSeen { acts, dry_run, acted: false, is_last_of_several, names };
+                    let (acts, dry_run, attempt) = (plan.is_some(), *dry_run, *attempt);
+                    let run = RunSeen { acts, dry_run, acted: false, attempt, names };
                     self.runs.insert(decided.incident, run);
                 }
                 // A run that has acted is held back, and is still under way.
@@ -210,7 +213,7 @@ impl Witness {
             }
             Fact::IncidentClosed(closed) => {
                 let in_vain = matches!(closed.verdict, Verdict::Ineffective | Verdict::Failed);
-                let run = self.runs.remove(&closed.incident).filter(|run| in_vain && run.is_last_of_several);
+                let run = self.runs.remove(&closed.incident).filter(|run| in_vain && run.is_the_last_of_several());
                 if let Some(run) = run.filter(|run| run.acted && !run.dry_run) {
                     self.last_resorts.extend(run.names.first().map(|name| (name.clone(), at)));
                 }
