@@ -10,5 +10,6 @@ mod gates;
 mod hands_off;
 mod pauses;
 mod runs;
+mod stage;
 mod when;
 pub(super) mod world;
