@@ -110,7 +110,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
     let executor = Executor::new(hands, notifiers, results, tasks.clone());
-    let ruleset = Ruleset { playbooks, policy: settings.policy() };
+    let ruleset = Ruleset::new(playbooks, settings.policy());
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
     let started = Event::Started { recovered, version: VERSION.to_owned(), hostname: hostname(), files };

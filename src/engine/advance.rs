@@ -35,9 +35,16 @@ pub(super) enum Move {
     Rest,
 }
 
-/// The playbook in the very revision that took the alert, if it is still loaded.
+/// The playbook in the very revision that took the alert, if it is still known.
+///
+/// A run ends by what it began with. What has not begun does not begin once its playbook was removed or disabled:
+/// whoever did that does not want it to run.
 pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
-    ruleset.playbooks.get(&incident.playbook).filter(|playbook| playbook.revision == incident.revision)
+    let wanted = match incident.phase {
+        Phase::Running(_) => true,
+        Phase::AwaitingTarget | Phase::Refused { .. } => ruleset.is_in_use(&incident.playbook),
+    };
+    ruleset.revision(&incident.playbook, &incident.revision).filter(|_| wanted)
 }
 
 /// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.
@@ -193,7 +200,13 @@ pub(super) fn step_fact(
 }
 
 fn playbook_changed(incident: &Incident) -> Fact {
-    let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
+    let (name, revision) = (&incident.playbook, &incident.revision);
+    let detail = match incident.phase {
+        Phase::Running(_) => format!("the playbook {name} is no longer loaded in revision {revision}"),
+        Phase::AwaitingTarget | Phase::Refused { .. } => {
+            format!("the playbook {name} was changed, removed or disabled before anything was done")
+        }
+    };
     closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail)
 }
 

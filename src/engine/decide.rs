@@ -14,8 +14,8 @@ use super::state::State;
 use super::{breaker, intake, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
-    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished,
-    StepResult, StormFrozen,
+    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
+    NoticeFinished, StepResult, StormFrozen,
 };
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
@@ -35,13 +35,17 @@ pub struct Decision {
     pub effects: Vec<Effect>,
     /// For the sender of a notification: one per usable alert, once all facts are durable.
     pub receipts: Vec<AlertReceipt>,
+    /// What to decide by from the next event on, if that is no longer what this was decided by.
+    pub ruleset: Option<Ruleset>,
 }
 
 /// Decides.
 #[must_use]
 pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> Decision {
     let moment = state.timeline().moment(now);
-    let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default(), taken: 0 };
+    let replaced = if let Event::Reloaded(new) = &event { Some(ruleset.replaced_by(new, state)) } else { None };
+    let ruleset_now = replaced.as_ref().unwrap_or(ruleset);
+    let mut draft = Draft { state, ruleset: ruleset_now, now: &moment, decision: Decision::default(), taken: 0 };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
     match event {
         Event::Started { recovered, version, hostname, files } => {
@@ -63,10 +67,14 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::BreakerResetRequested { target, by, reason } => {
             draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
         }
+        Event::Reloaded(new) => draft.reloaded(new.files),
+        Event::ReloadFailed { problem } => draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem })),
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }
-    draft.decision
+    let mut decision = draft.decision;
+    decision.ruleset = replaced;
+    decision
 }
 
 /// A decision in the making.
@@ -105,15 +113,30 @@ impl Draft<'_> {
         (version, hostname, files): (String, String, Vec<(String, String)>),
     ) {
         let dry_run = self.ruleset.policy.dry_run;
-        let playbooks =
-            self.ruleset.playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
-        let playbooks = playbooks.collect();
         self.decision.facts.extend(recovered.map(Fact::LogRecovered));
         self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
-        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded: false }));
+        self.config_loaded(files, false);
         for incident in self.state.incidents() {
             self.carry_on(incident.clone(), true);
         }
+    }
+
+    /// The ruleset is the new one already. Runs go on by the revision they began with; what has not begun goes on only
+    /// if its playbook is still in use.
+    fn reloaded(&mut self, files: Vec<(String, String)>) {
+        self.config_loaded(files, true);
+        for incident in self.state.incidents() {
+            if incident.run().is_none() && advance::playbook_of(incident, self.ruleset).is_none() {
+                self.carry_on(incident.clone(), false);
+            }
+        }
+    }
+
+    fn config_loaded(&mut self, files: Vec<(String, String)>, reloaded: bool) {
+        let Ruleset { playbooks, policy, .. } = self.ruleset;
+        let playbooks = playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
+        let (playbooks, dry_run) = (playbooks.collect(), policy.dry_run);
+        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded }));
     }
 
     fn target_known(&mut self, incident: IncidentId, report: Option<TargetReport>) {

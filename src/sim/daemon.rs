@@ -120,11 +120,14 @@ impl World {
     fn handle_one(&mut self, event: Event, sender: Option<DeliveryId>) {
         let (at, now) = (self.clock.stamp(), self.clock.now());
         let Some(daemon) = &mut self.daemon else { return };
-        let Decision { facts, effects, receipts } = decide(&daemon.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, receipts, ruleset } = decide(&daemon.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: daemon.state.next_seq(), at, fact };
             daemon.state.apply(&record);
             self.disk.queue(record, now);
+        }
+        if let Some(ruleset) = ruleset {
+            self.ruleset = ruleset;
         }
         let answer = sender.map(|sender| (sender, receipts));
         let held = Held { at, before: daemon.state.next_seq(), answer, effects };

@@ -79,7 +79,7 @@ fn ruleset(rng: &mut Rng) -> Ruleset {
     if one_in(rng, 6) {
         policy.protect = vec![ProtectedName::Exact("c1".to_owned())];
     }
-    Ruleset { playbooks: Playbooks::new(playbooks), policy }
+    Ruleset::new(Playbooks::new(playbooks), policy)
 }
 
 fn playbook(rng: &mut Rng, number: usize) -> Playbook {

@@ -5,5 +5,6 @@
 mod alerts;
 mod brakes;
 mod gates;
+mod reload;
 mod runs;
 pub(super) mod world;
