@@ -2,7 +2,7 @@
 # engine if none answers, stop what they started, and need no image registry.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench build setup clean-demo up break log down
+.PHONY: help demo test sim mutants lint bench build setup clean-demo up break log down
 
 help: ## Lists what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -12,6 +12,12 @@ demo: ## Breaks a container and shows how it is healed, on this machine alone
 
 test: ## Runs every test, the ones on a real Docker engine, Prometheus and Alertmanager included
 	@bash scripts/test.sh
+
+sim: ## Plays simulated worlds: SEEDS=1000000 for so many, SEED=123 for one and its story
+	@SEED=$(SEED) SEEDS=$(SEEDS) bash scripts/sim.sh
+
+mutants: ## Plants bugs into a copy of the tree, one after the other, and expects a test to find each
+	@bash scripts/mutants.sh
 
 lint: ## Checks format, lints, and the licences and sources of the dependencies
 	@bash scripts/lint.sh

@@ -2,10 +2,12 @@
 //!
 //! The dispatcher is the only reader. A full or closed inbox is an answer, not a wait: the sender gets 503 and tries again.
 
-use crate::engine::event::Event;
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::event::{Event, NewConfig};
+use crate::engine::receipt::{AlertReceipt, Reply, Switched};
+use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::Snapshot;
 use crate::model::alert::Notification;
+use crate::model::pause::{Pause, PauseScope};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,7 +20,7 @@ pub struct Delivery {
     /// What happened.
     pub event: Event,
     /// Answered once the event's records are durable; dropped if they cannot become so.
-    pub ack: oneshot::Sender<Vec<AlertReceipt>>,
+    pub ack: oneshot::Sender<Reply>,
 }
 
 /// Why a delivery was not taken. Every one of them means: try again later (503).
@@ -52,12 +54,63 @@ impl Inbox {
     /// # Errors
     /// [`Unavailable`] if it was not taken or could not be made durable; nothing was done for it then.
     pub async fn submit(&self, notification: Notification) -> Result<Vec<AlertReceipt>, Unavailable> {
-        let (ack, answer) = oneshot::channel();
-        let delivery = Delivery { event: Event::NotificationReceived(notification), ack };
+        let (delivery, answer) = question(Event::NotificationReceived(notification));
         self.deliveries.try_send(delivery).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Unavailable::Full,
             mpsc::error::TrySendError::Closed(_) => Unavailable::Closed,
         })?;
+        match answer.await.map_err(|_dropped| Unavailable::Closed)? {
+            Reply::Alerts(receipts) => Ok(receipts),
+            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+        }
+    }
+
+    /// Sets a pause, and waits until it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn pause(&self, pause: Pause) -> Result<Switched, Unavailable> {
+        self.switch(Event::PauseRequested(pause)).await
+    }
+
+    /// Ends a pause, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn resume(&self, scope: PauseScope, by: String, reason: String) -> Result<Switched, Unavailable> {
+        self.switch(Event::ResumeRequested { scope, by, reason }).await
+    }
+
+    /// Hands in what a reload read, and waits until the record of it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn reload(&self, new: NewConfig) -> Result<Changes, Unavailable> {
+        match self.ask(Event::Reloaded(Box::new(new))).await? {
+            Reply::Reloaded(changes) => Ok(changes),
+            Reply::Alerts(_) | Reply::Switched(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+        }
+    }
+
+    /// Has it recorded why nothing was reloaded, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn reload_failed(&self, problem: String) -> Result<(), Unavailable> {
+        self.ask(Event::ReloadFailed { problem }).await.map(|_reply| ())
+    }
+
+    async fn switch(&self, event: Event) -> Result<Switched, Unavailable> {
+        match self.ask(event).await? {
+            Reply::Switched(switched) => Ok(switched),
+            Reply::Alerts(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+        }
+    }
+
+    /// Waits for a place: in a storm of alerts, the switch is needed most.
+    async fn ask(&self, event: Event) -> Result<Reply, Unavailable> {
+        let (delivery, answer) = question(event);
+        self.deliveries.send(delivery).await.map_err(|_closed| Unavailable::Closed)?;
         answer.await.map_err(|_dropped| Unavailable::Closed)
     }
 
@@ -66,4 +119,9 @@ impl Inbox {
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
     }
+}
+
+fn question(event: Event) -> (Delivery, oneshot::Receiver<Reply>) {
+    let (ack, answer) = oneshot::channel();
+    (Delivery { event, ack }, answer)
 }

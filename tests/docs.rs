@@ -191,9 +191,12 @@ fn every_printed_settings_file_loads() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("rules")).unwrap();
         fs::copy(Path::new(ROOT).join("rules/probe-failed.yaml"), folder.path().join("rules/web.yaml")).unwrap();
-        for (secret, text) in
-            [("webhook_token", "t"), ("grafana_password", "p"), ("chat_url", "https://chat.example/x")]
-        {
+        for (secret, text) in [
+            ("webhook_token", "t"),
+            ("api_token", "a"),
+            ("grafana_password", "p"),
+            ("chat_url", "https://chat.example/x"),
+        ] {
             fs::write(folder.path().join(secret), text).unwrap();
         }
         let file = folder.path().join("sickbay.yml");

@@ -2,6 +2,7 @@
 
 use super::check::CheckArgs;
 use super::log::LogArgs;
+use super::pause::{PauseArgs, ResumeArgs};
 use super::serve::ServeArgs;
 use super::status::{HealthcheckArgs, StatusArgs};
 use clap::{Parser, Subcommand};
@@ -27,16 +28,20 @@ pub(super) enum Command {
     Log(LogArgs),
     /// Show what a running daemon is doing
     Status(StatusArgs),
+    /// Hold back every run of a running daemon, or those of one host, playbook or target
+    Pause(PauseArgs),
+    /// End a pause
+    Resume(ResumeArgs),
     /// Exit with 0 if a daemon answers, for Docker's HEALTHCHECK
     Healthcheck(HealthcheckArgs),
 }
 
 const EXIT_CODES: &str = "Exit codes:
   0   fine
-  1   findings: check found errors, log verify found a break, healthcheck got no answer
+  1   findings: check found errors, log verify found a break, healthcheck got no answer, pause or resume was refused
   2   wrong usage
   3   check --lint-fatal: only lint; log verify: only a torn last line
-  4   no daemon answers (status)
+  4   no daemon answers (status, pause, resume)
   65  the incident log is damaged
   69  a listen address cannot be used
   70  the daemon had to stop: its incident log failed, or an internal error

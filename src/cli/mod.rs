@@ -1,9 +1,11 @@
 //! The command line. Results go to standard output and nothing else does; problems go to standard error.
 
 mod args;
+mod ask;
 pub mod check;
 mod drawing;
 pub mod log;
+pub mod pause;
 pub mod serve;
 pub mod status;
 
@@ -38,6 +40,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Status(args) => status::run(&args, &mut stdout),
+        Command::Pause(args) => pause::pause(&args, &mut stdout),
+        Command::Resume(args) => pause::resume(&args, &mut stdout),
         Command::Healthcheck(args) => Ok(status::healthcheck(&args)),
     };
     match done.and_then(|code| stdout.flush().map(|()| code)) {

@@ -207,6 +207,6 @@ fn exit_code(error: &RunError) -> u8 {
             | OpenError::Full { .. }
             | OpenError::Io { .. },
         ) => STORAGE,
-        RunError::Poisoned(_) | RunError::Thread(_) | RunError::Broken => INTERNAL,
+        RunError::Poisoned(_) | RunError::Thread(_) | RunError::Signals(_) | RunError::Broken => INTERNAL,
     }
 }

@@ -9,15 +9,16 @@ use super::observe::Observer;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::hold::{Held, Hold};
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::receipt::Reply;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::inbox::Delivery;
 use crate::incident_log::{LogClosed, LogWriter};
-use crate::model::fact::Record;
+use crate::model::fact::{Fact, Record};
 use crate::model::id::Seq;
+use crate::model::pause::PauseScope;
 use crate::model::stamp::Stamp;
 use crate::telemetry::metrics::Metrics;
 use std::collections::VecDeque;
@@ -39,11 +40,14 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
 /// How often time alone may bring something about.
 const TICK_EVERY: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether the time of a pause is over.
+const PAUSES_END_EVERY: Duration = Duration::from_secs(1);
+
 /// How long stopping waits for effects to end, and again for the disk.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// The way to a sender that waits.
-type Answer = oneshot::Sender<Vec<AlertReceipt>>;
+type Answer = oneshot::Sender<Reply>;
 
 /// How far the log is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,11 +150,17 @@ impl Dispatcher {
     ///
     /// # Errors
     /// [`LogPoisoned`] at once when the log fails for good; whatever was held is dropped.
-    pub async fn run(mut self, mut incoming: Incoming, started: Event) -> Result<(), LogPoisoned> {
-        self.handle(started, None);
+    pub async fn run(
+        mut self,
+        mut incoming: Incoming,
+        first: impl IntoIterator<Item = Event>,
+    ) -> Result<(), LogPoisoned> {
+        self.count_pauses();
+        first.into_iter().for_each(|event| self.handle(event, None));
         self.flush();
         let mut deliveries = Vec::with_capacity(DELIVERIES_PER_TURN);
         let (mut ticks, mut copies) = (every(TICK_EVERY), every(SNAPSHOT_EVERY));
+        let mut pauses = every(PAUSES_END_EVERY);
         let mut stopping = std::pin::pin!(incoming.stopping.clone().cancelled_owned());
         loop {
             let room = self.has_room();
@@ -181,6 +191,7 @@ impl Dispatcher {
                     self.handle(Event::Ticked, None);
                     self.ruleset.forget_unused(&self.state);
                 }
+                _ = pauses.tick() => self.end_pauses(),
                 _ = copies.tick() => self.publish(),
             }
             self.flush();
@@ -235,11 +246,12 @@ impl Dispatcher {
     fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<Answer>) {
         let known_before = self.state.next_seq();
         let from_outside = matches!(event, Event::NotificationReceived(_));
-        let Decision { facts, mut effects, receipts, ruleset } = decide(&self.state, &self.ruleset, event, &at);
+        let Decision { facts, mut effects, reply, ruleset } = decide(&self.state, &self.ruleset, event, &at);
         if from_outside {
             effects.retain(|effect| !self.asks_again_too_soon(effect, known_before));
         }
         self.changed |= !facts.is_empty();
+        let switched = facts.iter().any(|fact| matches!(fact, Fact::PauseSet(_) | Fact::PauseCleared(_)));
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
@@ -250,10 +262,33 @@ impl Dispatcher {
             // What comes next is decided by the new one, and released only once the record of it is durable.
             self.ruleset = ruleset;
         }
-        let answer = ack.map(|ack| (ack, receipts));
+        if switched {
+            self.count_pauses();
+            // Whoever paused may look at once whether it stands.
+            self.publish();
+        }
+        if ack.is_none() {
+            self.observer.unheard(&reply);
+        }
+        let answer = ack.map(|ack| (ack, reply));
         let held = Held { at, before: self.state.next_seq(), answer, effects };
         let (executor, due) = (&mut self.executor, &mut self.due);
         self.hold.push(held, &mut |held| release(executor.as_mut(), due, held, &at));
+    }
+
+    /// Lets pauses end whose time is over: any event does that, and this is one.
+    fn end_pauses(&mut self) {
+        let now = self.state.timeline().moment(&self.clock.now());
+        if self.state.pauses().over(&now).next().is_some() {
+            self.handle(Event::Ticked, None);
+        }
+    }
+
+    fn count_pauses(&self) {
+        for kind in PauseScope::KINDS {
+            let of_kind = self.state.pauses().iter().filter(|standing| standing.pause.scope.kind() == kind);
+            self.metrics.paused(kind, of_kind.count());
+        }
     }
 
     /// Takes the events that came of effects at once.
@@ -330,8 +365,8 @@ impl Dispatcher {
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.
 fn release(executor: Option<&mut Executor>, due: &mut VecDeque<Event>, held: Held<Answer>, now: &Stamp) {
-    if let Some((ack, receipts)) = held.answer {
-        _ = ack.send(receipts);
+    if let Some((ack, reply)) = held.answer {
+        _ = ack.send(reply);
     }
     if let Some(executor) = executor {
         let waited = now.since(&held.at);

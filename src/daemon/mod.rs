@@ -10,4 +10,5 @@ pub mod observe;
 pub mod parts;
 pub mod probe;
 pub mod run;
+pub mod switches;
 pub mod tasks;

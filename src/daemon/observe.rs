@@ -1,5 +1,6 @@
 //! What the daemon's own log and metrics say about a fact. Nothing is decided here.
 
+use crate::engine::receipt::{Reply, Switched};
 use crate::model::action::ActionOutcome;
 use crate::model::fact::{
     ActionFinished, AlertReceived, Answer, Decided, Fact, IncidentClosed, NoticeFinished, Record, Taken,
@@ -80,6 +81,21 @@ impl Observer {
             | Fact::AlertEnded(_)
             | Fact::TargetVerified(_)
             | Fact::StepFinished(_) => {}
+        }
+    }
+
+    /// A wish that nobody waits to hear about, because it came by a signal, was not fulfilled.
+    pub fn unheard(&self, reply: &Reply) {
+        match reply {
+            Reply::Switched(Switched::HeldByFile(pause)) => {
+                tracing::warn!(by = pause.by, reason = pause.reason, "not resumed: the file PAUSE is there; delete it");
+            }
+            Reply::Switched(Switched::NotPaused(scope)) => tracing::warn!(pause.scope = %scope, "it was not paused"),
+            Reply::Switched(Switched::TooMany) => tracing::error!("not paused: too many pauses stand already"),
+            Reply::Switched(Switched::Paused { .. } | Switched::Resumed(_))
+            | Reply::Alerts(_)
+            | Reply::Reloaded(_)
+            | Reply::NotReloaded => {}
         }
     }
 

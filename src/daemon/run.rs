@@ -7,6 +7,7 @@ use super::dispatcher::{Dispatcher, Incoming, LogPoisoned, LogStatus, Parts};
 use super::executor::Executor;
 use super::parts::{self, VERSION};
 use super::probe::probe;
+use super::switches::Switches;
 use super::tasks::Tasks;
 use crate::engine::event::Event;
 use crate::engine::ruleset::Ruleset;
@@ -14,10 +15,12 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::inbox::Inbox;
 use crate::incident_log::{self, LogEvent, LogWriter, OpenError};
+use crate::model::id::Seq;
 use crate::playbook::index::Playbooks;
 use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
+use crate::web::guard::Guard;
 use crate::web::health::{Condition, LogCondition, Phase, Readiness};
 use crate::web::routes::{Mode, Site, router};
 use crate::web::server::{ServerLimits, serve};
@@ -63,6 +66,9 @@ pub enum RunError {
     /// The system gave no thread.
     #[error("the incident log's thread cannot be started: {0}")]
     Thread(std::io::Error),
+    /// The system does not pass on signals.
+    #[error("the signals that pause and resume cannot be listened to: {0}")]
+    Signals(std::io::Error),
     /// One of our own tasks panicked.
     #[error("an internal task failed; the log above says where. Start sickbay again: it goes on from its incident log")]
     Broken,
@@ -74,6 +80,7 @@ pub enum RunError {
 /// [`RunError`] if it cannot start, or must end. Each says what to do.
 pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunError> {
     let Daemon { settings, playbooks, files, listeners, clock } = daemon;
+    let switches = Switches::listen(&settings.storage_path).map_err(RunError::Signals)?;
     let metrics = parts::metrics(seconds(&clock));
     let notifiers = parts::notifiers(&settings).map_err(RunError::Settings)?;
     let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
@@ -102,13 +109,10 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     // Records of kinds this version does not know count all the same.
     state.continue_at(opened.next_seq());
     let recovered = opened.recovered().cloned();
-    let (status, log) = watch::channel(LogStatus { durable: state.next_seq(), ..LogStatus::default() });
-    let follower =
-        Follower { status, metrics: Arc::clone(&metrics), condition: Arc::clone(&condition), clock: clock.clone() };
-    let writer = LogWriter::start(opened, move |event| follower.follow(event)).map_err(RunError::Thread)?;
-    condition.send_modify(|condition| condition.log = LogCondition::Writable);
+    let (writer, log) = write_log(opened, state.next_seq(), (&metrics, &condition, &clock))?;
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
+    let file_read = switches.watch(&tasks, results.clone()).await;
     let executor = Executor::new(hands, notifiers, results, tasks.clone());
     let ruleset = Ruleset::new(playbooks, settings.policy());
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
@@ -116,7 +120,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let started = Event::Started { recovered, version: VERSION.to_owned(), hostname: hostname(), files };
 
     let mut web = std::pin::pin!(web);
-    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, started));
+    let mut dispatching = std::pin::pin!(dispatcher.run(incoming, [started, file_read]));
     let outcome = tokio::select! {
         () = &mut web => Ok(()),
         outcome = &mut dispatching => outcome.map_err(RunError::from),
@@ -138,6 +142,20 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     outcome
 }
 
+/// Starts the log's writer, and follows how far it is.
+fn write_log(
+    opened: incident_log::OpenedLog,
+    durable: Seq,
+    (metrics, condition, clock): (&Arc<Metrics>, &Arc<watch::Sender<Condition>>, &Clock),
+) -> Result<(LogWriter, watch::Receiver<LogStatus>), RunError> {
+    let (status, log) = watch::channel(LogStatus { durable, ..LogStatus::default() });
+    let (metrics, condition) = (Arc::clone(metrics), Arc::clone(condition));
+    let follower = Follower { status, metrics, condition: Arc::clone(&condition), clock: clock.clone() };
+    let writer = LogWriter::start(opened, move |event| follower.follow(event)).map_err(RunError::Thread)?;
+    condition.send_modify(|condition| condition.log = LogCondition::Writable);
+    Ok((writer, log))
+}
+
 fn site(
     settings: &Settings,
     clock: &Clock,
@@ -150,6 +168,7 @@ fn site(
     Arc::new(Site {
         webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, wall),
         inbox,
+        guard: Guard::new(settings.web.api_token.as_ref()),
         readiness: Readiness::new(condition.subscribe()),
         metrics: Arc::clone(metrics),
         version: VERSION.to_owned(),

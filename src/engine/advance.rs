@@ -79,6 +79,12 @@ pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Eff
     })
 }
 
+/// The question before the next act: the gates are asked once more, on the very container of the plan.
+pub(super) fn ask_next(incident: &Incident, run: &Run) -> Option<Effect> {
+    let query = TargetQuery::Id(run.next_to_act()?.id.clone());
+    Some(Effect::ResolveTarget { incident: incident.id, query })
+}
+
 /// The alert names no container that could be asked for.
 pub(super) fn target_invalid(incident: &Incident, detail: String) -> Fact {
     let refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
@@ -231,14 +237,15 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             }
             None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
         },
-        Verb::Restart(_) => {
-            let Some(target) = run.next_to_act() else {
+        // Whoever ends the pause asks again, and so does a start.
+        Verb::Restart(_) if run.held.is_some() => Move::Rest,
+        Verb::Restart(_) => match ask_next(incident, run) {
+            Some(question) => Move::Do(question),
+            None => {
                 let detail = "the playbook restarts, but has no target".to_owned();
-                return Move::Record(closed(incident, Verdict::Abandoned, None, detail));
-            };
-            // The gates are asked once more, right before the act, on the very container of the plan.
-            Move::Do(Effect::ResolveTarget { incident: id, query: TargetQuery::Id(target.id.clone()) })
-        }
+                Move::Record(closed(incident, Verdict::Abandoned, None, detail))
+            }
+        },
         Verb::Verify(spec) => {
             if run.dry_run || run.target.is_none() {
                 return Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped)));

@@ -8,10 +8,10 @@ use super::effect::Effect;
 use super::event::Event;
 use super::incident::{Incident, Phase, Stage};
 use super::judge::{self, Judgment};
-use super::receipt::AlertReceipt;
+use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
-use super::{breaker, intake, tick};
+use super::{breaker, intake, switch, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
     ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
@@ -33,8 +33,8 @@ pub struct Decision {
     pub facts: Vec<Fact>,
     /// To be released once all facts are durable.
     pub effects: Vec<Effect>,
-    /// For the sender of a notification: one per usable alert, once all facts are durable.
-    pub receipts: Vec<AlertReceipt>,
+    /// For whoever brought the event, once all facts are durable.
+    pub reply: Reply,
     /// What to decide by from the next event on, if that is no longer what this was decided by.
     pub ruleset: Option<Ruleset>,
 }
@@ -47,6 +47,8 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
     let ruleset_now = replaced.as_ref().unwrap_or(ruleset);
     let mut draft = Draft { state, ruleset: ruleset_now, now: &moment, decision: Decision::default(), taken: 0 };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
+    let starting = matches!(event, Event::Started { .. });
+    switch::run_out(&mut draft);
     match event {
         Event::Started { recovered, version, hostname, files } => {
             draft.started(recovered, (version, hostname, files));
@@ -64,14 +66,24 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::NoticeReturned { act, outcome } => {
             draft.came_back(act.incident, Fact::NoticeFinished(NoticeFinished { act, outcome }));
         }
+        Event::PauseRequested(pause) => switch::pause(&mut draft, pause),
+        Event::ResumeRequested { scope, by, reason } => switch::resume(&mut draft, (scope, by, reason)),
+        Event::PauseFileRead(seen) => switch::file(&mut draft, seen),
         Event::BreakerResetRequested { target, by, reason } => {
             draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
         }
-        Event::Reloaded(new) => draft.reloaded(new.files),
-        Event::ReloadFailed { problem } => draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem })),
+        Event::Reloaded(new) => {
+            draft.decision.reply = Reply::Reloaded(ruleset.changes_to(&new.playbooks));
+            draft.reloaded(new.files);
+        }
+        Event::ReloadFailed { problem } => {
+            draft.decision.reply = Reply::NotReloaded;
+            draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem }));
+        }
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }
+    switch::ask_again(&mut draft, starting);
     let mut decision = draft.decision;
     decision.ruleset = replaced;
     decision

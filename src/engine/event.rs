@@ -6,6 +6,7 @@ use crate::model::container::TargetReport;
 use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::policy::Policy;
 use crate::playbook::index::Playbooks;
 use std::sync::Arc;
@@ -75,6 +76,19 @@ pub enum Event {
         /// How it went.
         outcome: NoticeOutcome,
     },
+    /// Somebody holds runs back.
+    PauseRequested(Pause),
+    /// Somebody lets them go on.
+    ResumeRequested {
+        /// Which pause is to end.
+        scope: PauseScope,
+        /// Who says so.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The file that pauses everything was looked at: what it says, or `None` if it is not there.
+    PauseFileRead(Option<Pause>),
     /// A person says that a target's past failures count no more.
     BreakerResetRequested {
         /// The target's name.

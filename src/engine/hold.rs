@@ -4,7 +4,7 @@
 //! dropped: the senders get 503 and the effects never happen.
 
 use super::effect::Effect;
-use super::receipt::AlertReceipt;
+use super::receipt::Reply;
 use crate::model::id::Seq;
 use crate::model::stamp::Stamp;
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ pub struct Held<A> {
     /// All records before this number must be durable.
     pub before: Seq,
     /// Whom to answer, and what.
-    pub answer: Option<(A, Vec<AlertReceipt>)>,
+    pub answer: Option<(A, Reply)>,
     /// What to do.
     pub effects: Vec<Effect>,
 }

@@ -82,6 +82,8 @@ pub struct Run {
     pub failure: Option<Failure>,
     /// Whether the last thing checked after the last action was fine.
     pub verified: bool,
+    /// What holds the next act back since something was done already: the run waits, and does not fail.
+    pub held: Option<Refusal>,
 }
 
 /// How far a step is.
@@ -168,7 +170,13 @@ impl Incident {
                     let run = Run::start(decided.target.clone(), *dry_run, plan.clone(), at);
                     self.phase = Phase::Running(Box::new(run));
                 }
-                Answer::Refused(refusal) => self.phase = Phase::Refused { refusal: refusal.clone(), at },
+                Answer::Refused(refusal) => match &mut self.phase {
+                    // There is no way back once something was done: the run waits where it is.
+                    Phase::Running(run) if run.has_acted() => run.held = Some(refusal.clone()),
+                    Phase::AwaitingTarget | Phase::Refused { .. } | Phase::Running(_) => {
+                        self.phase = Phase::Refused { refusal: refusal.clone(), at };
+                    }
+                },
             },
             Fact::ActionIntended(intended) => self.acts = self.acts.max(intended.act.number),
             Fact::NoticeIntended(intended) => self.acts = self.acts.max(intended.notice.act.number),
@@ -216,7 +224,14 @@ impl Run {
             notes: Vec::new(),
             failure: None,
             verified: false,
+            held: None,
         }
+    }
+
+    /// Whether anything was done, or was about to be done: then a refusal cannot undo the run.
+    #[must_use]
+    pub fn has_acted(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     fn apply(&mut self, fact: &Fact, at: Moment) {
@@ -307,6 +322,7 @@ impl Run {
             self.dependents.clone_from(&intended.dependents);
         }
         self.verified = false;
+        self.held = None;
         self.begun.push(intended.target.id.clone());
         self.touched.retain(|touched| touched.target.id != intended.target.id);
         self.touched.push(Watched { target: intended.target.clone(), before: Some(intended.pre.clone()) });
@@ -360,6 +376,7 @@ impl Run {
     fn next_step(&mut self, at: Moment) {
         self.index += 1;
         self.begun.clear();
+        self.held = None;
         self.since = at;
         self.stage = Stage::Ready;
     }
@@ -373,6 +390,7 @@ impl Run {
         let step = if verdict == Verdict::Ineffective { "verify" } else { "restart" };
         self.failure = Some(Failure { verdict, step, index: self.index, error: error.to_owned() });
         self.branch = Branch::OnFailure;
+        self.held = None;
         self.index = 0;
         self.since = at;
         self.stage = Stage::Ready;

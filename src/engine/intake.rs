@@ -4,7 +4,7 @@ use super::advance;
 use super::decide::Draft;
 use super::gate;
 use super::incident::{Incident, Phase};
-use super::receipt::{AlertAnswer, AlertReceipt};
+use super::receipt::{AlertAnswer, AlertReceipt, Reply};
 use super::state::{Episode, REOPEN_WINDOW};
 use super::values;
 use crate::model::alert::{Alert, AlertStatus, Notification};
@@ -33,6 +33,7 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
     let from = From { sender, receiver_name, group_key, truncated_alerts };
     let mut seen = HashSet::new();
     let several = 1 < alerts.len();
+    let mut receipts = Vec::with_capacity(alerts.len());
     let ended: HashSet<_> = alerts.iter().filter(|alert| ends(alert)).map(|alert| alert.fingerprint).collect();
     for alert in alerts {
         // Which of two contradicting twins is the newer one, nobody can tell: nothing is done for one that may be over.
@@ -46,8 +47,9 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
                 AlertStatus::Resolved => resolved(draft, &alert),
             }
         };
-        draft.decision.receipts.push(receipt);
+        receipts.push(receipt);
     }
+    draft.decision.reply = Reply::Alerts(receipts);
 }
 
 fn ends(alert: &Alert) -> bool {

@@ -36,21 +36,43 @@ pub(super) fn judge(
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
     let seen = report.map(|report| view_of(report, incident)).transpose();
-    let view = match seen {
-        Ok(view) => view,
-        Err(refusal) => return refused(incident, playbook, None, refusal),
+    let (view, unseen) = match seen {
+        Ok(view) => (view, None),
+        Err(refusal) => (None, Some(refusal)),
     };
     let policy = &ruleset.policy;
     let question = Question { state, policy, playbook, incident, view: view.as_ref(), now };
-    match &incident.phase {
-        Phase::AwaitingTarget | Phase::Refused { .. } => relapsed(&question, begin(&question)),
-        Phase::Running(run) => match (restart_at(playbook, run), &view) {
-            (Some(restart), Some(view)) if run.at_dependents() => dependent(&question, run, restart, view),
-            (Some(restart), Some(view)) => act(&question, run, restart, view),
-            // An answer nobody waits for any more.
-            (Some(_) | None, _) => Judgment::default(),
-        },
+    let Some(run) = incident.run() else {
+        return match unseen {
+            Some(refusal) => not_seen(&question, refusal),
+            None => relapsed(&question, begin(&question)),
+        };
+    };
+    // Asked first: whoever has acted waits for the end of a pause, whatever Docker says meanwhile.
+    let paused = || gate::paused(&question).err();
+    match (restart_at(playbook, run), &view, unseen) {
+        (Some(_), _, _) if run.has_acted() && paused().is_some() => held(&question, run, paused()),
+        (Some(_), _, Some(refusal)) => not_seen(&question, refusal),
+        (Some(restart), Some(view), None) if run.at_dependents() => dependent(&question, run, restart, view),
+        (Some(restart), Some(view), None) => act(&question, run, restart, view),
+        // An answer nobody waits for any more.
+        (Some(_) | None, _, _) => Judgment::default(),
     }
+}
+
+/// Docker could not show the target: the gates before the target's have the first word all the same.
+fn not_seen(question: &Question<'_>, unseen: Refusal) -> Judgment {
+    let refusal = gate::before_target(question).err().unwrap_or(unseen);
+    refused(question.incident, question.playbook, None, refusal)
+}
+
+/// A run that has acted waits before its next act. Told once for each pause.
+fn held(question: &Question<'_>, run: &Run, paused: Option<Refusal>) -> Judgment {
+    let known = |refusal: &Refusal| run.held.as_ref().is_some_and(|held| gate::same_pause(held, refusal));
+    let target = run.next_to_act().cloned();
+    let news = paused.filter(|refusal| !known(refusal));
+    let facts = news.map(|refusal| decided(question.incident, target, Answer::Refused(refusal)));
+    Judgment { facts: facts.into_iter().collect(), effect: None }
 }
 
 /// The one container meant, or why there is none.
@@ -112,6 +134,10 @@ fn act(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetV
 
 /// A dependent of a target that was restarted: its namespace is dead, so it is restarted if its owner still allows it.
 fn dependent(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetView) -> Judgment {
+    if run.next_to_act().is_none_or(|next| next.id != view.container.id) {
+        // An answer about a container whose turn is over.
+        return Judgment::default();
+    }
     if let Err(refusal) = gate::may_restart_dependent(question, view) {
         return refused(question.incident, question.playbook, None, refusal);
     }
@@ -149,7 +175,10 @@ fn intend(
 /// Before the first act, a refusal puts the run back to where the gates are asked again later. After it there is no way
 /// back: what was begun has failed.
 fn refused(incident: &Incident, playbook: &Playbook, target: Option<TargetIdent>, refusal: Refusal) -> Judgment {
-    let again = matches!(&incident.phase, Phase::Refused { refusal: before, .. } if before.reason == refusal.reason);
+    let same = |before: &Refusal| {
+        before.reason == refusal.reason && (refusal.reason != Reason::Paused || gate::same_pause(before, &refusal))
+    };
+    let again = matches!(&incident.phase, Phase::Refused { refusal: before, .. } if same(before));
     if again {
         return Judgment::default();
     }

@@ -14,11 +14,13 @@ pub mod hold;
 pub mod incident;
 mod intake;
 mod judge;
+pub mod pause;
 pub mod receipt;
 pub mod ruleset;
 pub mod snapshot;
 pub mod state;
 pub mod storm;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod tick;

@@ -1,9 +1,52 @@
-//! What the sender of a notification is told about each alert.
+//! What whoever brought an event is told: about each alert of a notification, about a pause, or about a reload.
 
+use super::ruleset::Changes;
 use crate::model::id::IncidentId;
 use crate::model::label::Fingerprint;
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Reason, codes};
 use std::sync::Arc;
+
+/// The answer to an event, given once everything it caused is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To a notification: one receipt per usable alert.
+    Alerts(Vec<AlertReceipt>),
+    /// To somebody at the kill switch.
+    Switched(Switched),
+    /// To whoever had settings and playbooks read anew: what that changed.
+    Reloaded(Changes),
+    /// They cannot be used, and that is recorded.
+    NotReloaded,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self::Alerts(Vec::new())
+    }
+}
+
+/// What became of a wish to pause or to resume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Switched {
+    /// It stands.
+    Paused {
+        /// The pause.
+        pause: Pause,
+        /// The one whose place it took.
+        replaced: Option<Pause>,
+        /// False if nothing of this name is known to the daemon: the name may be misspelt.
+        known: bool,
+    },
+    /// The pause that has ended.
+    Resumed(Pause),
+    /// There was no such pause.
+    NotPaused(PauseScope),
+    /// The file's pause stands while the file is there; nothing was changed.
+    HeldByFile(Pause),
+    /// As many pauses as there may be stand already; nothing was changed.
+    TooMany,
+}
 
 codes! {
     /// What became of one alert of one delivery.

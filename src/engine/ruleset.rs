@@ -55,6 +55,12 @@ impl Ruleset {
         self.playbooks.get(name).is_some_and(|playbook| playbook.enabled)
     }
 
+    /// Whether a playbook of this name is loaded, or kept for what it took.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.playbooks.get(name).is_some() || self.kept.iter().any(|playbook| &*playbook.name == name)
+    }
+
     /// What decisions are made by after a reload.
     #[must_use]
     pub fn replaced_by(&self, new: &NewConfig, state: &State) -> Self {

@@ -1,7 +1,10 @@
 //! The state as readers may see it: a copy, made by the owner of the state now and then.
 
+use super::pause::Standing;
 use crate::model::id::{IncidentId, Seq};
+use crate::model::pause::Pause;
 use crate::model::reason::Reason;
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 /// What `/api/v1/status` shows. At most a second old.
@@ -11,8 +14,25 @@ pub struct Snapshot {
     pub last_seq: Option<Seq>,
     /// Alerts whose episode is open.
     pub open_episodes: usize,
+    /// What is paused, the file's pause first, then from wide to narrow.
+    pub pauses: Vec<PauseSummary>,
     /// Incidents that are open, oldest first, at most 1000.
     pub incidents: Vec<IncidentSummary>,
+}
+
+/// One pause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseSummary {
+    /// What, by whom, why, how long.
+    pub pause: Pause,
+    /// When it was set, by the wall clock of then.
+    pub since: DateTime<Utc>,
+}
+
+impl From<&Standing> for PauseSummary {
+    fn from(standing: &Standing) -> Self {
+        Self { pause: standing.pause.clone(), since: standing.set.wall }
+    }
 }
 
 /// One open incident.
@@ -26,8 +46,8 @@ pub struct IncidentSummary {
     pub alertname: String,
     /// The target's name, once known.
     pub target: Option<String>,
-    /// What it is doing: `awaiting_target`, `refused`, or the verb of the running step.
+    /// What it is doing: `awaiting_target`, `refused`, `running`, or `held` before its next act.
     pub doing: &'static str,
-    /// Why a gate refused, if one did.
+    /// Why a gate refused or holds it, if one does.
     pub reason: Option<Reason>,
 }

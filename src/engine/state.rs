@@ -5,7 +5,8 @@
 use super::budget::{Attempt, Ledger};
 use super::history::{Ended, Help, History};
 use super::incident::{Incident, Phase};
-use super::snapshot::{IncidentSummary, Snapshot};
+use super::pause::Pauses;
+use super::snapshot::{IncidentSummary, PauseSummary, Snapshot};
 use super::storm::StormWatch;
 use super::timeline::Timeline;
 use crate::model::fact::{ActionIntended, AlertEnded, AlertReceived, Answer, Decided, Fact, Record, Taken};
@@ -35,6 +36,7 @@ pub struct State {
     /// Those whose steps are being done: few, however many alerts are open.
     running: BTreeSet<IncidentId>,
     ledger: Ledger,
+    pauses: Pauses,
     history: History,
     storm: StormWatch,
     open_episodes: usize,
@@ -117,6 +119,12 @@ impl State {
         &self.ledger
     }
 
+    /// The pauses that stand.
+    #[must_use]
+    pub fn pauses(&self) -> &Pauses {
+        &self.pauses
+    }
+
     /// How the runs on each target ended.
     #[must_use]
     pub fn history(&self) -> &History {
@@ -146,6 +154,8 @@ impl State {
                 self.incidents.remove(&closed.incident);
                 self.running.remove(&closed.incident);
             }
+            Fact::PauseSet(pause) => self.pauses.set(pause, at),
+            Fact::PauseCleared(cleared) => self.pauses.clear(&cleared.scope, &cleared.by),
             Fact::IncidentRelapsed(relapsed) => self.history.relapsed(relapsed.incident, at),
             Fact::BreakerReset(reset) => self.history.add(Ended {
                 incident: IncidentId(record.seq),
@@ -162,8 +172,6 @@ impl State {
             | Fact::ConfigRejected(_)
             | Fact::ClockJumped(_)
             | Fact::TargetVerified(_)
-            | Fact::PauseSet(_)
-            | Fact::PauseCleared(_)
             | Fact::BreakerOpened(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
@@ -313,7 +321,11 @@ impl State {
             let (doing, reason, target) = match &incident.phase {
                 Phase::AwaitingTarget => ("awaiting_target", None, None),
                 Phase::Refused { refusal, .. } => ("refused", Some(refusal.reason), None),
-                Phase::Running(run) => ("running", None, run.target.as_ref().map(|target| target.name.to_string())),
+                Phase::Running(run) => {
+                    let (doing, reason) =
+                        run.held.as_ref().map_or(("running", None), |held| ("held", Some(held.reason)));
+                    (doing, reason, run.target.as_ref().map(|target| target.name.to_string()))
+                }
             };
             IncidentSummary {
                 id: incident.id,
@@ -327,6 +339,7 @@ impl State {
         Snapshot {
             last_seq: last_durable,
             open_episodes: self.open_episodes,
+            pauses: self.pauses.iter().map(PauseSummary::from).collect(),
             incidents: self.oldest(SNAPSHOT_INCIDENTS_MAX).into_iter().map(summary).collect(),
         }
     }

@@ -91,7 +91,7 @@ pub(super) fn scan_segment(
             each(bytes).map_err(|error| damage(offset, seq, Problem::Line(error.into())))?;
             continue;
         };
-        if !may_be_torn(&line, &broken) {
+        if !may_be_torn(&line, &broken) || was_never_a_log(&line, seq) {
             return Err(damage(offset, seq, Problem::Line(broken)));
         }
         let hidden = record_behind_nul(&line);
@@ -114,6 +114,12 @@ fn may_be_torn(line: &Line<'_>, broken: &Break) -> bool {
             !line.terminated || line.bytes.contains(&0) || !looks_whole
         }
     }
+}
+
+/// Whether nothing in front of a finished line is a record: a crash leaves the beginning of a record, never a finished
+/// line of something else. To begin anew would forget every limit.
+fn was_never_a_log(line: &Line<'_>, seq: Seq) -> bool {
+    seq == Seq(0) && line.terminated && !line.bytes.contains(&0)
 }
 
 /// Where a whole record begins in a line that begins with NUL bytes: a hole with good records behind it.

@@ -244,6 +244,19 @@ fn damage_is_refused_with_its_place_and_nothing_is_touched() {
 }
 
 #[test]
+fn a_file_that_was_never_a_log_is_damage_and_the_beginning_of_a_first_record_is_not() {
+    for (name, bytes, is_damage) in [
+        ("another text", &b"root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1\n"[..], true),
+        ("a finished line that is nothing", b"{}\n", true),
+        ("the beginning of a record", b"{\"v\":1,\"seq\":0,\"ts\":\"2026", false),
+        ("a record that never reached the disk", &[0; 512], false),
+    ] {
+        let dir = dir_with(bytes);
+        assert_eq!(matches!(replayed(dir.path()), Err(OpenError::Damaged(_))), is_damage, "{name}");
+    }
+}
+
+#[test]
 fn a_body_that_cannot_be_read_is_refused_although_the_chain_holds() {
     let mut log = Vec::new();
     crate::record::encode(

@@ -26,6 +26,20 @@ pub struct NotAScope(String);
 impl PauseScope {
     /// The longest name a scope may hold, in bytes.
     pub const NAME_LEN_MAX: usize = 255;
+
+    /// What kinds of scopes there are, from wide to narrow.
+    pub const KINDS: [&'static str; 4] = ["all", "host", "playbook", "target"];
+
+    /// Which kind this is: the word before the colon.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Host(_) => "host",
+            Self::Playbook(_) => "playbook",
+            Self::Target(_) => "target",
+        }
+    }
 }
 
 impl fmt::Display for PauseScope {
@@ -61,7 +75,8 @@ impl FromStr for PauseScope {
     }
 }
 
-/// One pause. There is at most one per scope; a new one takes the place of the old.
+/// One pause. There is at most one per scope; a new one takes the place of the old. Only the file's pause of everything
+/// stands beside the one that people set, so that neither ends the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// What is held back.
@@ -74,14 +89,42 @@ pub struct Pause {
     pub length: Option<Duration>,
 }
 
+impl Pause {
+    /// Who the switches of the daemon itself are, in `by`: no person goes by these names.
+    pub const SWITCHES: [&'static str; 3] = ["file", "signal", "sickbay"];
+
+    /// The pause that the file stands for; `owner` is the file's user id, if it could be told.
+    #[must_use]
+    pub fn of_file(owner: Option<u32>, reason: String) -> Self {
+        let by = owner.map_or_else(|| "file".to_owned(), |owner| format!("file:{owner}"));
+        Self { scope: PauseScope::All, by, reason, length: None }
+    }
+
+    /// Whether the file said so: `file`, or `file:` and its owner's user id.
+    #[must_use]
+    pub fn is_of_file(by: &str) -> bool {
+        by.split(':').next() == Some("file")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn the_files_pause_is_told_from_those_of_people() {
+        for (by, want) in [("file", true), ("file:1000", true), ("filer", false), ("ada", false), ("", false)] {
+            assert_eq!(Pause::is_of_file(by), want, "{by:?}");
+        }
+        assert!(Pause::is_of_file(&Pause::of_file(Some(7), String::new()).by));
+    }
+
+    #[test]
     fn scopes_read_back_as_written() {
         for text in ["all", "host:local", "playbook:web-restart", "target:web-1"] {
-            assert_eq!(text.parse::<PauseScope>().unwrap().to_string(), text);
+            let scope: PauseScope = text.parse().unwrap();
+            assert_eq!(scope.to_string(), text);
+            assert!(PauseScope::KINDS.contains(&scope.kind()) && text.starts_with(scope.kind()), "{text}");
         }
         for wrong in ["", "ALL", "web-1", "target:", "target:a b", "image:x", "target:a\nb"] {
             assert!(wrong.parse::<PauseScope>().is_err(), "{wrong:?}");

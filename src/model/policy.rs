@@ -29,6 +29,8 @@ pub struct Policy {
     pub relapse_within: Duration,
     /// The container sickbay itself runs in: a prefix of its ID, if any.
     pub own_container: Option<String>,
+    /// The name of the one Docker host, by which it can be paused.
+    pub host: String,
 }
 
 impl Default for Policy {
@@ -45,6 +47,7 @@ impl Default for Policy {
             storm: Storm::default(),
             relapse_within: Duration::from_secs(600),
             own_container: None,
+            host: "local".to_owned(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::auth::{Credential, Sender, Senders};
 use super::handler::{Received, Tally, Webhook, WebhookLimits};
 use crate::engine::event::Event;
-use crate::engine::receipt::{AlertAnswer, AlertReceipt};
+use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::inbox::{Delivery, Inbox};
 use axum::body::Body;
@@ -45,7 +45,7 @@ async fn stand_in(mut deliveries: mpsc::Receiver<Delivery>) {
             playbook: None,
             reason: None,
         };
-        let _gone = ack.send(notification.alerts.iter().map(accept).collect());
+        let _gone = ack.send(Reply::Alerts(notification.alerts.iter().map(accept).collect()));
     }
 }
 

@@ -17,7 +17,7 @@ mod source;
 mod types;
 
 pub use problem::{Place, SettingsError, SettingsProblem};
-pub use source::{load, no_color};
+pub use source::{load, login_name, no_color, secret_file};
 pub use types::{
     DockerHost, DockerSettings, DockerUrl, HttpNotifier, LimitSettings, LogFormat, LogLevel, LogSettings,
     NotifierSettings, Overrides, Sender, SenderAuth, Settings, WebSettings, WebhookSettings,

@@ -33,6 +33,8 @@ pub(super) struct RawSettings {
 pub(super) struct RawWeb {
     pub(super) listen_address: Option<OneOrMany>,
     pub(super) external_url: Option<String>,
+    pub(super) api_token: Option<String>,
+    pub(super) api_token_file: Option<String>,
     pub(super) config_file: Later,
 }
 

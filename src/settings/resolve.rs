@@ -166,7 +166,8 @@ impl Checks<'_> {
             self.fail(key, "needs at least one address such as 127.0.0.1:10112");
         }
         let external_url = raw.external_url.and_then(|url| self.keep("web.external_url", external_url(&url)));
-        WebSettings { listen_addresses, external_url }
+        let api_token = self.secret("web.api_token", raw.api_token, raw.api_token_file);
+        WebSettings { listen_addresses, external_url, api_token }
     }
 
     fn webhook(&mut self, raw: RawWebhook) -> WebhookSettings {

@@ -5,8 +5,9 @@
 use super::layers::{ENV_PREFIX, Inputs, layer};
 use super::problem::{Place, SettingsError, SettingsProblem};
 use super::resolve::resolve;
-use super::secret::SECRET_BYTES_MAX;
+use super::secret::{self, SECRET_BYTES_MAX};
 use super::types::{Overrides, Settings};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -43,6 +44,21 @@ fn read_secret(path: &Path) -> std::io::Result<String> {
 #[must_use]
 pub fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// The name under which whoever calls is logged in, also behind `sudo`.
+#[must_use]
+pub fn login_name() -> Option<String> {
+    let name = |variable| std::env::var_os(variable)?.into_string().ok().filter(|name| !name.is_empty());
+    ["SUDO_USER", "LOGNAME", "USER"].into_iter().find_map(name)
+}
+
+/// Reads a file that holds one secret.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn secret_file(path: &Path) -> Result<SecretString, String> {
+    secret::from_file(path, read_secret(path))
 }
 
 fn read_settings(path: &Path) -> Result<String, SettingsError> {

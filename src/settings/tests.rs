@@ -37,6 +37,7 @@ const SHAPE: &str = r#"
 web:
   listen_address: [127.0.0.1:10112, "[::1]:10113"]
   external_url: http://sickbay.example:10112
+  api_token_file: token
 webhook:
   senders:
     - {name: alertmanager, bearer_token_file: token}
@@ -71,6 +72,7 @@ fn every_key_of_the_file_arrives() {
     let addresses: Vec<String> = settings.web.listen_addresses.iter().map(ToString::to_string).collect();
     assert_eq!(addresses, ["127.0.0.1:10112", "[::1]:10113"]);
     assert_eq!(settings.web.external_url.as_deref(), Some("http://sickbay.example:10112/"));
+    assert_eq!(settings.web.api_token.as_ref().map(|token| token.expose_secret()), Some("s3cret"));
     let [alertmanager, grafana] = &settings.webhook.senders[..] else { panic!() };
     assert!(matches!(&alertmanager.auth, SenderAuth::Bearer(token) if token.expose_secret() == "s3cret"));
     let SenderAuth::Basic { username, password } = &grafana.auth else { panic!() };
@@ -192,6 +194,8 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("web: {listen_address: example.com:80}\n", &["`web.listen_address`: ", "IP:PORT"]),
         ("web: {listen_address: []}\n", &["`web.listen_address`: needs at least one"]),
         ("web: {listen_address: \":10112\"}\n", &["1:7: `web.listen_address`: ", "--web.insecure-no-auth"]),
+        ("web: {api_token: a, api_token_file: token}\n", &["`web.api_token_file`: "]),
+        ("web: {api_token: \"\"}\n", &["`web.api_token`: "]),
         ("web: {external_url: sickbay.example}\n", &["`web.external_url`: "]),
         ("web: {external_url: \"ftp://x/\"}\n", &["http or https"]),
         ("rules: {paths: []}\n", &["`rules.paths`: needs at least one"]),

@@ -51,6 +51,7 @@ impl Settings {
             storm: self.limits.storm,
             relapse_within: self.limits.relapse_within,
             own_container: self.own_container.clone(),
+            host: self.docker.host.name.clone(),
         }
     }
 
@@ -62,12 +63,14 @@ impl Settings {
 }
 
 /// `web`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct WebSettings {
     /// Never empty. Port 0 lets the system choose.
     pub listen_addresses: Vec<SocketAddr>,
     /// How people and other programs reach it; `None` if only the listen address is known. Ends in `/`.
     pub external_url: Option<String>,
+    /// What a call that changes something must present; `None`: only programs on this machine may.
+    pub api_token: Option<SecretString>,
 }
 
 /// `webhook`

@@ -12,7 +12,7 @@ const BEGAN_MS: i64 = 1_800_000_000_000;
 const UP_AT_FIRST_MS: u64 = 1_000_000;
 
 /// How long a machine is up when its programs start, in milliseconds.
-const UP_AT_START_MS: u64 = 5_000;
+pub(super) const UP_AT_START_MS: u64 = 5_000;
 
 /// True time since the beginning, in milliseconds. No program can read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

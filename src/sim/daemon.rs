@@ -6,6 +6,7 @@ use super::world::{Ack, DeliveryId, Pending, World};
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::hold::{Held, Hold};
+use crate::engine::receipt::Reply;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::Notification;
@@ -109,6 +110,13 @@ impl World {
         true
     }
 
+    /// Somebody is at the kill switch. A daemon that does not run cannot be asked.
+    pub(super) fn switch(&mut self, event: Event) {
+        if self.daemon.as_ref().is_some_and(|daemon| !daemon.is_stopping()) {
+            self.handle(event, None);
+        }
+    }
+
     /// One event, and those that come of it at once.
     pub(super) fn handle(&mut self, event: Event, sender: Option<DeliveryId>) {
         self.handle_one(event, sender);
@@ -120,7 +128,7 @@ impl World {
     fn handle_one(&mut self, event: Event, sender: Option<DeliveryId>) {
         let (at, now) = (self.clock.stamp(), self.clock.now());
         let Some(daemon) = &mut self.daemon else { return };
-        let Decision { facts, effects, receipts, ruleset } = decide(&daemon.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, reply, ruleset } = decide(&daemon.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: daemon.state.next_seq(), at, fact };
             daemon.state.apply(&record);
@@ -129,7 +137,7 @@ impl World {
         if let Some(ruleset) = ruleset {
             self.ruleset = ruleset;
         }
-        let answer = sender.map(|sender| (sender, receipts));
+        let answer = sender.map(|sender| (sender, reply));
         let held = Held { at, before: daemon.state.next_seq(), answer, effects };
         let mut released = Vec::new();
         daemon.hold.push(held, &mut |held| released.push(held));
@@ -151,7 +159,7 @@ impl World {
 
     fn release(&mut self, held: Held<DeliveryId>) {
         let Held { at, before, answer, effects } = held;
-        if let Some((id, receipts)) = answer {
+        if let Some((id, Reply::Alerts(receipts))) = answer {
             let (at, durable) = (self.clock.now(), self.disk.durable());
             self.seen.acks.push(Ack { id, receipts, at, before, durable });
         }

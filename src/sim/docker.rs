@@ -158,8 +158,8 @@ impl Docker {
 
     fn view(&self, target: &SimContainer) -> TargetView {
         let mode = format!("container:{}", target.shown().id.as_str());
-        let running = |other: &&SimContainer| other.shown().state == ContainerState::Running;
-        let sharing = self.containers.iter().filter(|other| other.shown().network_mode == mode).filter(running);
+        let listed = |other: &&SimContainer| up(&other.shown().state);
+        let sharing = self.containers.iter().filter(|other| other.shown().network_mode == mode).filter(listed);
         let mut dependents: Vec<Container> = sharing.map(|other| other.shown().clone()).collect();
         dependents.sort_by(|a, b| a.name.cmp(&b.name));
         let service = target.shown().compose();

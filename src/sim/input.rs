@@ -1,6 +1,7 @@
 //! Everything that may happen to a world from outside, other than an alert: a closed list.
 
 use super::container::ContainerSpec;
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::target::ContainerName;
 use std::fmt;
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub enum Input {
     NextWrite(Fate),
     /// Messages cannot be delivered for a while.
     LoseNotices(Duration),
+    /// A person asks the daemon, if it runs, to hold runs back.
+    Pause(Pause),
+    /// A person asks the daemon, if it runs, to end a pause.
+    Resume(PauseScope),
     /// Somebody, or the process itself, does something to a container.
     Touch(ContainerName, Touch),
 }
@@ -120,6 +125,8 @@ impl fmt::Display for Input {
             Self::ForgetHistory => write!(f, "Docker's event history is lost"),
             Self::NextWrite(fate) => write!(f, "the fate of a coming call to Docker: {fate:?}"),
             Self::LoseNotices(span) => write!(f, "messages cannot be delivered for {span:?}"),
+            Self::Pause(Pause { scope, length, .. }) => write!(f, "a person pauses {scope}, length {length:?}"),
+            Self::Resume(scope) => write!(f, "a person resumes {scope}"),
             Self::Touch(name, touch) => match touch {
                 Touch::Stop => write!(f, "a person stops {name}"),
                 Touch::Start => write!(f, "a person starts {name}"),

@@ -3,7 +3,7 @@
 //! [`World::happen`] and [`World::deliver`] are the ways in, [`World::step`] lets the next thing happen, and [`Seen`] is
 //! what was really done, whatever the log says about it.
 
-use super::clock::{Clock, SimTime};
+use super::clock::{Clock, SimTime, UP_AT_START_MS};
 use super::container::{ContainerSpec, Turn};
 use super::daemon::Daemon;
 use super::disk::Disk;
@@ -349,6 +349,11 @@ impl World {
             Input::ForgetHistory => self.docker.forget_history(),
             Input::NextWrite(fate) => self.weather.fates.push_back(*fate),
             Input::LoseNotices(span) => self.weather.notices_lost = now.after(*span),
+            Input::Pause(pause) => self.switch(Event::PauseRequested(pause.clone())),
+            Input::Resume(scope) => {
+                let (by, reason) = ("somebody".to_owned(), "enough".to_owned());
+                self.switch(Event::ResumeRequested { scope: scope.clone(), by, reason });
+            }
             Input::Touch(name, touch) => self.touch(name, touch),
         }
         self.after_each();
@@ -409,7 +414,9 @@ impl World {
         self.has_power = false;
         let at = self.instant();
         let again = self.docker.lose_power(at);
-        self.later(crash.down, Pending::Boots(again));
+        // A machine is not up for longer than it has had power again.
+        let down = crash.down.max(Duration::from_millis(UP_AT_START_MS));
+        self.later(down, Pending::Boots(again));
     }
 
     fn boot(&mut self, again: Vec<ContainerId>) {

@@ -47,6 +47,7 @@ label_sets! {
     PlaybookReason { playbook: String, reason: &'static str }
     DockerRequest { operation: &'static str, code: String }
     NotifierOutcome { notifier: String, outcome: &'static str }
+    Scope { scope: &'static str }
 }
 
 /// Makes the histograms of [`Metrics::action_ended`]: a restart takes between a tenth of a second and ten minutes.
@@ -73,6 +74,7 @@ pub struct Metrics {
     open_episodes: Gauge,
     incidents_open: Gauge,
     playbooks_loaded: Gauge,
+    paused: Family<Scope, Gauge>,
 }
 
 #[derive(Debug)]
@@ -181,8 +183,10 @@ impl Metrics {
         let docker_requests = add(ours, "docker_requests", "Docker API calls, by answer", Family::default());
         let docker_last_contact =
             add(ours, "docker_last_contact_timestamp_seconds", "When Docker last answered", FloatGauge::default());
+        let paused = add(ours, "paused", "Pauses that stand, by the kind of what they hold back", Family::default());
         let mut gauge = |name, help| add(ours, name, help, Gauge::default());
         Self {
+            paused,
             docker_up: gauge("docker_up", "Whether Docker answered the last call"),
             queue_length: gauge("queue_length", "Events that wait for the dispatcher"),
             open_episodes: gauge("open_episodes", "Alerts whose episode is open"),
@@ -304,6 +308,11 @@ impl Metrics {
         self.playbooks_loaded.set(count(loaded));
     }
 
+    /// How many pauses stand on a kind of scope: `all`, `host`, `playbook` or `target`.
+    pub fn paused(&self, scope: &'static str, standing: usize) {
+        self.paused.get_or_create(&Scope { scope }).set(count(standing));
+    }
+
     /// Everything as OpenMetrics text.
     #[must_use]
     pub fn openmetrics(&self) -> String {
@@ -352,6 +361,7 @@ mod tests {
         metrics.open_episodes(2);
         metrics.incidents_open(3);
         metrics.playbooks_loaded(4);
+        metrics.paused("all", 1);
         metrics
     }
 
@@ -382,6 +392,7 @@ mod tests {
             "sickbay_evaluations_total{playbook=\"restart \\\"web\\\"\\n\",result=\"matched\"} 1",
             "sickbay_runs_total{playbook=\"web\",outcome=\"recovered\",dry_run=\"false\"} 1",
             "sickbay_action_duration_seconds_bucket{le=\"2.5\",action=\"container.restart\"} 1",
+            "sickbay_paused{scope=\"all\"} 1",
             "sickbay_incident_log_last_seq 41",
             "sickbay_incident_log_head52 4503599627370495",
             "sickbay_incident_log_poisoned 1",

@@ -3,7 +3,10 @@
 //! [`Status`] is what `GET /api/v1/status` and `sickbay status` show.
 
 use super::health::{Condition, DockerCondition, LogCondition};
-use crate::engine::snapshot::{IncidentSummary, Snapshot};
+use crate::engine::snapshot::{IncidentSummary, PauseSummary, Snapshot};
+use crate::model::duration::format_duration;
+use crate::model::pause::Pause;
+use chrono::{SecondsFormat, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 /// The daemon at one glance.
@@ -25,6 +28,9 @@ pub struct Status {
     pub log: LogStatus,
     /// Docker.
     pub docker: DockerStatus,
+    /// What is paused: the file's pause first, then from wide to narrow.
+    #[serde(default)]
+    pub pauses: Vec<StandingPause>,
     /// Alerts whose episode is open.
     pub open_episodes: usize,
     /// Open incidents, oldest first, at most 1000.
@@ -66,8 +72,87 @@ pub struct OpenIncident {
     pub target: Option<String>,
     /// What it is doing now.
     pub doing: String,
-    /// The reason's code, if a gate refused.
+    /// The reason's code, if a gate refused or holds it.
     pub reason: Option<String>,
+}
+
+/// A pause that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingPause {
+    /// `all`, `host:NAME`, `playbook:NAME` or `target:NAME`.
+    pub scope: String,
+    /// Who said so; `file:UID` is the file `PAUSE`, `signal` is SIGUSR1.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When it was set, by the wall clock of then.
+    pub since: String,
+    /// How long it lasts; null until somebody resumes.
+    #[serde(rename = "for")]
+    pub length: Option<String>,
+    /// When it ends at the earliest: later if the machine was off, or its clock was set.
+    pub until: Option<String>,
+}
+
+/// `GET /api/v1/pauses`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseList {
+    /// All of them.
+    pub pauses: Vec<StandingPause>,
+}
+
+/// The body of `POST /api/v1/pauses`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// What is to be held back.
+    pub scope: String,
+    /// Why; at most 500 characters.
+    pub reason: String,
+    /// Who asks.
+    pub by: Option<String>,
+    /// How long, as in `1h30m`; left out, until somebody resumes.
+    #[serde(rename = "for")]
+    pub length: Option<String>,
+}
+
+/// The body or the query of `DELETE /api/v1/pauses/{scope}`; all of it may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// Who asks.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A pause as somebody asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseBrief {
+    /// What was held back.
+    pub scope: String,
+    /// Who said so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// How long; null until somebody resumes.
+    #[serde(rename = "for")]
+    pub length: Option<String>,
+}
+
+/// The answer to whoever set or ended a pause: it is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseChanged {
+    /// `paused` or `resumed`.
+    pub result: String,
+    /// The pause that stands now, or the one that has ended.
+    pub pause: PauseBrief,
+    /// The pause whose place it took.
+    pub replaced: Option<PauseBrief>,
+    /// What may be wrong with it.
+    pub warning: Option<String>,
+    /// Everything that is paused now.
+    pub pauses: Vec<StandingPause>,
 }
 
 /// Any error of the API.
@@ -87,6 +172,27 @@ impl From<&IncidentSummary> for OpenIncident {
             doing: summary.doing.to_owned(),
             reason: summary.reason.map(|reason| reason.as_str().to_owned()),
         }
+    }
+}
+
+impl From<&Pause> for PauseBrief {
+    fn from(pause: &Pause) -> Self {
+        Self {
+            scope: pause.scope.to_string(),
+            by: pause.by.clone(),
+            reason: pause.reason.clone(),
+            length: pause.length.map(format_duration),
+        }
+    }
+}
+
+impl From<&PauseSummary> for StandingPause {
+    fn from(summary: &PauseSummary) -> Self {
+        let PauseBrief { scope, by, reason, length } = PauseBrief::from(&summary.pause);
+        let written = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let lasts = summary.pause.length.and_then(|length| TimeDelta::from_std(length).ok());
+        let until = lasts.and_then(|lasts| summary.since.checked_add_signed(lasts)).map(written);
+        Self { scope, by, reason, since: written(summary.since), length, until }
     }
 }
 
@@ -118,6 +224,7 @@ impl Status {
                 head: condition.log_head.clone(),
             },
             docker: DockerStatus { state: docker_state.to_owned(), error: docker_error },
+            pauses: snapshot.pauses.iter().map(StandingPause::from).collect(),
             open_episodes: snapshot.open_episodes,
             incidents: snapshot.incidents.iter().map(OpenIncident::from).collect(),
         }

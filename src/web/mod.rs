@@ -4,13 +4,17 @@
 //! and [`routes::router`] first.
 
 pub mod api;
+pub mod guard;
 pub mod health;
 pub mod routes;
 pub mod server;
 
+mod pauses;
 mod seats;
 mod stream;
 
+#[cfg(test)]
+mod pauses_tests;
 #[cfg(test)]
 mod routes_tests;
 #[cfg(test)]

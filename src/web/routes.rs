@@ -3,7 +3,9 @@
 //! [`Site`] holds what the pages need; [`router`] ties paths to it.
 
 use super::api::{ApiError, Status};
+use super::guard::Guard;
 use super::health::Readiness;
+use super::pauses;
 use crate::inbox::Inbox;
 use crate::receiver::handler::Webhook;
 use crate::telemetry::exposition::{OPENMETRICS_TYPE, PLAIN_TYPE, wants_openmetrics};
@@ -11,7 +13,7 @@ use crate::telemetry::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, delete, get};
 use axum::{Json, Router};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +22,8 @@ const INDEX: &str =
     "sickbay: Alertmanager calls; sickbay treats the container, watches it recover, and writes everything down.
 
 POST /api/v1/webhook   Alertmanager's webhook_configs go here
-GET  /api/v1/status    state, open incidents (JSON)
+GET  /api/v1/status    state, pauses, open incidents (JSON)
+GET  /api/v1/pauses    what is paused (JSON); POST pauses, DELETE resumes
 GET  /metrics          for Prometheus
 GET  /-/healthy        alive
 GET  /-/ready          ready, or why not
@@ -41,6 +44,8 @@ pub struct Site {
     pub webhook: Webhook,
     /// Gives copies of the state.
     pub inbox: Inbox,
+    /// Who may change something.
+    pub guard: Guard,
     /// How the daemon is.
     pub readiness: Readiness,
     /// What is counted.
@@ -65,6 +70,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))
+        .route("/api/v1/pauses", get(pauses::list).post(pauses::set))
+        .route("/api/v1/pauses/{scope}", delete(pauses::end))
         .route("/", get(index))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
@@ -123,7 +130,7 @@ async fn not_found() -> Response {
 }
 
 async fn wrong_method() -> Response {
-    error(StatusCode::METHOD_NOT_ALLOWED, "this path is only read; use GET")
+    error(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method; the Allow header names those it takes")
 }
 
 fn error(status: StatusCode, text: &str) -> Response {

@@ -1,12 +1,14 @@
 //! Every path and method, without a socket.
 
+use super::guard::Guard;
 use super::health::{Condition, DockerCondition, LogCondition, Readiness};
 use super::routes::{Mode, Site, router};
 use crate::engine::event::Event;
-use crate::engine::receipt::{AlertAnswer, AlertReceipt};
-use crate::engine::snapshot::{IncidentSummary, Snapshot};
+use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply, Switched};
+use crate::engine::snapshot::{IncidentSummary, PauseSummary, Snapshot};
 use crate::inbox::{Delivery, Inbox};
 use crate::model::id::{IncidentId, Seq};
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
 use crate::receiver::auth::Senders;
 use crate::receiver::handler::{Webhook, WebhookLimits};
@@ -15,6 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use http_body_util::BodyExt;
+use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -29,6 +32,11 @@ pub(super) struct TestSite {
 }
 
 pub(super) fn site(limits: WebhookLimits) -> TestSite {
+    guarded_site(limits, None)
+}
+
+/// As [`site`], with a token for calls that change something.
+pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSite {
     let summary = IncidentSummary {
         id: IncidentId(Seq(12)),
         playbook: "restart-web".into(),
@@ -37,7 +45,11 @@ pub(super) fn site(limits: WebhookLimits) -> TestSite {
         doing: "refused",
         reason: Some(Reason::Cooldown),
     };
-    let snapshot = Snapshot { last_seq: Some(Seq(41)), open_episodes: 3, incidents: vec![summary] };
+    let length = Some(Duration::from_secs(5400));
+    let pause = Pause { scope: PauseScope::Playbook("p".into()), by: "ada".into(), reason: "why".into(), length };
+    let since = chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+    let pauses = vec![PauseSummary { pause, since }];
+    let snapshot = Snapshot { last_seq: Some(Seq(41)), open_episodes: 3, pauses, incidents: vec![summary] };
     let (_, snapshot) = watch::channel(Arc::new(snapshot));
     let (inbox, deliveries) = Inbox::new(snapshot);
     let mut dispatcher = JoinSet::new();
@@ -48,6 +60,7 @@ pub(super) fn site(limits: WebhookLimits) -> TestSite {
     let site = Site {
         webhook: Webhook::new(inbox.clone(), Senders::new(&[]), limits, clock),
         inbox,
+        guard: Guard::new(token.map(SecretString::from).as_ref()),
         readiness: Readiness::new(readiness),
         metrics: Arc::new(Metrics::new(&build, 1.0)),
         version: "0.1.0".to_owned(),
@@ -60,9 +73,31 @@ pub(super) fn site(limits: WebhookLimits) -> TestSite {
     TestSite { router: router(Arc::new(site)).merge(odd), condition, _dispatcher: dispatcher }
 }
 
+/// Everything can be paused, and the playbook `p` is; the file is there.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a stand-in answers what pages ask")]
+fn switched(event: Event) -> Switched {
+    match event {
+        Event::PauseRequested(pause) => {
+            let known = pause.scope.kind() != "host";
+            Switched::Paused { pause, replaced: None, known }
+        }
+        Event::ResumeRequested { scope: PauseScope::All, .. } => {
+            Switched::HeldByFile(Pause::of_file(Some(0), "by hand".to_owned()))
+        }
+        Event::ResumeRequested { scope: scope @ PauseScope::Playbook(_), by, reason } => {
+            Switched::Resumed(Pause { scope, by, reason, length: None })
+        }
+        Event::ResumeRequested { scope, .. } => Switched::NotPaused(scope),
+        other => panic!("not asked by any page: {other:?}"),
+    }
+}
+
 async fn stand_in(mut deliveries: mpsc::Receiver<Delivery>) {
     while let Some(Delivery { event, ack }) = deliveries.recv().await {
-        let Event::NotificationReceived(notification) = event else { continue };
+        let Event::NotificationReceived(notification) = event else {
+            _ = ack.send(Reply::Switched(switched(event)));
+            continue;
+        };
         let receipts = notification.alerts.iter().map(|alert| AlertReceipt {
             fingerprint: alert.fingerprint,
             answer: AlertAnswer::NoMatch,
@@ -70,7 +105,7 @@ async fn stand_in(mut deliveries: mpsc::Receiver<Delivery>) {
             playbook: None,
             reason: Some(Reason::NoMatch),
         });
-        let _gone = ack.send(receipts.collect());
+        let _gone = ack.send(Reply::Alerts(receipts.collect()));
     }
 }
 
@@ -86,12 +121,12 @@ pub(super) fn ready() -> Condition {
 
 pub(super) const ALERT: &str = r#"{"version":"4","alerts":[{"labels":{"alertname":"X"}}]}"#;
 
-async fn ask(router: &Router, method: &str, path: &str, body: &'static str) -> Response<Body> {
+pub(super) async fn ask(router: &Router, method: &str, path: &str, body: &'static str) -> Response<Body> {
     let request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
     router.clone().oneshot(request).await.unwrap()
 }
 
-async fn text(response: Response<Body>) -> String {
+pub(super) async fn text(response: Response<Body>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
@@ -118,6 +153,11 @@ async fn every_path_has_its_answer_and_none_redirects() {
         ("GET", "/readyz", "", 503),
         ("GET", "/metrics", "", 200),
         ("GET", "/api/v1/status", "", 200),
+        ("GET", "/api/v1/pauses", "", 200),
+        ("POST", "/api/v1/pauses", "{}", 403),
+        ("DELETE", "/api/v1/pauses/all", "", 403),
+        ("GET", "/api/v1/pauses/all", "", 405),
+        ("PUT", "/api/v1/pauses", "", 405),
         ("GET", "/", "", 200),
         ("POST", "/", "", 405),
         ("POST", "/metrics", "", 405),
@@ -160,6 +200,8 @@ async fn the_status_has_its_documented_shape() {
         "version": "0.1.0", "uptime_seconds": null, "dry_run": true, "ready": true, "not_ready_because": [],
         "playbooks": 2, "log": {"state": "writable", "reason": null, "last_seq": 41, "head": "ab".repeat(32)},
         "docker": {"state": "answering", "error": null}, "open_episodes": 3,
+        "pauses": [{"scope": "playbook:p", "by": "ada", "reason": "why", "since": "2026-11-18T11:06:40Z", "for": "1h30m",
+                    "until": "2026-11-18T12:36:40Z"}],
         "incidents": [{"id": "i12", "playbook": "restart-web", "alertname": "Down", "target": null,
                        "doing": "refused", "reason": "cooldown"}],
     });

@@ -3,6 +3,7 @@
 //! axum's own server has no deadline for headers, bodies or idle connections, so a few hundred slow clients would shut
 //! Alertmanager out. Here each wait for a client ends, and a full house makes room (see `seats`). Read [`serve`] first.
 
+use super::guard::Peer;
 use super::seats::{NoSeat, Seat, Seats, Waiting};
 use super::stream::{Watched, WatchedBody};
 use axum::Router;
@@ -147,8 +148,12 @@ async fn seat(tcp: TcpStream, server: &Server) {
 
 /// Serves one connection to its end.
 async fn connection(tcp: TcpStream, seat: Arc<Seat>, server: Server) {
+    let Ok(peer) = tcp.peer_addr() else { return };
     let router = server.router;
-    let service = service_fn(|request| answer(request, router.clone(), Arc::clone(&seat)));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        answer(request, router.clone(), Arc::clone(&seat))
+    });
     let stream = TokioIo::new(Watched::new(tcp, Arc::clone(&seat)));
     let mut http = pin!(server.http.serve_connection(stream, service));
     let ended = tokio::select! {

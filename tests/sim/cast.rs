@@ -96,7 +96,7 @@ fn playbook(rng: &mut Rng, number: usize) -> Playbook {
     Playbook {
         name: format!("p{number}").into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
-        limits: Limits { windows, scope, cooldown, ..Limits::default() },
+        limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), ..SHAPES[shape].limits.clone() },
         dry_run: one_in(rng, 8),
         ..SHAPES[shape].clone()
     }
@@ -119,7 +119,7 @@ fn containers(rng: &mut Rng) -> Vec<ContainerSpec> {
 /// A container of this number, as it is made first or by a deployment.
 pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
     let mut labels = BTreeMap::from([("sickbay.enable".to_owned(), "true".to_owned())]);
-    match rng.u32(..20) {
+    match rng.u32(..40) {
         0 => drop(labels.remove("sickbay.enable")),
         1 => drop(labels.insert("sickbay.protect".to_owned(), "true".to_owned())),
         2 => drop(labels.insert("sickbay.enable".to_owned(), "false".to_owned())),
@@ -137,7 +137,7 @@ pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
         image_id: format!("sha256:{}", rng.u32(..2)),
         labels,
         restart_policy: policies[rng.usize(..policies.len())],
-        auto_remove: one_in(rng, 20),
+        auto_remove: one_in(rng, 40),
         stop_timeout: one_in(rng, 4).then(|| secs(rng.u64(1..20))),
         health_check: rng.bool().then_some(check),
         lives_with: None,
@@ -169,7 +169,7 @@ fn life(rng: &mut Rng) -> Life {
 
 fn alert(rng: &mut Rng, names: &[String], instance: usize, groups: usize) -> AlertSpec {
     let container = if one_in(rng, 12) { "gone".to_owned() } else { names[rng.usize(..names.len())].clone() };
-    let severity = if one_in(rng, 5) { "info" } else { "page" };
+    let severity = if one_in(rng, 8) { "info" } else { "page" };
     let pairs = [
         ("alertname", format!("A{}", rng.u32(..3))),
         ("container", container),

@@ -80,6 +80,13 @@ struct Stage {
     acks_seen: usize,
 }
 
+/// Whoever paused thinks of it.
+fn resume_all(world: &mut World) {
+    let Some(daemon) = world.daemon() else { return };
+    let standing: Vec<_> = daemon.state().pauses().iter().map(|standing| standing.pause.scope.clone()).collect();
+    standing.into_iter().for_each(|scope| world.happen(&Input::Resume(scope)));
+}
+
 impl Stage {
     fn perform(&mut self, plot: &Plot, world: &mut World) -> Result<(), Violation> {
         for group in 0..plot.cast.groups {
@@ -93,10 +100,13 @@ impl Stage {
         }
         self.go_on_until(world, plot.length)?;
         world.calm();
+        resume_all(world);
         self.go_on_until(world, plot.length.after(AFTERMATH))?;
         self.alertmanager.resolve_all(world.now());
         let end = world.now().after(UNTIL_REST);
         while world.now() < end && !self.is_at_rest(world) {
+            // A daemon that was down could not be asked before.
+            resume_all(world);
             let soon = world.now().after(secs(10));
             self.go_on_until(world, soon)?;
         }

@@ -2,10 +2,13 @@
 
 use crate::cast::{Cast, container, one_in, secs};
 use fastrand::Rng;
+use sickbay::model::pause::{Pause, PauseScope};
 use sickbay::model::target::ContainerName;
+use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::input::{Crash, Fate, Input, Touch};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing that happens.
@@ -54,7 +57,7 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
     let length = secs(rng.u64(240..2400));
     let mut entries = Vec::new();
     let moment = |rng: &mut Rng| SimTime(rng.u64(1_000..u64::try_from(length.as_millis()).unwrap_or(u64::MAX)));
-    for _ in 0..rng.usize(2..=10) {
+    for _ in 0..rng.usize(3..=14) {
         let at = moment(rng);
         fire(rng, cast, at, &mut entries);
     }
@@ -69,6 +72,10 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
         let at = moment(rng);
         entries.push(Entry { at, what: What::World(input(rng, cast)) });
     }
+    for _ in 0..rng.usize(..=3) {
+        let at = moment(rng);
+        pause(rng, cast, at, &mut entries);
+    }
     for _ in 0..rng.usize(..=4) {
         let delay = Duration::from_millis(rng.u64(1..40_000));
         let mishap = match rng.u32(..3) {
@@ -82,9 +89,28 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
     (entries, SimTime(0).after(length))
 }
 
+/// A person pauses something, for a time or until somebody thinks of it.
+fn pause(rng: &mut Rng, cast: &Cast, at: SimTime, entries: &mut Vec<Entry>) {
+    let playbooks: Vec<&Arc<Playbook>> = cast.ruleset.playbooks.iter().collect();
+    let scope = match rng.u32(..6) {
+        0 | 1 => PauseScope::All,
+        2 => PauseScope::Host("local".into()),
+        3 if !playbooks.is_empty() => PauseScope::Playbook(Arc::clone(&playbooks[rng.usize(..playbooks.len())].name)),
+        _ => PauseScope::Target(format!("c{}", rng.usize(..cast.containers.len())).into()),
+    };
+    let length = rng.bool().then(|| Duration::from_millis(rng.u64(500..400_000)));
+    let (by, reason) = ("somebody".to_owned(), "looking".to_owned());
+    let pause = Pause { scope: scope.clone(), by, reason, length };
+    entries.push(Entry { at, what: What::World(Input::Pause(pause)) });
+    if !one_in(rng, 3) {
+        let over = at.after(Duration::from_millis(rng.u64(100..300_000)));
+        entries.push(Entry { at: over, what: What::World(Input::Resume(scope)) });
+    }
+}
+
 fn fire(rng: &mut Rng, cast: &Cast, at: SimTime, entries: &mut Vec<Entry>) {
     let alert = rng.usize(..cast.alerts.len());
-    // Most began just now; some are told late, and some by a clock that is ahead cannot be, so that is the skew's part.
+    // Most began just now; some are told late.
     let ago = if one_in(rng, 10) { secs(rng.u64(3_000..4_500)) } else { secs(rng.u64(..90)) };
     entries.push(Entry { at, what: What::Fire(alert, ago) });
     if !one_in(rng, 3) {

@@ -69,6 +69,16 @@ impl Sickbay {
         assert!(child.wait().unwrap().success(), "it did not stop in good order\n{}", self.story());
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// Where it keeps its log.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
     /// Ends it as a power cut would.
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();

@@ -6,6 +6,7 @@ mod blast_radius;
 mod breaker;
 mod budget;
 mod fresh;
+mod pause;
 mod single_flight;
 mod target;
 
@@ -20,6 +21,7 @@ use crate::playbook::definition::Playbook;
 use std::time::Duration;
 
 pub(super) use fresh::at_first_sight;
+pub(super) use pause::{ask as paused, same_pause};
 pub(super) use target::{may_restart_dependent, running_dependents};
 
 /// A refusal for which no better time is known may have another answer after this.
@@ -54,9 +56,15 @@ impl Question<'_> {
     }
 }
 
+/// Asks the gates that come before the target's, whatever Docker says.
+pub(super) fn before_target(question: &Question<'_>) -> Result<(), Refusal> {
+    fresh::before_acting(question)?;
+    pause::ask(question)
+}
+
 /// Asks every gate.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
-    fresh::before_acting(question)?;
+    before_target(question)?;
     target::ask(question)?;
     single_flight::ask(question)?;
     budget::ask(question)?;

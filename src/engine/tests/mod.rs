@@ -5,6 +5,7 @@
 mod alerts;
 mod brakes;
 mod gates;
+mod pauses;
 mod reload;
 mod runs;
 pub(super) mod world;

@@ -3,6 +3,8 @@
 use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::event::{Event, NewConfig};
+use crate::engine::receipt::Reply;
+use crate::engine::ruleset::Changes;
 use crate::model::action::{ActionOutcome, Reconciled};
 use crate::model::fact::{Fact, StepResult};
 use crate::model::policy::{Policy, ProtectedName};
@@ -204,14 +206,15 @@ fn after_a_restart_a_revision_that_is_no_longer_loaded_is_gone() {
 #[test]
 fn a_reload_is_recorded_with_what_it_read_and_a_failed_one_with_what_is_wrong() {
     let mut world = taken();
-    let changes = world.ruleset.changes_to(&Playbooks::new(vec![waiting()]));
-    assert_eq!((changes.playbooks, changes.changed), (1, vec!["restart".to_owned()]));
     let other = Playbook { name: "other".into(), ..restarting() };
     let changes = world.ruleset.changes_to(&Playbooks::new(vec![other]));
     assert_eq!((changes.added, changes.removed), (vec!["other".to_owned()], vec!["restart".to_owned()]));
     assert_eq!(changes.changed, Vec::<String>::new());
 
     reload(&mut world, vec![waiting()], Policy::default());
+    let Reply::Reloaded(changes) = &world.reply else { panic!("{:?}", world.reply) };
+    let changed = vec!["restart".to_owned()];
+    assert_eq!(changes, &Changes { playbooks: 1, changed, ..Changes::default() });
     let Some(Fact::ConfigLoaded(loaded)) = world.log.last().map(|record| &record.fact) else { panic!() };
     assert!(loaded.reloaded);
     assert_eq!(loaded.playbooks, [("restart".to_owned(), "r2".to_owned())]);

@@ -2,7 +2,7 @@
 
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
-use crate::engine::receipt::AlertReceipt;
+use crate::engine::receipt::{AlertReceipt, Reply};
 use crate::engine::ruleset::Ruleset;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
@@ -37,6 +37,7 @@ pub(super) struct World {
     /// Which boot this is, and when it began.
     pub(super) boot: (u32, u64),
     pub(super) effects: Vec<Effect>,
+    pub(super) reply: Reply,
 }
 
 impl World {
@@ -50,6 +51,7 @@ impl World {
             wall_ahead_s: 0,
             boot: (1, 0),
             effects: Vec::new(),
+            reply: Reply::default(),
         }
     }
 
@@ -62,7 +64,7 @@ impl World {
     /// One event: its facts are logged and applied, its effects kept.
     pub(super) fn feed(&mut self, event: Event) -> Vec<AlertReceipt> {
         let at = self.now();
-        let Decision { facts, effects, receipts, ruleset } = decide(&self.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, reply, ruleset } = decide(&self.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
@@ -70,7 +72,11 @@ impl World {
         }
         self.effects = effects;
         self.ruleset = ruleset.unwrap_or_else(|| self.ruleset.clone());
-        receipts
+        self.reply = reply.clone();
+        match reply {
+            Reply::Alerts(receipts) => receipts,
+            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Vec::new(),
+        }
     }
 
     pub(super) fn fire(&mut self, alert: Alert) -> AlertReceipt {

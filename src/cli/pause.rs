@@ -1,0 +1,207 @@
+//! `sickbay pause` and `sickbay resume`: the kill switch of a running daemon, over HTTP.
+
+use super::ask::{Question, ask, understood};
+use super::check::Output;
+use super::complain;
+use crate::model::duration::{format_duration, parse_duration};
+use crate::model::pause::PauseScope;
+use crate::settings;
+use crate::web::api::{PauseBrief, PauseChanged, PauseRequest, ResumeRequest, StandingPause};
+use clap::Args;
+use hyper::Method;
+use secrecy::SecretString;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const USAGE: u8 = 2;
+
+/// Hold back every run, or those of one host, playbook or target.
+#[derive(Args, Clone, Debug)]
+pub struct PauseArgs {
+    /// all, host:NAME, playbook:NAME or target:NAME
+    #[arg(value_name = "SCOPE", default_value = "all", value_parser = scope)]
+    scope: PauseScope,
+    /// Why, for whoever finds it paused
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// For how long, as in 1h30m; left out, until somebody resumes
+    #[arg(long = "for", value_name = "DURATION", value_parser = length)]
+    length: Option<Duration>,
+    #[command(flatten)]
+    caller: Caller,
+}
+
+/// End a pause: what it held back goes on, or is asked about again.
+#[derive(Args, Clone, Debug)]
+pub struct ResumeArgs {
+    /// all, host:NAME, playbook:NAME or target:NAME, as it was paused
+    #[arg(value_name = "SCOPE", default_value = "all", value_parser = scope)]
+    scope: PauseScope,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    caller: Caller,
+}
+
+/// Who asks which daemon.
+#[derive(Args, Clone, Debug)]
+struct Caller {
+    /// Who you are [default: your login name]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Where the daemon answers
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10112", env = "SICKBAY_URL")]
+    url: String,
+    /// The file that holds the token of `web.api_token_file`, if the daemon has one
+    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// Pauses; the exit code.
+///
+/// # Errors
+/// If the result cannot be printed.
+pub fn pause(args: &PauseArgs, out: &mut dyn Write) -> io::Result<u8> {
+    let request = PauseRequest {
+        scope: args.scope.to_string(),
+        reason: args.reason.clone(),
+        by: Some(args.caller.name()),
+        length: args.length.map(format_duration),
+    };
+    args.caller.switch(Method::POST, "/api/v1/pauses", &request, out)
+}
+
+/// Resumes; the exit code.
+///
+/// # Errors
+/// If the result cannot be printed.
+pub fn resume(args: &ResumeArgs, out: &mut dyn Write) -> io::Result<u8> {
+    let request = ResumeRequest { by: Some(args.caller.name()), reason: args.reason.clone() };
+    let path = format!("/api/v1/pauses/{}", encoded(&args.scope.to_string()));
+    args.caller.switch(Method::DELETE, &path, &request, out)
+}
+
+impl Caller {
+    fn name(&self) -> String {
+        self.by.clone().or_else(settings::login_name).unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    fn switch(&self, method: Method, path: &str, request: &impl Serialize, out: &mut dyn Write) -> io::Result<u8> {
+        let token = match self.token_file.as_deref().map(settings::secret_file).transpose() {
+            Ok(token) => token,
+            Err(problem) => {
+                complain(&problem);
+                return Ok(USAGE);
+            }
+        };
+        let token: Option<&SecretString> = token.as_ref();
+        let body = serde_json::to_vec(request)?;
+        let changed: PauseChanged =
+            match understood(&self.url, ask(Question { url: &self.url, method, path, token, body })) {
+                Ok(changed) => changed,
+                Err(code) => return Ok(code),
+            };
+        if let Some(warning) = &changed.warning {
+            complain(&format!("warning: {warning}"));
+        }
+        match self.output {
+            Output::Json => {
+                serde_json::to_writer_pretty(&mut *out, &changed)?;
+                writeln!(out)?;
+            }
+            Output::Text => print(&changed, out)?,
+        }
+        Ok(0)
+    }
+}
+
+fn print(changed: &PauseChanged, out: &mut dyn Write) -> io::Result<()> {
+    let brief = |pause: &PauseBrief| {
+        let lasts = pause.length.as_ref().map_or("until resumed".to_owned(), |length| format!("for {length}"));
+        format!("{} by {}, {lasts}: {}", pause.scope, pause.by, pause.reason)
+    };
+    writeln!(out, "{} {}", changed.result, brief(&changed.pause))?;
+    if let Some(replaced) = &changed.replaced {
+        writeln!(out, "in place of {}", brief(replaced))?;
+    }
+    for pause in changed.pauses.iter().filter(|pause| !is_same(&changed.pause, pause)) {
+        writeln!(out, "also {}", standing(pause))?;
+    }
+    Ok(())
+}
+
+fn is_same(brief: &PauseBrief, standing: &StandingPause) -> bool {
+    brief.scope == standing.scope && brief.by == standing.by
+}
+
+/// A pause that stands, in one line.
+pub(super) fn standing(pause: &StandingPause) -> String {
+    let StandingPause { scope, by, reason, since, length: _, until } = pause;
+    let until = until.as_ref().map_or("until resumed".to_owned(), |until| format!("until {until} at the earliest"));
+    format!("PAUSED {scope} by {by} since {since}, {until}: {reason}")
+}
+
+fn scope(text: &str) -> Result<PauseScope, String> {
+    text.parse().map_err(|error| {
+        let hint = match text {
+            "host" | "playbook" | "target" | "" => String::new(),
+            bare if bare.eq_ignore_ascii_case("all") => "; did you mean `all`?".to_owned(),
+            bare if !bare.contains(':') && !bare.contains(char::is_whitespace) => {
+                format!("; did you mean `target:{bare}` or `playbook:{bare}`?")
+            }
+            _ => String::new(),
+        };
+        format!("{error}{hint}")
+    })
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be more than zero; leave it out to pause until resumed".to_owned()),
+        Ok(length) => Ok(length),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Everything that has a meaning of its own in a path, as `%XX`.
+fn encoded(text: &str) -> String {
+    let mut path = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_word_is_answered_with_what_it_may_mean() {
+        for (text, want) in [
+            ("web-restart", "did you mean `target:web-restart` or `playbook:web-restart`?"),
+            ("ALL", "did you mean `all`?"),
+            ("image:x", "cannot be paused: write `all`"),
+        ] {
+            let message = scope(text).unwrap_err();
+            assert!(message.contains(want), "{message}");
+        }
+        assert_eq!(scope("playbook:web"), Ok(PauseScope::Playbook("web".into())));
+    }
+
+    #[test]
+    fn no_name_breaks_out_of_its_place_in_the_path() {
+        assert_eq!(encoded("target:web-1"), "target:web-1");
+        assert_eq!(encoded("playbook:a/../b?c#d%é"), "playbook:a%2F..%2Fb%3Fc%23d%25%C3%A9");
+    }
+}

@@ -1,0 +1,120 @@
+//! The kill switch's moves: pauses are set, cleared and run out, and what they held back goes on.
+//!
+//! Every move is a fact first. What was held back is only asked about again: the gates decide anew, each time.
+
+use super::advance;
+use super::decide::Draft;
+use super::effect::Effect;
+use super::incident::{Incident, Phase};
+use super::receipt::{Reply, Switched};
+use crate::model::fact::{Fact, PauseCleared, Refusal};
+use crate::model::pause::{Pause, PauseScope};
+use crate::model::reason::Reason;
+
+/// How many pauses may stand at once.
+const PAUSES_MAX: usize = 1000;
+
+/// Somebody asks for a pause.
+pub(super) fn pause(draft: &mut Draft<'_>, pause: Pause) {
+    let replaced = draft.state.pauses().of(&pause.scope).filter(|standing| !standing.is_over(draft.now));
+    let replaced = replaced.map(|standing| standing.pause.clone());
+    if replaced.is_none() && PAUSES_MAX <= draft.state.pauses().count() {
+        draft.decision.reply = Reply::Switched(Switched::TooMany);
+        return;
+    }
+    let known = match &pause.scope {
+        PauseScope::All | PauseScope::Target(_) => true,
+        PauseScope::Host(name) => **name == *draft.ruleset.policy.host,
+        PauseScope::Playbook(name) => draft.ruleset.knows(name),
+    };
+    draft.decision.reply = Reply::Switched(Switched::Paused { pause: pause.clone(), replaced, known });
+    draft.decision.facts.push(Fact::PauseSet(pause));
+}
+
+/// Somebody asks for the end of a pause. The file's own ends with the file alone.
+pub(super) fn resume(draft: &mut Draft<'_>, (scope, by, reason): (PauseScope, String, String)) {
+    let pauses = draft.state.pauses();
+    let file = pauses.of_file().filter(|_| scope == PauseScope::All);
+    let standing = pauses.of(&scope).filter(|standing| !standing.is_over(draft.now));
+    let switched = match (file, standing) {
+        (Some(file), _) => Switched::HeldByFile(file.pause.clone()),
+        (None, None) => Switched::NotPaused(scope),
+        (None, Some(standing)) => {
+            let ended = standing.pause.clone();
+            draft.decision.facts.push(Fact::PauseCleared(PauseCleared { scope, by, reason }));
+            Switched::Resumed(ended)
+        }
+    };
+    draft.decision.reply = Reply::Switched(switched);
+}
+
+/// The file was looked at: it is there, or not.
+pub(super) fn file(draft: &mut Draft<'_>, seen: Option<Pause>) {
+    let standing = draft.state.pauses().of_file().map(|standing| &standing.pause);
+    match (seen, standing) {
+        (Some(seen), standing) if standing != Some(&seen) => draft.decision.facts.push(Fact::PauseSet(seen)),
+        (None, Some(standing)) => {
+            let (scope, by) = (standing.scope.clone(), standing.by.clone());
+            let reason = "the file PAUSE is gone".to_owned();
+            draft.decision.facts.push(Fact::PauseCleared(PauseCleared { scope, by, reason }));
+        }
+        (Some(_) | None, _) => {}
+    }
+}
+
+/// Before anything else is decided: what has run out is recorded as ended.
+pub(super) fn run_out(draft: &mut Draft<'_>) {
+    let (by, reason) = ("sickbay", "its time is over");
+    let over = draft.state.pauses().over(draft.now).map(|standing| standing.pause.scope.clone());
+    let ended =
+        over.map(|scope| Fact::PauseCleared(PauseCleared { scope, by: by.to_owned(), reason: reason.to_owned() }));
+    draft.decision.facts.extend(ended.collect::<Vec<Fact>>());
+}
+
+/// After everything else is decided: if a pause ended, whatever a pause held back is asked about again. At the start of
+/// the daemon as well, because it may have ended right before the last stop.
+pub(super) fn ask_again(draft: &mut Draft<'_>, starting: bool) {
+    let mut pauses = draft.state.pauses().clone();
+    let mut ended = starting;
+    for fact in &draft.decision.facts {
+        if let Fact::PauseCleared(cleared) = fact {
+            pauses.clear(&cleared.scope, &cleared.by);
+            ended = true;
+        } else if let Fact::PauseSet(pause) = fact {
+            pauses.set(pause, *draft.now);
+        }
+    }
+    // While everything stands still, nobody needs to be asked.
+    if !ended || pauses.iter().any(|standing| standing.pause.scope == PauseScope::All) {
+        return;
+    }
+    let asked: Vec<Effect> = draft.state.incidents().filter_map(|incident| question_of(draft, incident)).collect();
+    draft.decision.effects.extend(asked);
+}
+
+/// The question that an incident held back by a pause goes on with, unless it is being asked already.
+fn question_of(draft: &Draft<'_>, incident: &Incident) -> Option<Effect> {
+    let paused = |refusal: &Refusal| refusal.reason == Reason::Paused;
+    let held_back = match &incident.phase {
+        Phase::AwaitingTarget => false,
+        Phase::Refused { refusal, .. } => paused(refusal) && !incident.alert_ended,
+        Phase::Running(run) => run.held.as_ref().is_some_and(paused),
+    };
+    let about = |effect: &Effect| match effect {
+        Effect::ResolveTarget { incident, .. } | Effect::SkipTarget { incident } => Some(*incident),
+        Effect::Capture { .. }
+        | Effect::RunAction(_)
+        | Effect::Reconcile(_)
+        | Effect::Verify { .. }
+        | Effect::Sleep { .. }
+        | Effect::SendNotice { .. } => None,
+    };
+    if !held_back || draft.decision.effects.iter().any(|effect| about(effect) == Some(incident.id)) {
+        return None;
+    }
+    let playbook = advance::playbook_of(incident, draft.ruleset)?;
+    match incident.run() {
+        Some(run) => advance::ask_next(incident, run),
+        None => advance::ask_target(incident, playbook).ok(),
+    }
+}
