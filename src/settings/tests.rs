@@ -300,3 +300,33 @@ fn a_hostile_file_is_refused() {
         assert!(file(&text).is_err(), "{name}");
     }
 }
+
+#[test]
+fn what_only_a_start_may_change_is_named_with_its_place_and_the_rest_may_change() {
+    let before = file(SHAPE).unwrap();
+    let text = SHAPE.replace("127.0.0.1:10112", "127.0.0.1:10199").replace("/var/run/docker.sock", "/run/other.sock");
+    let text = format!("{text}dry_run: true\nlog: {{format: json}}\n").replace("dry_run: false\n", "");
+    let after = file(&text).unwrap_or_else(|error| panic!("{error}"));
+    let problems: Vec<String> = before.fixed_but_changed(&after).iter().map(ToString::to_string).collect();
+    for (key, was, now) in [
+        ("web.listen_address", "127.0.0.1:10112", "127.0.0.1:10199"),
+        ("docker.hosts", "unix:///var/run/docker.sock", "unix:///run/other.sock"),
+        ("dry_run", "false", "true"),
+        ("log.format", "logfmt", "json"),
+    ] {
+        let problem = problems.iter().find(|problem| problem.contains(&format!("`{key}`"))).expect(key);
+        for part in ["sickbay.yml:", "cannot change while sickbay runs", "restart sickbay", was, now] {
+            assert!(problem.contains(part), "{problem}");
+        }
+    }
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert!(after.fixed_but_changed(&after).is_empty());
+
+    let moved = load(Some(SHAPE), &[("SICKBAY__STORAGE__PATH", "/elsewhere")], Overrides::default()).unwrap();
+    let problems = before.fixed_but_changed(&moved);
+    assert!(
+        problems.len() == 1 && problems[0].to_string().ends_with("(set by SICKBAY__STORAGE__PATH)"),
+        "{problems:?}"
+    );
+    assert_eq!(before.file.as_ref().map(|(_, digest)| digest.len()), Some(64));
+}
