@@ -115,6 +115,7 @@ webhook:
 storage:
   path: "$WORK/data"
 docker:
+  hands_off: 0s   # the container is only seconds old; the default keeps off it for 5m
   hosts:
     - {name: local, url: "$1"}
 YAML

@@ -76,6 +76,49 @@ sickbay: error: failed to validate 1 file
 }
 
 #[test]
+fn a_mistake_within_a_condition_is_drawn_within_its_text() {
+    let text = GOOD.replace("    steps:", "    if: target.state == \"exited\" && targt.exit_code != 0\n    steps:");
+    let rules = Rules::new(&[("a.yaml", &text)]);
+    let (code, printed) = rules.check_paths(&["a.yaml"]);
+    let expected = "Checking 'a.yaml'  FAILED: 1 error, 0 warnings
+
+playbook.condition
+
+  × unknown name `targt`
+   ╭─[a.yaml:7:37]
+ 6 │     target: {container: web-1}
+ 7 │     if: target.state == \"exited\" && targt.exit_code != 0
+   ·                                     ─────
+ 8 │     steps:
+   ╰────
+  help: did you mean `target`?
+
+sickbay: error: failed to validate 1 file
+";
+    assert_eq!((code, printed.as_str()), (1, expected));
+}
+
+#[test]
+fn intervals_are_shared_by_the_files_of_a_directory_and_every_mistake_is_shown() {
+    let muted = GOOD.replace("    target:", "    mute_time_intervals: [freeze, nights]\n    target:");
+    let freeze = "version: 1\ntime_intervals:\n  - name: freeze\n    time_intervals:\n      - months: [december]\n";
+    let rules = Rules::new(&[("a.yaml", &muted), ("b.yaml", freeze)]);
+    let (code, printed) = rules.check_paths(&[""]);
+    assert_eq!(code, 1, "{printed}");
+    assert!(printed.contains("there is no time interval `nights`") && !printed.contains("`freeze`"), "{printed}");
+    assert!(printed.contains("[a.yaml:6:35]") && printed.contains("Checking 'b.yaml'  SUCCESS"), "{printed}");
+    let nights =
+        "  - name: nights\n    time_intervals:\n      - times: [{start_time: \"22:00\", end_time: \"6:00\"}]\n";
+    std::fs::write(rules.path("b.yaml"), format!("{freeze}{nights}      - location: Local\n")).unwrap();
+    let (code, printed) = rules.check_paths(&[""]);
+    assert_eq!(code, 1, "{printed}");
+    assert!(printed.contains("FAILED: 2 errors") && printed.contains("`6:00` is not a time of day"), "{printed}");
+    assert!(printed.contains("`Local` is another time"), "{printed}");
+    std::fs::write(rules.path("b.yaml"), format!("{freeze}{}", nights.replace("6:00", "24:00"))).unwrap();
+    assert_eq!(rules.check_paths(&[""]).0, 0);
+}
+
+#[test]
 fn all_files_of_a_directory_are_checked_before_it_fails() {
     let bad = GOOD.replace("version: 1", "version: 2").replace("web", "api");
     let rules = Rules::new(&[

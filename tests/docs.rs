@@ -8,7 +8,7 @@
 
 use sickbay::model::incident::Verdict;
 use sickbay::model::reason::{Gate, Reason};
-use sickbay::playbook::names;
+use sickbay::playbook::{condition, names};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -259,7 +259,7 @@ fn every_key_and_name_of_the_language_is_documented() {
     let not_executed = not_executed.split("\n## ").nth(1).expect("the heading follows the anchor");
     let listed: BTreeSet<&str> = not_executed
         .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| templates"))
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| templates") && !line.starts_with("| conditions"))
         .flat_map(|line| line.split(" | ").nth(1).unwrap_or_default().split('`').skip(1).step_by(2))
         .collect();
     let later = declared("later");
@@ -269,6 +269,14 @@ fn every_key_and_name_of_the_language_is_documented() {
     }
     for name in names::OF_A_STEP {
         assert!(executed.contains(&format!("| `steps.ID.{name}` |")), "steps.ID.{name}");
+    }
+    for (root, fields) in condition::names::FIXED {
+        for (name, kind) in *fields {
+            assert!(executed.contains(&format!("| `{root}.{name}` | {kind} |")), "{root}.{name} is a {kind}");
+        }
+    }
+    for (root, name) in condition::names::LATER {
+        assert!(not_executed.contains(&format!("`{root}.{name}`")), "{root}.{name}");
     }
     names::LATER.iter().for_each(|path| assert!(not_executed.contains(&format!("`{path}`")), "{path}"));
 }

@@ -41,8 +41,7 @@ pub(super) enum Command {
 
 const EXIT_CODES: &str = "Exit codes:
   0   fine
-  1   findings: check found errors, log verify found a break, healthcheck got no answer,
-      pause, resume or reload was refused
+  1   findings of check, log verify or healthcheck; pause, resume or reload was refused
   2   wrong usage
   3   check --lint-fatal: only lint; log verify: only a torn last line
   4   no daemon answers (status, pause, resume, reload)

@@ -6,7 +6,7 @@ use super::tasks::Tasks;
 use crate::docker;
 use crate::engine::effect::{Effect, PermittedAction};
 use crate::engine::event::Event;
-use crate::model::action::{Action, ActionOutcome};
+use crate::model::action::ActionOutcome;
 use crate::model::fact::StepResult;
 use crate::model::id::IncidentId;
 use crate::model::notice::{Notice, NoticeOutcome};
@@ -159,12 +159,13 @@ impl Executor {
         let work = async move {
             let target = &permitted.target;
             tracing::info!(container.name = %target.name, container.id = target.id.short(), op = permitted.action.op(), "acting");
-            let outcome = match (writer, &permitted.action) {
-                (Some(writer), Action::Restart { stop_timeout }) => {
-                    docker::restart(&writer, &target.id, &permitted.pre, *stop_timeout, permitted.deadline).await
+            let outcome = match writer {
+                Some(writer) => {
+                    let PermittedAction { action, deadline, pre, .. } = &permitted;
+                    docker::perform(&writer, &target.id, pre, action, *deadline).await
                 }
                 // Unreachable by the gates; if it is reached all the same, nothing is sent.
-                (None, _) => ActionOutcome::Failed { error: "not sent: the daemon is in dry-run".to_owned() },
+                None => ActionOutcome::Failed { error: "not sent: the daemon is in dry-run".to_owned() },
             };
             report(results, Event::ActionReturned { act, outcome }).await;
         };

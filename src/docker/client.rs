@@ -1,4 +1,4 @@
-//! Two clients for one engine: [`Reader`] can only look, [`Writer`] can also restart.
+//! Two clients for one engine: [`Reader`] can only look, [`Writer`] can also restart, start and stop.
 //!
 //! They are different types so that a dry run can hold one that cannot change anything; the reader's transport refuses
 //! every method but GET as well. Decisions are made from raw JSON, read leniently; bollard's typed calls serve where
@@ -9,9 +9,10 @@ use super::convert;
 use super::endpoint::DockerEndpoint;
 use super::error::{CallContext, DockerError};
 use super::transport::{Answer, Methods, Sender, transport, until};
+use crate::model::action::Action;
 use crate::model::container::Container;
 use crate::model::target::ContainerId;
-use bollard::query_parameters::RestartContainerOptions;
+use bollard::query_parameters::{RestartContainerOptions, StartContainerOptions, StopContainerOptions};
 use bollard::{BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -51,7 +52,7 @@ pub struct Reader {
     link: Arc<Link>,
 }
 
-/// A client that can restart containers.
+/// A client that can change what containers do.
 #[derive(Clone)]
 pub struct Writer {
     link: Arc<Link>,
@@ -143,23 +144,40 @@ pub(super) struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Sends a restart, once.
-    pub(super) async fn restart(
-        self,
-        id: &ContainerId,
-        stop_timeout_secs: Option<i32>,
-        allowed: Duration,
-    ) -> Result<(), DockerError> {
-        let path = format!("/containers/{id}/restart");
+    /// Sends an action, once.
+    pub(super) async fn send(self, id: &ContainerId, action: &Action, allowed: Duration) -> Result<(), DockerError> {
+        let word = action.word();
+        let path = format!("/containers/{id}/{word}");
         let context = self.link.context("POST", &path);
         let docker = self.link.typed(Some(self.minor), allowed)?;
-        let options = stop_timeout_secs.map(|secs| RestartContainerOptions { signal: None, t: Some(secs) });
-        let answer = until(Instant::now() + allowed, docker.restart_container(id.as_str(), options)).await;
+        let id = id.as_str();
+        let call = async {
+            match action {
+                Action::Restart { stop_timeout } => {
+                    let options = stop_timeout
+                        .map(|grace| RestartContainerOptions { signal: None, t: Some(whole_seconds(grace)) });
+                    docker.restart_container(id, options).await
+                }
+                Action::Start => docker.start_container(id, None::<StartContainerOptions>).await,
+                Action::Stop { stop_timeout } => {
+                    let options =
+                        stop_timeout.map(|grace| StopContainerOptions { signal: None, t: Some(whole_seconds(grace)) });
+                    docker.stop_container(id, options).await
+                }
+            }
+        };
+        let answer = until(Instant::now() + allowed, call).await;
         let result =
             answer.map_or_else(|| Err(context.late()), |answer| answer.map_err(|error| context.failed(&error)));
-        self.link.observe("restart", result.as_ref().map(|()| 204));
+        self.link.observe(word, result.as_ref().map(|()| 204));
         result
     }
+}
+
+/// Docker takes whole seconds; a part of one is rounded up, so that nobody gets less grace than was asked for.
+fn whole_seconds(timeout: Duration) -> i32 {
+    let secs = timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() != 0));
+    i32::try_from(secs).unwrap_or(i32::MAX)
 }
 
 impl fmt::Debug for Reader {
@@ -344,6 +362,12 @@ mod tests {
         }
         let message = common_minor("1.54", "1.60").unwrap_err().to_string();
         assert!(message.contains("1.54 to 1.60") && message.contains("1.41 to 1.53"), "{message}");
+    }
+
+    #[test]
+    fn nobody_gets_less_grace_than_was_asked_for() {
+        assert_eq!(whole_seconds(Duration::from_millis(1200)), 2);
+        assert_eq!(whole_seconds(Duration::MAX), i32::MAX);
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub fn container(json: &Value) -> Result<Container, DockerError> {
         state: ContainerState::parse(text(json, "/State/Status")),
         health,
         health_check,
+        created: text(json, "/Created").to_owned(),
         started_at: text(json, "/State/StartedAt").to_owned(),
         finished_at: text(json, "/State/FinishedAt").to_owned(),
         restart_count: json.pointer("/RestartCount").and_then(Value::as_u64).unwrap_or(0),

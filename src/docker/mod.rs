@@ -15,11 +15,11 @@ pub mod redact;
 pub mod resolve;
 pub mod verify;
 
+mod history;
 mod log_text;
-mod stop_cause;
 mod transport;
 
-pub use act::restart;
+pub use act::perform;
 pub use client::{Observer, Reader, Writer};
 pub use endpoint::DockerEndpoint;
 pub use evidence::capture;

@@ -6,7 +6,7 @@
 use super::client::{Inspected, READ_WITHIN, Reader};
 use super::convert::{Listed, text};
 use super::error::DockerError;
-use super::stop_cause::stop_cause;
+use super::history::look_back;
 use crate::model::container::{COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, Container, TargetReport, TargetView};
 use crate::model::target::{ContainerId, TargetQuery};
 use serde_json::json;
@@ -18,8 +18,8 @@ const INSPECTS_MAX: usize = 200;
 /// How many replicas of one Compose service are looked at.
 const PEERS_MAX: usize = 200;
 
-/// Finds the container that a query means, its running dependents, its service's replicas, and how it came to stop if it
-/// is stopped.
+/// Finds the container that a query means, its running dependents, its service's replicas, how it came to stop if it is
+/// stopped, and who was at it lately.
 pub async fn resolve(reader: &Reader, query: &TargetQuery) -> TargetReport {
     match find(reader, query).await {
         Ok(report) => report,
@@ -54,8 +54,9 @@ async fn find(reader: &Reader, query: &TargetQuery) -> Result<TargetReport, Dock
     }
     let dependents = dependents(reader, &target.container).await?;
     let peers = peers(reader, &target.container).await?;
-    let stop_cause = stop_cause(reader, &target).await?;
-    Ok(TargetReport::Found(Box::new(TargetView { container: target.container, dependents, peers, stop_cause })))
+    let (stop_cause, history) = look_back(reader, &target).await?;
+    let container = target.container;
+    Ok(TargetReport::Found(Box::new(TargetView { container, dependents, peers, stop_cause, history })))
 }
 
 /// Who may be meant: full ID and name.

@@ -7,7 +7,7 @@ use super::effect::{Effect, Reconciliation};
 use super::incident::{Incident, Phase, Run, Stage};
 use super::ruleset::Ruleset;
 use super::{gate, judge, values};
-use crate::model::action::ActionOutcome;
+use crate::model::action::{ActionOutcome, Goal, TargetIdent};
 use crate::model::fact::{
     ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef,
     StepResult, TargetVerified,
@@ -157,7 +157,8 @@ const ALERT_WITHIN: Duration = Duration::from_secs(600);
 fn alert_deadline(playbook: Option<&Playbook>, run: &Run) -> Duration {
     match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
         Some(Verb::Verify(spec)) => spec.within.unwrap_or(ALERT_WITHIN),
-        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Wait(_) | Verb::Notify(_)) | None => ALERT_WITHIN,
+        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Start | Verb::Stop(_) | Verb::Wait(_) | Verb::Notify(_))
+        | None => ALERT_WITHIN,
     }
 }
 
@@ -238,11 +239,11 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
         },
         // Whoever ends the pause asks again, and so does a start.
-        Verb::Restart(_) if run.held.is_some() => Move::Rest,
-        Verb::Restart(_) => match ask_next(incident, run) {
+        Verb::Restart(_) | Verb::Start | Verb::Stop(_) if run.held.is_some() => Move::Rest,
+        Verb::Restart(_) | Verb::Start | Verb::Stop(_) => match ask_next(incident, run) {
             Some(question) => Move::Do(question),
             None => {
-                let detail = "the playbook restarts, but has no target".to_owned();
+                let detail = "the playbook acts, but has no target".to_owned();
                 Move::Record(closed(incident, Verdict::Abandoned, None, detail))
             }
         },
@@ -252,10 +253,11 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             }
             let mut watched = run.touched.clone();
             if watched.is_empty() {
-                let untouched = |target: &crate::model::action::TargetIdent| super::effect::Watched {
-                    target: target.clone(),
-                    before: None,
-                };
+                // Nothing had to be done: it is to stay as the last action wanted it.
+                let last = playbook.steps.iter().take(run.index).rev().find_map(|step| step.verb.action());
+                let goal = last.map_or(Goal::Up, |action| action.goal());
+                let untouched =
+                    |target: &TargetIdent| super::effect::Watched { target: target.clone(), before: None, goal };
                 watched.extend(run.target.iter().map(untouched));
             }
             let already = now.since(&run.since);

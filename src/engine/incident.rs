@@ -3,7 +3,8 @@
 //! [`Incident::apply`] is the only way it changes; the running daemon and a replay of the log share it. What comes next
 //! is decided in `advance`, from this state alone.
 
-use crate::model::action::{ActionOutcome, Reconciled, TargetIdent};
+use crate::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent};
+use crate::model::container::ContainerState;
 use crate::model::fact::{
     ActionIntended, ActionReconciled, AlertReceived, Answer, Branch, Fact, NoticeIntended, Refusal, StepFinished,
     StepResult, Taken,
@@ -72,8 +73,10 @@ pub struct Run {
     pub stage: Stage,
     /// What was acted on, with how it was before.
     pub touched: Vec<Watched>,
-    /// Dependents that are restarted after the target, in order.
+    /// Dependents that are restarted after the target is up again, in order.
     pub dependents: Vec<TargetIdent>,
+    /// Whether the run itself has stopped the target and not started it since: that stop was nobody else's.
+    pub stopped: bool,
     /// The containers the current step has acted on.
     pub begun: Vec<ContainerId>,
     /// What the finished steps with an id left for templates.
@@ -220,6 +223,7 @@ impl Run {
             stage: Stage::Ready,
             touched: Vec::new(),
             dependents: Vec::new(),
+            stopped: false,
             begun: Vec::new(),
             notes: Vec::new(),
             failure: None,
@@ -248,7 +252,7 @@ impl Run {
                 if let Stage::Acting(intended, since) = &self.stage
                     && intended.act == finished.act
                 {
-                    let doubt = Stage::InDoubt(intended.clone(), *since);
+                    let doubt = (intended.clone(), *since);
                     self.action_finished(doubt, &finished.outcome, at);
                 }
             }
@@ -299,17 +303,18 @@ impl Run {
                 seen.clone()
             }
             StepResult::NotVerified(seen) => {
-                self.fail(Verdict::Ineffective, seen, at);
+                self.fail((Verdict::Ineffective, finished.step.verb), seen, at);
                 return;
             }
             StepResult::Failed(error) => {
-                self.fail(Verdict::Failed, error, at);
+                self.fail((Verdict::Failed, finished.step.verb), error, at);
                 return;
             }
             StepResult::Captured(_) => "captured".to_owned(),
             StepResult::Waited => "waited".to_owned(),
             StepResult::Notified => "notified".to_owned(),
             StepResult::Skipped => "skipped".to_owned(),
+            StepResult::NotNeeded(seen) => seen.clone(),
         };
         if let Some(id) = &finished.step.id {
             self.notes.push(StepNote { id: Arc::clone(id), elapsed: finished.elapsed, detail });
@@ -318,22 +323,27 @@ impl Run {
     }
 
     fn action_intended(&mut self, intended: &ActionIntended, at: Moment) {
+        let goal = intended.action.goal();
         if !intended.dependent {
             self.dependents.clone_from(&intended.dependents);
+            self.stopped = goal == Goal::Down;
         }
         self.verified = false;
         self.held = None;
         self.begun.push(intended.target.id.clone());
         self.touched.retain(|touched| touched.target.id != intended.target.id);
-        self.touched.push(Watched { target: intended.target.clone(), before: Some(intended.pre.clone()) });
+        // What runs already has the start that a start wants.
+        let runs_already = intended.action == Action::Start && intended.pre.state == ContainerState::Running.as_str();
+        let before = (!runs_already).then(|| intended.pre.clone());
+        self.touched.push(Watched { target: intended.target.clone(), before, goal });
         self.stage = Stage::Acting(intended.clone(), at);
     }
 
-    fn action_finished(&mut self, doubt: Stage, outcome: &ActionOutcome, at: Moment) {
+    fn action_finished(&mut self, (intended, since): (ActionIntended, Moment), outcome: &ActionOutcome, at: Moment) {
         match outcome {
             ActionOutcome::Succeeded { .. } | ActionOutcome::Rehearsed => self.action_done(at),
-            ActionOutcome::Failed { error } => self.fail(Verdict::Failed, error, at),
-            ActionOutcome::Unknown { .. } => self.stage = doubt,
+            ActionOutcome::Failed { error } => self.fail((Verdict::Failed, intended.action.word()), error, at),
+            ActionOutcome::Unknown { .. } => self.stage = Stage::InDoubt(intended, since),
         }
     }
 
@@ -342,24 +352,25 @@ impl Run {
         if intended.act != reconciled.act {
             return;
         }
+        let word = intended.action.word();
         match reconciled.finding {
             Reconciled::Observed | Reconciled::RestartPolicy => self.action_done(at),
-            Reconciled::NotApplied => self.fail(Verdict::Abandoned, &reconciled.detail, at),
-            Reconciled::Superseded => self.fail(Verdict::Superseded, &reconciled.detail, at),
-            Reconciled::Unknown => self.fail(Verdict::Unknown, &reconciled.detail, at),
+            Reconciled::NotApplied => self.fail((Verdict::Abandoned, word), &reconciled.detail, at),
+            Reconciled::Superseded => self.fail((Verdict::Superseded, word), &reconciled.detail, at),
+            Reconciled::Unknown => self.fail((Verdict::Unknown, word), &reconciled.detail, at),
         }
     }
 
-    /// One container is done: the next dependent, or the next step.
+    /// One container is done: the next dependent, or the next step. While the target is down its dependents wait.
     fn action_done(&mut self, at: Moment) {
-        if self.next_to_act().is_some() {
+        if !self.stopped && self.next_to_act().is_some() {
             self.stage = Stage::Ready;
         } else {
             self.next_step(at);
         }
     }
 
-    /// The container whose turn it is in a restart step: the target itself, then its dependents.
+    /// The container whose turn it is in a step that acts: the target itself, then its dependents.
     #[must_use]
     pub fn next_to_act(&self) -> Option<&TargetIdent> {
         let target = self.target.as_ref()?;
@@ -382,12 +393,11 @@ impl Run {
     }
 
     /// The run failed: `on_failure` is next. A failure within `on_failure` only ends it.
-    fn fail(&mut self, verdict: Verdict, error: &str, at: Moment) {
+    fn fail(&mut self, (verdict, step): (Verdict, &'static str), error: &str, at: Moment) {
         if self.branch == Branch::OnFailure {
             self.next_step(at);
             return;
         }
-        let step = if verdict == Verdict::Ineffective { "verify" } else { "restart" };
         self.failure = Some(Failure { verdict, step, index: self.index, error: error.to_owned() });
         self.branch = Branch::OnFailure;
         self.held = None;

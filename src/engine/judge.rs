@@ -7,12 +7,12 @@ use super::incident::{Incident, Phase, Run};
 use super::ruleset::Ruleset;
 use super::state::State;
 use crate::model::action::{Action, TargetIdent, Vitals};
-use crate::model::container::{Container, TargetReport, TargetView};
+use crate::model::container::{Container, ContainerState, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
 use crate::model::id::ActId;
 use crate::model::moment::Moment;
 use crate::model::reason::{Gate, Reason};
-use crate::playbook::definition::{Playbook, RestartSpec, Verb};
+use crate::playbook::definition::Playbook;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,11 +50,15 @@ pub(super) fn judge(
     };
     // Asked first: whoever has acted waits for the end of a pause, whatever Docker says meanwhile.
     let paused = || gate::paused(&question).err();
-    match (restart_at(playbook, run), &view, unseen) {
+    match (action_at(playbook, run), &view, unseen) {
         (Some(_), _, _) if run.has_acted() && paused().is_some() => held(&question, run, paused()),
         (Some(_), _, Some(refusal)) => not_seen(&question, refusal),
-        (Some(restart), Some(view), None) if run.at_dependents() => dependent(&question, run, restart, view),
-        (Some(restart), Some(view), None) => act(&question, run, restart, view),
+        (Some(action), Some(view), None) if run.at_dependents() => {
+            // A late answer about the target itself is no answer about its dependent.
+            let turn = run.next_to_act().is_some_and(|turn| turn.id == view.container.id);
+            if turn { dependent(&question, run, &action, view) } else { Judgment::default() }
+        }
+        (Some(action), Some(view), None) => act(&question, run, action, view),
         // An answer nobody waits for any more.
         (Some(_) | None, _, _) => Judgment::default(),
     }
@@ -117,7 +121,7 @@ fn relapsed(question: &Question<'_>, mut judgment: Judgment) -> Judgment {
 }
 
 /// Right before the act: all gates again, on the very container of the plan.
-fn act(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetView) -> Judgment {
+fn act(question: &Question<'_>, run: &Run, action: Action, view: &TargetView) -> Judgment {
     let target = TargetIdent::from(&view.container);
     let incident = question.incident;
     if run.target.as_ref() != Some(&target) || run.plan.as_ref() != Some(&plan_hash(question, &target)) {
@@ -128,12 +132,45 @@ fn act(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetV
     if let Err(refusal) = gate::ask(question) {
         return refused(incident, question.playbook, Some(target), refusal);
     }
-    let dependents = gate::running_dependents(view).map(TargetIdent::from).collect();
-    intend(question, run, restart, (&view.container, dependents, false))
+    if let Some(words) = already(run, &action, &view.container) {
+        return not_needed(question, run, words);
+    }
+    // Those that lost their namespace with the run's own stop are owed a restart, whatever became of them since.
+    let mut dependents = if run.stopped { run.dependents.clone() } else { Vec::new() };
+    for dependent in gate::running_dependents(view).map(TargetIdent::from) {
+        if dependents.iter().all(|known| known.id != dependent.id) {
+            dependents.push(dependent);
+        }
+    }
+    intend(question, run, action, (&view.container, dependents, false))
 }
 
-/// A dependent of a target that was restarted: its namespace is dead, so it is restarted if its owner still allows it.
-fn dependent(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &TargetView) -> Judgment {
+/// Whether the target is as the action wants it, so that nothing is sent. What the run itself stopped is started in any
+/// case: a start of what runs changes nothing, and the dependents are owed their restart. A dry run stops nothing, so
+/// there it is the plan that counts.
+fn already(run: &Run, action: &Action, container: &Container) -> Option<String> {
+    let (name, state) = (&container.name, container.state.as_str());
+    match (action, &container.state) {
+        (Action::Start, ContainerState::Running) if !run.stopped => {
+            Some(format!("{name} is running, since {}", container.started_at))
+        }
+        (Action::Stop { .. }, ContainerState::Exited | ContainerState::Created) => {
+            Some(format!("{name} is not running: it is {state}"))
+        }
+        (Action::Restart { .. } | Action::Start | Action::Stop { .. }, _) => None,
+    }
+}
+
+fn not_needed(question: &Question<'_>, run: &Run, words: String) -> Judgment {
+    let Some(step) = question.playbook.steps.get(run.index) else { return Judgment::default() };
+    let (incident, step) = (question.incident.id, advance::step_ref(run, step));
+    let result = StepResult::NotNeeded(words);
+    let fact = Fact::StepFinished(StepFinished { incident, step, elapsed: Duration::ZERO, result });
+    Judgment { facts: vec![fact], effect: None }
+}
+
+/// A dependent of a target that is up again: its namespace is dead, so it is restarted if its owner still allows it.
+fn dependent(question: &Question<'_>, run: &Run, action: &Action, view: &TargetView) -> Judgment {
     if run.next_to_act().is_none_or(|next| next.id != view.container.id) {
         // An answer about a container whose turn is over.
         return Judgment::default();
@@ -141,19 +178,22 @@ fn dependent(question: &Question<'_>, run: &Run, restart: &RestartSpec, view: &T
     if let Err(refusal) = gate::may_restart_dependent(question, view) {
         return refused(question.incident, question.playbook, None, refusal);
     }
-    intend(question, run, restart, (&view.container, Vec::new(), true))
+    let stop_timeout = match action {
+        Action::Restart { stop_timeout } | Action::Stop { stop_timeout } => *stop_timeout,
+        Action::Start => None,
+    };
+    intend(question, run, Action::Restart { stop_timeout }, (&view.container, Vec::new(), true))
 }
 
 fn intend(
     question: &Question<'_>,
     run: &Run,
-    restart: &RestartSpec,
+    action: Action,
     (container, dependents, dependent): (&Container, Vec<TargetIdent>, bool),
 ) -> Judgment {
     let act: ActId = question.incident.next_act();
-    let action = Action::Restart { stop_timeout: restart.stop_timeout };
     let target = TargetIdent::from(container);
-    let deadline = restart_deadline(restart.stop_timeout.or(container.stop_timeout));
+    let deadline = action.deadline(container.stop_timeout);
     let intended = ActionIntended {
         act,
         playbook: Arc::clone(&question.incident.playbook),
@@ -200,20 +240,12 @@ pub(super) fn decided(incident: &Incident, target: Option<TargetIdent>, answer: 
     Fact::Decided(Decided { incident: incident.id, playbook, target, answer })
 }
 
-fn restart_at<'a>(playbook: &'a Playbook, run: &Run) -> Option<&'a RestartSpec> {
+/// What the step whose turn it is does, if it acts.
+fn action_at(playbook: &Playbook, run: &Run) -> Option<Action> {
     if run.branch != crate::model::fact::Branch::Steps || !matches!(run.stage, super::incident::Stage::Ready) {
         return None;
     }
-    match &playbook.steps.get(run.index)?.verb {
-        Verb::Restart(spec) => Some(spec),
-        Verb::Capture(_) | Verb::Verify(_) | Verb::Wait(_) | Verb::Notify(_) => None,
-    }
-}
-
-/// How long a restart may take before its outcome counts as unknown: Docker's own grace (10 s unless set), its fourteen
-/// seconds of trying harder, the start, and a margin.
-fn restart_deadline(grace: Option<Duration>) -> Duration {
-    grace.unwrap_or(Duration::from_secs(10)) + Duration::from_secs(30)
+    playbook.steps.get(run.index)?.verb.action()
 }
 
 /// What exactly is about to happen: any difference makes another hash.

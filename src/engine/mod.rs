@@ -5,6 +5,7 @@
 mod advance;
 mod breaker;
 pub mod budget;
+mod condition_values;
 pub mod decide;
 pub mod effect;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod hold;
 pub mod incident;
 mod intake;
 mod judge;
+pub mod own_acts;
 pub mod pause;
 pub mod receipt;
 pub mod ruleset;

@@ -5,6 +5,7 @@
 use super::budget::{Attempt, Ledger};
 use super::history::{Ended, Help, History};
 use super::incident::{Incident, Phase};
+use super::own_acts::OwnActs;
 use super::pause::Pauses;
 use super::snapshot::{IncidentSummary, PauseSummary, Snapshot};
 use super::storm::StormWatch;
@@ -39,6 +40,7 @@ pub struct State {
     pauses: Pauses,
     history: History,
     storm: StormWatch,
+    own_acts: OwnActs,
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
     ended: VecDeque<(Fingerprint, Moment)>,
@@ -137,6 +139,12 @@ impl State {
         &self.storm
     }
 
+    /// What was done lately, to tell it from what others do.
+    #[must_use]
+    pub fn own_acts(&self) -> &OwnActs {
+        &self.own_acts
+    }
+
     /// Moves on by one record. Live and at replay alike, this is all that ever changes the state.
     pub fn apply(&mut self, record: &Record) {
         self.next_seq = record.seq.next();
@@ -148,6 +156,8 @@ impl State {
             Fact::Decided(decided) => self.decided(decided, at),
             Fact::ActionIntended(intended) => self.action_intended(intended, at),
             Fact::AttemptEnded(ended) => self.run_ended(ended.incident, Help::of(ended.verdict, None), at),
+            Fact::ActionFinished(finished) => self.own_acts.finished(finished, at),
+            Fact::ActionReconciled(reconciled) => self.own_acts.reconciled(reconciled, at),
             Fact::IncidentClosed(closed) => {
                 self.ledger.end(closed.incident, at);
                 self.run_ended(closed.incident, Help::of(closed.verdict, closed.reason), at);
@@ -175,8 +185,6 @@ impl State {
             | Fact::BreakerOpened(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
-            | Fact::ActionFinished(_)
-            | Fact::ActionReconciled(_)
             | Fact::NoticeIntended(_)
             | Fact::NoticeFinished(_) => {}
         }
@@ -246,6 +254,7 @@ impl State {
     }
 
     fn action_intended(&mut self, intended: &ActionIntended, at: Moment) {
+        self.own_acts.intended(intended, at);
         let incident = intended.act.incident;
         if !intended.dependent && !self.ledger.has_charged(incident) {
             let target = Some(Arc::from(intended.target.name.as_str()));

@@ -16,7 +16,23 @@ pub enum Action {
         /// Seconds before Docker kills; `None` leaves the container's own setting.
         stop_timeout: Option<Duration>,
     },
+    /// Start what is stopped.
+    Start,
+    /// Stop, with grace.
+    Stop {
+        /// Seconds before Docker kills; `None` leaves the container's own setting.
+        stop_timeout: Option<Duration>,
+    },
 }
+
+/// How long Docker lets a container stop if nobody says otherwise.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+
+/// What Docker may take beyond the grace: killing, reaping, starting.
+const BEYOND_GRACE: Duration = Duration::from_secs(30);
+
+/// The longest grace that is believed: a container's own setting is anybody's number.
+const GRACE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 impl Action {
     /// Its name in the log: `container.restart`.
@@ -24,8 +40,51 @@ impl Action {
     pub fn op(&self) -> &'static str {
         match self {
             Self::Restart { .. } => "container.restart",
+            Self::Start => "container.start",
+            Self::Stop { .. } => "container.stop",
         }
     }
+
+    /// Its verb in a playbook and in the label `sickbay.actions`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Restart { .. } => "restart",
+            Self::Start => "start",
+            Self::Stop { .. } => "stop",
+        }
+    }
+
+    /// Whether the container is to be up afterwards.
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        match self {
+            Self::Restart { .. } | Self::Start => Goal::Up,
+            Self::Stop { .. } => Goal::Down,
+        }
+    }
+
+    /// How long the call may take before its outcome counts as unknown: the grace, if it stops something, Docker's
+    /// fourteen seconds of trying harder, the start, and a margin. The action's own grace comes before the container's.
+    #[must_use]
+    pub fn deadline(&self, container_stop_timeout: Option<Duration>) -> Duration {
+        let grace = match self {
+            Self::Start => Duration::ZERO,
+            Self::Restart { stop_timeout } | Self::Stop { stop_timeout } => {
+                stop_timeout.or(container_stop_timeout).unwrap_or(DEFAULT_GRACE)
+            }
+        };
+        grace.min(GRACE_MAX) + BEYOND_GRACE
+    }
+}
+
+/// What a container is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Running, and well.
+    Up,
+    /// Stopped.
+    Down,
 }
 
 /// The container an action is meant for, exactly.
@@ -111,5 +170,27 @@ codes! {
         Superseded = "superseded",
         /// Docker could not be asked, so nobody knows.
         Unknown = "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deadline_leaves_the_grace_and_more() {
+        let secs = Duration::from_secs;
+        for (container, step, want) in [
+            (None, None, 40),
+            (Some(secs(60)), None, 90),
+            (Some(secs(60)), Some(secs(5)), 35),
+            (None, Some(secs(0)), 30),
+            (Some(Duration::MAX), None, 24 * 3600 + 30),
+        ] {
+            for action in [Action::Restart { stop_timeout: step }, Action::Stop { stop_timeout: step }] {
+                assert_eq!(action.deadline(container), secs(want), "{action:?}");
+            }
+            assert_eq!(Action::Start.deadline(container), secs(30), "a start waits for nobody's grace");
+        }
     }
 }

@@ -3,7 +3,9 @@
 //! Decoded leniently: a state or health value of a newer engine becomes `Other` and is refused by the gates instead of
 //! making the whole answer unreadable.
 
+use super::reason::codes;
 use super::target::{ContainerId, ContainerName};
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -137,7 +139,9 @@ pub struct Container {
     pub health: Option<Health>,
     /// The health check's timing; `None` without one.
     pub health_check: Option<HealthCheck>,
-    /// The engine's own `StartedAt`, verbatim: compared with itself only.
+    /// The engine's own `Created`, verbatim.
+    pub created: String,
+    /// The engine's own `StartedAt`, verbatim: compared with the engine's own times only.
     pub started_at: String,
     /// The engine's own `FinishedAt`, verbatim.
     pub finished_at: String,
@@ -222,6 +226,52 @@ pub struct TargetView {
     pub peers: Vec<Container>,
     /// How it came to stop, if it is stopped.
     pub stop_cause: StopCause,
+    /// What somebody may have done to it lately.
+    pub history: EventHistory,
+}
+
+/// Docker's event history of one container, by the engine's own clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventHistory {
+    /// It could be read.
+    Known {
+        /// The engine's clock when it was read, to the second.
+        now: DateTime<Utc>,
+        /// What was done to it from outside, oldest first, as far as the history reaches back.
+        touches: Vec<Touch>,
+        /// Whether it reaches back to the container's last start: who caused that would be in it.
+        reaches_start: bool,
+    },
+    /// It could not be had, and why: nobody knows who was at it.
+    Unknown(String),
+}
+
+/// Something only a person, a deployment or another program does: Docker does none of it by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// What.
+    pub action: TouchAction,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+codes! {
+    /// What can be done to a container from outside. A kill, a death or a start alone is not among it: those happen
+    /// without anybody, too.
+    TouchAction {
+        /// `docker stop`
+        Stop = "stop",
+        /// `docker restart`
+        Restart = "restart",
+        /// `docker pause`
+        Pause = "pause",
+        /// `docker unpause`
+        Unpause = "unpause",
+        /// `docker update`: its limits were changed.
+        Update = "update",
+        /// `docker rename`
+        Rename = "rename",
+    }
 }
 
 /// Docker's answer to a [`super::target::TargetQuery`].

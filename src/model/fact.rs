@@ -48,7 +48,8 @@ pub enum Fact {
     AlertsRejected(AlertsRejected),
     /// The gates said yes or no.
     Decided(Decided),
-    /// A step that changes nothing came to its end: capture, verify, wait, notify.
+    /// A step that changed nothing came to its end: capture, verify, wait, notify, and a start or stop that was not
+    /// needed.
     StepFinished(StepFinished),
     /// An action is about to be sent.
     ActionIntended(ActionIntended),
@@ -357,7 +358,7 @@ pub struct StepRef {
     pub index: usize,
     /// Its `id` if it has one.
     pub id: Option<Arc<str>>,
-    /// `capture`, `restart`, `verify`, `wait`, `notify`.
+    /// `capture`, `restart`, `start`, `stop`, `verify`, `wait`, `notify`.
     pub verb: &'static str,
 }
 
@@ -391,6 +392,8 @@ pub enum StepResult {
     Notified,
     /// Left out, because a dry run changed nothing that could be verified.
     Skipped,
+    /// Nothing was sent: the target was already as the step wants it; in words, how.
+    NotNeeded(String),
 }
 
 /// See [`Fact::ActionIntended`].

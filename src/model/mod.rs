@@ -24,3 +24,4 @@ pub mod recovery;
 pub mod stamp;
 pub mod step;
 pub mod target;
+pub mod time_interval;

@@ -15,6 +15,11 @@ pub struct Policy {
     pub require_opt_in: bool,
     /// Containers that may never be treated, by name.
     pub protect: Vec<ProtectedName>,
+    /// Who touched a container from outside, or created it, within this time keeps it to themselves. Zero: nobody does.
+    pub hands_off: Duration,
+    /// The host name by which Docker is reached, where it is reached over a network: the container of that name is what
+    /// stands between us and Docker.
+    pub docker_host: Option<String>,
     /// Windows over all runs of all playbooks.
     pub global: Vec<Window>,
     /// Windows over all runs on one target, whichever playbook.
@@ -40,6 +45,8 @@ impl Default for Policy {
             max_alert_age: Duration::from_secs(3600),
             require_opt_in: true,
             protect: Vec::new(),
+            hands_off: Duration::from_secs(300),
+            docker_host: None,
             global: vec![Window { runs: 20, per: Duration::from_secs(3600) }],
             per_target: Vec::new(),
             max_parallel: 2,
@@ -50,6 +57,19 @@ impl Default for Policy {
             host: "local".to_owned(),
         }
     }
+}
+
+/// Images that are never treated, by the last part of their names: what watches, what calls, and what stands between us
+/// and Docker. Whoever restarts those may silence the alert that is being treated.
+pub const GUARDIANS: [&str; 5] = ["prometheus", "alertmanager", "docker-socket-proxy", "socket-proxy", "sickbay"];
+
+/// Which of the [`GUARDIANS`] an image name means: `registry:5000/prom/prometheus:v3` is `prometheus`.
+#[must_use]
+pub fn guardian(image: &str) -> Option<&'static str> {
+    let unpinned = image.split_once('@').map_or(image, |(name, _digest)| name);
+    let last = unpinned.rsplit('/').next().unwrap_or(unpinned);
+    let name = last.split_once(':').map_or(last, |(name, _tag)| name);
+    GUARDIANS.into_iter().find(|guardian| name.eq_ignore_ascii_case(guardian))
 }
 
 /// One entry of `docker.protect`.
@@ -68,6 +88,30 @@ impl ProtectedName {
         match self {
             Self::Exact(exact) => exact == name,
             Self::Pattern(pattern) => pattern.is_match(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guardians_are_known_by_the_last_part_of_their_image() {
+        for (image, want) in [
+            ("prom/prometheus:v3.5.0", Some("prometheus")),
+            ("prometheus", Some("prometheus")),
+            ("registry.example:5000/mirror/prom/Alertmanager@sha256:0123", Some("alertmanager")),
+            ("wollomatic/socket-proxy:1.13.1", Some("socket-proxy")),
+            ("tecnativa/docker-socket-proxy", Some("docker-socket-proxy")),
+            ("sickbay:dev", Some("sickbay")),
+            ("registry.example:5000/prometheus-demo", None),
+            ("prometheus/web:1", None),
+            ("sickbay-demo-box:1", None),
+            ("sha256:62b4", None),
+            ("", None),
+        ] {
+            assert_eq!(guardian(image), want, "{image}");
         }
     }
 }

@@ -60,13 +60,15 @@ impl Inquiry {
     pub fn look(&mut self, look: Look<'_>, now: Duration) -> Result<Finding, Duration> {
         let Reconciliation { act: _, action, target, pre, settle: _ } = &self.reconciliation;
         let unknown = |error| {
-            let words = format!("{}: nobody knows whether it was restarted: {error}", target.name);
+            let words = format!("{}: nobody knows what became of the {}: {error}", target.name, action.word());
             Ok((Reconciled::Unknown, None, words))
         };
         match look {
             Look::Found(found) => {
                 let (verdict, words) = match action {
                     Action::Restart { .. } => restarted(pre, found),
+                    Action::Start => started(pre, found),
+                    Action::Stop { .. } => stopped(pre, found),
                 };
                 Ok((verdict, Some(Vitals::from(found)), format!("{}: {words}", target.name)))
             }
@@ -106,14 +108,54 @@ fn restarted(pre: &Vitals, found: &Container) -> (Reconciled, String) {
     (Reconciled::Observed, format!("restarted at {}, now {state}", found.started_at))
 }
 
-/// What Docker's "no" to a restart means in the light of what became of the container: a restart hides every cause
+/// What runs was started, and so was what has another start than before, whatever became of it since.
+fn started(pre: &Vitals, found: &Container) -> (Reconciled, String) {
+    let state = found.state.as_str();
+    if found.started_at != pre.started_at {
+        return (Reconciled::Observed, format!("started at {}, now {state}", found.started_at));
+    }
+    if found.state == ContainerState::Running {
+        return (Reconciled::Observed, format!("running, as before, since {}", found.started_at));
+    }
+    (Reconciled::NotApplied, format!("not started: still {state}"))
+}
+
+/// Only a container that is down was stopped. One that was stopped and started again by somebody is up: not our stop.
+fn stopped(pre: &Vitals, found: &Container) -> (Reconciled, String) {
+    let (state, code) = (found.state.as_str(), found.exit_code);
+    match &found.state {
+        ContainerState::Exited | ContainerState::Dead | ContainerState::Created => {
+            (Reconciled::Observed, format!("stopped at {} with exit code {code}", found.finished_at))
+        }
+        ContainerState::Running
+        | ContainerState::Paused
+        | ContainerState::Restarting
+        | ContainerState::Removing
+        | ContainerState::Other(_) => {
+            let words = if found.started_at == pre.started_at {
+                format!("not stopped: {state} since {}", found.started_at)
+            } else {
+                format!(
+                    "not stopped, or started again: {state} since {}, before since {}",
+                    found.started_at, pre.started_at
+                )
+            };
+            (Reconciled::NotApplied, words)
+        }
+    }
+}
+
+/// What Docker's "no" means in the light of what became of the container: a restart hides every cause
 /// behind one status.
 #[must_use]
-pub fn after_refusal(refusal: &str, pre: &Vitals, look: Look<'_>) -> ActionOutcome {
+pub fn after_refusal(refusal: &str, (pre, action): (&Vitals, &Action), look: Look<'_>) -> ActionOutcome {
+    let reached = |container: &Container| match action {
+        Action::Restart { .. } => container.started_at != pre.started_at && container.state == ContainerState::Running,
+        Action::Start => container.state == ContainerState::Running,
+        Action::Stop { .. } => container.state == ContainerState::Exited,
+    };
     match look {
-        Look::Found(container)
-            if container.started_at != pre.started_at && container.state == ContainerState::Running =>
-        {
+        Look::Found(container) if reached(container) => {
             ActionOutcome::Succeeded { post: Some(Vitals::from(container)) }
         }
         Look::Found(container) => {
@@ -162,24 +204,56 @@ mod tests {
     }
 
     #[test]
+    fn what_is_as_it_was_wanted_counts_as_done() {
+        let exited = || Vitals::from(&seen("t1", 0, "exited"));
+        for (name, pre, found, want) in [
+            ("started", exited(), seen("t2", 0, "running"), Reconciled::Observed),
+            ("started and died", exited(), seen("t2", 0, "exited"), Reconciled::Observed),
+            ("started and in a loop", exited(), seen("t3", 2, "restarting"), Reconciled::Observed),
+            ("not started", exited(), seen("t1", 0, "exited"), Reconciled::NotApplied),
+            ("ran before", Vitals::from(&seen("t1", 0, "running")), seen("t1", 0, "running"), Reconciled::Observed),
+        ] {
+            assert_eq!(started(&pre, &found).0, want, "start: {name}");
+        }
+        for (name, found, want) in [
+            ("stopped", seen("t1", 0, "exited"), Reconciled::Observed),
+            ("still running", seen("t1", 0, "running"), Reconciled::NotApplied),
+            ("running again", seen("t2", 0, "running"), Reconciled::NotApplied),
+            ("in a loop", seen("t2", 1, "restarting"), Reconciled::NotApplied),
+        ] {
+            assert_eq!(stopped(&Vitals::from(&seen("t1", 0, "running")), &found).0, want, "stop: {name}");
+        }
+    }
+
+    #[test]
     fn a_failure_is_believed_only_after_looking() {
         let pre = Vitals::from(&seen("t1", 0, "running"));
         let (moved, down) = (seen("t2", 0, "running"), seen("t2", 0, "exited"));
         let (still, dead) = (seen("t1", 0, "running"), seen("t1", 0, "exited"));
-        for (name, look, want) in [
-            ("moved and running", Look::Found(&moved), "Succeeded"),
-            ("moved and down", Look::Found(&down), "Failed"),
-            ("not moved", Look::Found(&still), "Failed"),
-            ("not moved and down", Look::Found(&dead), "Failed"),
-            ("gone", Look::Gone, "Failed"),
-            ("cannot be seen", Look::Unseen("cut"), "Unknown"),
-            ("may not be seen", Look::Hidden("denied"), "Unknown"),
+        let restart = Action::Restart { stop_timeout: None };
+        let stop = Action::Stop { stop_timeout: None };
+        for (name, action, look, want) in [
+            ("moved and running", &restart, Look::Found(&moved), "Succeeded"),
+            ("moved and down", &restart, Look::Found(&down), "Failed"),
+            ("not moved", &restart, Look::Found(&still), "Failed"),
+            ("not moved and down", &restart, Look::Found(&dead), "Failed"),
+            ("gone", &restart, Look::Gone, "Failed"),
+            ("cannot be seen", &restart, Look::Unseen("cut"), "Unknown"),
+            ("may not be seen", &restart, Look::Hidden("denied"), "Unknown"),
+            ("started", &Action::Start, Look::Found(&moved), "Succeeded"),
+            ("not started", &Action::Start, Look::Found(&dead), "Failed"),
+            ("start cannot be seen", &Action::Start, Look::Unseen("cut"), "Unknown"),
+            ("stopped", &stop, Look::Found(&dead), "Succeeded"),
+            ("not stopped", &stop, Look::Found(&still), "Failed"),
+            ("to be stopped, and gone", &stop, Look::Gone, "Failed"),
         ] {
-            let outcome = format!("{:?}", after_refusal("no", &pre, look));
+            let outcome = format!("{:?}", after_refusal("no", (&pre, action), look));
             assert!(outcome.starts_with(want), "{name}: {outcome}");
         }
         let down = Container { start_error: "port is already allocated".to_owned(), ..dead };
-        let ActionOutcome::Failed { error } = after_refusal("no", &pre, Look::Found(&down)) else { panic!() };
+        let ActionOutcome::Failed { error } = after_refusal("no", (&pre, &restart), Look::Found(&down)) else {
+            panic!()
+        };
         assert_eq!(error, "no: the container is now exited (port is already allocated)");
     }
 

@@ -4,7 +4,7 @@
 //! watching, and comes in as an argument. The daemon and the simulation look through the same eyes. Read
 //! [`Watch::look`] first; [`Vigil`] watches several.
 
-use super::action::Vitals;
+use super::action::{Goal, Vitals};
 use super::container::{Container, ContainerState, Health};
 use super::fact::StepResult;
 use super::step::{HealthGoal, VerifySpec, Watched};
@@ -49,6 +49,7 @@ pub enum Outlook {
 pub struct Watch {
     name: String,
     before: Option<Vitals>,
+    goal: Goal,
     spec: VerifySpec,
     /// The start that is watched, and the restart count it had when first seen.
     start: Option<(String, u64)>,
@@ -74,6 +75,7 @@ impl Watch {
         Self {
             name: watched.target.name.to_string(),
             before: watched.before.clone(),
+            goal: watched.goal,
             spec: spec.clone(),
             start: None,
             well_since: None,
@@ -130,6 +132,9 @@ impl Watch {
     }
 
     fn find(&mut self, container: &Container, healthy_after: Option<Duration>) -> Finding {
+        if self.goal == Goal::Down {
+            return self.find_stopped(container);
+        }
         self.settles_within = container.health_check.map(|check| check.settles_within());
         if let Some(before) = &self.before
             && before.started_at == container.started_at
@@ -147,6 +152,22 @@ impl Watch {
             ContainerState::Paused => Finding::NotYet("paused: whether it recovered cannot be told".to_owned()),
             ContainerState::Created => Finding::NotYet("created and not started".to_owned()),
             ContainerState::Other(word) => Finding::NotYet(format!("in the unknown state {word:?}")),
+        }
+    }
+
+    /// What was stopped is well when it is down. If it comes up again, somebody else wants it up.
+    fn find_stopped(&self, container: &Container) -> Finding {
+        let started_again = self.before.as_ref().is_some_and(|before| before.started_at != container.started_at);
+        let state = container.state.as_str();
+        match &container.state {
+            _ if started_again => Finding::Failed(format!("started again at {}, now {state}", container.started_at)),
+            ContainerState::Exited => Finding::Well(format!("stopped, with exit code {}", container.exit_code)),
+            ContainerState::Created | ContainerState::Dead => Finding::Well(format!("not running: {state}")),
+            ContainerState::Removing => Finding::Failed("being removed".to_owned()),
+            ContainerState::Running
+            | ContainerState::Paused
+            | ContainerState::Restarting
+            | ContainerState::Other(_) => Finding::NotYet(format!("not stopped: {state}")),
         }
     }
 
@@ -317,7 +338,43 @@ mod tests {
             stable_for: Duration::from_secs(10),
         };
         let before_vitals = restarted.then(|| Vitals::from(&before));
-        Watch::new(&Watched { target: TargetIdent::from(&before), before: before_vitals }, &spec)
+        let target = TargetIdent::from(&before);
+        Watch::new(&Watched { target, before: before_vitals, goal: Goal::Up }, &spec)
+    }
+
+    fn stop_watch(within: u64) -> Watch {
+        Watch {
+            goal: Goal::Down,
+            before: Some(Vitals::from(&seen("t2", "running", None))),
+            ..watch(true, HealthGoal::Auto, Some(within))
+        }
+    }
+
+    #[test]
+    fn what_was_stopped_is_well_while_it_stays_down() {
+        let down = || died("exited", 143, &json!({}));
+        let running = || seen("t2", "running", Some("healthy"));
+        check(
+            vec![
+                ("down", stop_watch(60), vec![down()], 10, "stopped, with exit code 143, stable for 10 s"),
+                (
+                    "down after a while",
+                    stop_watch(60),
+                    vec![running(), down()],
+                    11,
+                    "stopped, with exit code 143, stable for 10 s",
+                ),
+            ],
+            true,
+        );
+        let again = vec![down(), down(), seen("t3", "running", None)];
+        check(
+            vec![
+                ("up again", stop_watch(60), again, 2, "started again at t3, now running"),
+                ("never down", stop_watch(20), vec![running()], 20, "not recovered within 20 s: not stopped: running"),
+            ],
+            false,
+        );
     }
 
     /// Looks once a second, and says in which second the watch ended and how.

@@ -1,6 +1,6 @@
 //! What the steps that look at a container ask for: evidence and recovery.
 
-use super::action::{Action, TargetIdent, Vitals};
+use super::action::{Action, Goal, TargetIdent, Vitals};
 use super::id::ActId;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Default for VerifySpec {
 /// What `verify: {health: …}` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthGoal {
-    /// `healthy` where the container has a health check, `running` where not.
+    /// `healthy` where the container has a health check, `running` where not. What was stopped is to be stopped.
     Auto,
     /// The health check passes.
     Healthy,
@@ -66,6 +66,8 @@ pub struct Watched {
     pub target: TargetIdent,
     /// How it was before the action: only a later start counts. `None` if nothing was done to it.
     pub before: Option<Vitals>,
+    /// What it is to be: down after a stop, up otherwise.
+    pub goal: Goal,
 }
 
 /// An action whose answer never came.

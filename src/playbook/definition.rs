@@ -2,10 +2,13 @@
 //!
 //! Made by `resolve` from YAML; read by the engine. [`Playbook`] is the type to read first.
 
+use super::condition::Condition;
 use super::template::Template;
+use crate::model::action::Action;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
 pub use crate::model::step::{CaptureSpec, HealthGoal, VerifySpec};
+use crate::model::time_interval::Schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +17,8 @@ use std::time::Duration;
 pub struct Playbook {
     /// Unique over all files.
     pub name: Arc<str>,
-    /// SHA-256 (first 12 hex digits) of the entry's own text: changes with any edit of the entry.
+    /// SHA-256 (first 12 hex digits) of the entry's own text and those of the time intervals it names: changes with any
+    /// edit of them.
     pub revision: Arc<str>,
     /// Where it stands: `rules/web.yaml:12`.
     pub source: String,
@@ -26,8 +30,12 @@ pub struct Playbook {
     pub dry_run: bool,
     /// All must match. Never empty for a playbook with an action.
     pub matchers: Vec<Matcher>,
+    /// When it may run.
+    pub schedule: Schedule,
     /// What it acts on; `None` only if no step needs a target.
     pub target: Option<TargetSpec>,
+    /// What must be true of the alert and the target besides; `None` if nothing.
+    pub condition: Option<Condition>,
     /// How often it may run.
     pub limits: Limits,
     /// What is done, in order.
@@ -40,7 +48,7 @@ impl Playbook {
     /// Whether any step changes something.
     #[must_use]
     pub fn acts(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.verb, Verb::Restart(_)))
+        self.steps.iter().any(|step| step.verb.action().is_some())
     }
 }
 
@@ -84,6 +92,10 @@ pub enum Verb {
     Capture(CaptureSpec),
     /// Stop and start the target, then its dependents.
     Restart(RestartSpec),
+    /// Start the target, if it is not running, and restart the dependents that its stop left behind.
+    Start,
+    /// Stop the target, if it is running.
+    Stop(StopSpec),
     /// Watch the target recover.
     Verify(VerifySpec),
     /// Let time pass.
@@ -99,9 +111,22 @@ impl Verb {
         match self {
             Self::Capture(_) => "capture",
             Self::Restart(_) => "restart",
+            Self::Start => "start",
+            Self::Stop(_) => "stop",
             Self::Verify(_) => "verify",
             Self::Wait(_) => "wait",
             Self::Notify(_) => "notify",
+        }
+    }
+
+    /// What it does to the target; `None` if it changes nothing.
+    #[must_use]
+    pub fn action(&self) -> Option<Action> {
+        match self {
+            Self::Restart(spec) => Some(Action::Restart { stop_timeout: spec.stop_timeout }),
+            Self::Start => Some(Action::Start),
+            Self::Stop(spec) => Some(Action::Stop { stop_timeout: spec.stop_timeout }),
+            Self::Capture(_) | Self::Verify(_) | Self::Wait(_) | Self::Notify(_) => None,
         }
     }
 }
@@ -113,6 +138,13 @@ pub struct RestartSpec {
     pub stop_timeout: Option<Duration>,
     /// Whether a container that is not running may be started.
     pub start_if_stopped: bool,
+}
+
+/// How to stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StopSpec {
+    /// Time before Docker kills; `None` leaves the container's own setting. Whole seconds, at most 10 minutes.
+    pub stop_timeout: Option<Duration>,
 }
 
 /// Whom to tell, and what.

@@ -111,6 +111,7 @@ mod tests {
     use super::*;
     use crate::model::limit::Limits;
     use crate::model::matcher::parse_matchers;
+    use crate::model::time_interval::Schedule;
     use proptest::prelude::*;
 
     fn playbook(name: &str, enabled: bool, matchers: &str) -> Playbook {
@@ -122,6 +123,8 @@ mod tests {
             enabled,
             dry_run: false,
             matchers: parse_matchers(matchers).unwrap().matchers,
+            schedule: Schedule::default(),
+            condition: None,
             target: None,
             limits: Limits::default(),
             steps: Vec::new(),

@@ -51,11 +51,11 @@ pub(super) fn playbook(playbook: &Playbook, fields: &Fields<'_>, marks: &Marks, 
         findings.push(note.hint("name what it is for as well, such as `- alertname = \"…\"`"));
     }
     if let Some(at) = marks.no_verify {
-        let note = Note::warning("lint.no-verify", at, "nobody looks whether the restart helped");
-        findings.push(note.hint("without `verify` a failed restart counts as a recovery"));
+        let note = Note::warning("lint.no-verify", at, "nobody looks whether the action helped");
+        findings.push(note.hint("without `verify` nobody knows how it ended: the verdict is `unknown`"));
     }
     if let Some(at) = marks.no_capture {
-        let note = Note::warning("lint.no-capture", at, "the restart destroys the evidence");
+        let note = Note::warning("lint.no-capture", at, "the action destroys the evidence");
         findings.push(note.hint("`capture: {logs: 50}` costs little and is all that is left afterwards"));
     }
     if playbook.on_failure.is_empty() {

@@ -7,7 +7,8 @@ use super::lint;
 use super::problem::{Findings, Note, Problem, Severity};
 use super::raw::{self, Fields};
 use super::resolve::{self, Resolved};
-use super::yaml::{self, Span};
+use super::when::Intervals;
+use super::yaml::{self, Node, Span};
 use std::collections::BTreeMap;
 
 /// One rules file, already read.
@@ -45,6 +46,8 @@ pub(super) struct Reading<'a> {
     pub(super) notifiers: Option<&'a [String]>,
     /// The playbook names so far, over all files, and where each stands.
     pub(super) names: BTreeMap<String, String>,
+    /// The time intervals of all files.
+    pub(super) intervals: &'a Intervals,
 }
 
 /// Reads rules files without knowing which notifiers exist.
@@ -60,16 +63,31 @@ pub fn load_knowing(files: &[RuleFile], notifiers: &[String]) -> Loaded {
 }
 
 fn load_all(files: &[RuleFile], notifiers: Option<&[String]>) -> Loaded {
+    let mut findings: Vec<Findings<'_>> = files.iter().map(|file| Findings::new(&file.path, &file.text)).collect();
+    let roots: Vec<Option<Node>> = findings.iter_mut().map(read_text).collect();
+    let mut opened = Vec::new();
+    for (root, findings) in roots.iter().zip(&mut findings) {
+        opened.push(root.as_ref().and_then(|root| Fields::read(root, root.span, &raw::FILE, findings)));
+    }
+    // Any playbook may name an interval of any file, so these come first.
+    let mut intervals = Intervals::default();
+    for (file, (fields, findings)) in opened.iter().zip(&mut findings).enumerate() {
+        if let Some(fields) = fields {
+            intervals.read(fields, file, findings);
+        }
+    }
     let mut names = BTreeMap::new();
     let mut read: Vec<(Findings<'_>, Vec<Resolved>)> = Vec::new();
-    for file in files {
-        let findings = Findings::new(&file.path, &file.text);
-        let mut reading = Reading { findings, notifiers, names: std::mem::take(&mut names) };
-        let resolved = read_file(&mut reading);
+    for (fields, findings) in opened.iter().zip(findings) {
+        let mut reading = Reading { findings, notifiers, names: std::mem::take(&mut names), intervals: &intervals };
+        let resolved = fields.as_ref().map_or_else(Vec::new, |fields| read_playbooks(fields, &mut reading));
         names = reading.names;
         read.push((reading.findings, resolved));
     }
     lint::overlaps(&mut read);
+    if read.iter().all(|(findings, _)| findings.errors() == 0) {
+        intervals.lint_unused(&mut read);
+    }
     let mut loaded = Loaded::default();
     for (findings, resolved) in read {
         loaded.playbooks.extend(resolved.into_iter().map(|resolved| resolved.playbook));
@@ -78,23 +96,28 @@ fn load_all(files: &[RuleFile], notifiers: Option<&[String]>) -> Loaded {
     loaded
 }
 
-fn read_file(reading: &mut Reading<'_>) -> Vec<Resolved> {
-    let findings = &mut reading.findings;
+/// The tree of one file; `None` (reported) if there is none.
+fn read_text(findings: &mut Findings<'_>) -> Option<Node> {
     let errors = findings.errors();
-    let start = Span { start: 0, end: 0 };
-    let Some(root) = yaml::parse(findings.text(), findings).filter(|root| !root.is_nothing()) else {
-        if findings.errors() == errors {
-            let note = Note::error("file.empty", start, "the file is empty");
-            findings.push(note.hint("start it with `version: 1` and a list of `playbooks`"));
-        }
-        return Vec::new();
-    };
-    let Some(fields) = Fields::read(&root, root.span, &raw::FILE, findings) else { return Vec::new() };
+    let root = yaml::parse(findings.text(), findings).filter(|root| !root.is_nothing());
+    if root.is_none() && findings.errors() == errors {
+        let note = Note::error("file.empty", Span { start: 0, end: 0 }, "the file is empty");
+        findings.push(note.hint("start it with `version: 1` and a list of `playbooks`"));
+    }
+    root
+}
+
+fn read_playbooks(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Vec<Resolved> {
+    let findings = &mut reading.findings;
     if let Some(version) = fields.need("version", findings)
         && !version.is_word("1")
     {
         let note = Note::error("file.version", version.span(), "this version of sickbay reads `version: 1` only");
         findings.push(note);
+    }
+    // A file may hold nothing but intervals for the others.
+    if fields.get("playbooks").is_none() && fields.get("time_intervals").is_some() {
+        return Vec::new();
     }
     let Some(playbooks) = fields.need("playbooks", findings) else { return Vec::new() };
     let Some(entries) = playbooks.list("start each playbook with `- name: …`", findings) else { return Vec::new() };

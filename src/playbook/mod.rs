@@ -1,8 +1,10 @@
 //! Playbooks: YAML text in, [`definition::Playbook`]s out, or every problem with its place.
 //!
 //! Pure: text comes in as [`RuleFile`]s, and whoever calls [`load()`] has read the files. Read [`definition`] for what a
-//! playbook is, `raw` for the keys of the language, `resolve` and `steps` for what makes it valid.
+//! playbook is, `raw` for the keys of the language, `resolve`, `when` and
+//! `steps` for what makes it valid.
 
+pub mod condition;
 pub mod definition;
 pub mod index;
 pub mod names;
@@ -15,6 +17,7 @@ mod problem;
 mod raw;
 mod resolve;
 mod steps;
+mod when;
 mod yaml;
 
 pub use load::{Loaded, RuleFile, load, load_knowing};

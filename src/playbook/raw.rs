@@ -36,7 +36,22 @@ pub(super) struct Shape {
 
 /// A rules file.
 pub(super) static FILE: Shape =
-    Shape { noun: "a rules file", keys: &[now("version"), later("time_intervals"), now("playbooks")], ordered: true };
+    Shape { noun: "a rules file", keys: &[now("version"), now("time_intervals"), now("playbooks")], ordered: true };
+
+/// One entry of the file's `time_intervals`.
+pub(super) static TIME_INTERVAL: Shape =
+    Shape { noun: "a time interval", keys: &[now("name"), now("time_intervals")], ordered: false };
+
+/// One entry of a time interval's own `time_intervals`.
+pub(super) static PERIOD: Shape = Shape {
+    noun: "a period of a time interval",
+    keys: &[now("times"), now("weekdays"), now("days_of_month"), now("months"), now("years"), now("location")],
+    ordered: false,
+};
+
+/// One entry of a period's `times`.
+pub(super) static TIMES: Shape =
+    Shape { noun: "a time range", keys: &[now("start_time"), now("end_time")], ordered: false };
 
 /// One entry of `playbooks`: what, when, on which thing, only if, how often, who must agree, do, otherwise, afterwards.
 pub(super) static PLAYBOOK: Shape = Shape {
@@ -47,10 +62,10 @@ pub(super) static PLAYBOOK: Shape = Shape {
         now("enabled"),
         now("dry_run"),
         now("matchers"),
-        later("active_time_intervals"),
-        later("mute_time_intervals"),
+        now("active_time_intervals"),
+        now("mute_time_intervals"),
         now("target"),
-        later("if"),
+        now("if"),
         now("limits"),
         later("approval"),
         now("steps"),
@@ -97,11 +112,11 @@ pub(super) static STEP: Shape = Shape {
         later("continue_on_error"),
         now("capture"),
         now("restart"),
+        now("start"),
+        now("stop"),
         now("verify"),
         now("wait"),
         now("notify"),
-        later("start"),
-        later("stop"),
         later("scale"),
         later("rollback"),
         later("update_limits"),
@@ -125,6 +140,12 @@ pub(super) static CAPTURE: Shape = Shape {
 /// `restart`
 pub(super) static RESTART: Shape =
     Shape { noun: "`restart`", keys: &[now("stop_timeout"), now("start_if_stopped")], ordered: false };
+
+/// `start`
+pub(super) static START: Shape = Shape { noun: "`start`", keys: &[], ordered: false };
+
+/// `stop`
+pub(super) static STOP: Shape = Shape { noun: "`stop`", keys: &[now("stop_timeout")], ordered: false };
 
 /// `verify`
 pub(super) static VERIFY: Shape = Shape {

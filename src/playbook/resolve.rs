@@ -1,7 +1,7 @@
 //! One entry of `playbooks` into a [`Playbook`], valid by construction.
 //!
 //! Every rule is checked even after one is broken, so that one run of `check` shows all there is to mend. Steps are read
-//! by `steps`, lint is in `lint`. Read [`playbook`] first.
+//! by `steps`, times and conditions by `when`, lint is in `lint`. Read [`playbook`] first.
 
 use super::definition::{Playbook, TargetSpec};
 use super::lint;
@@ -11,6 +11,7 @@ use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
 use super::steps::{self, Steps};
 use super::template::Template;
+use super::when;
 use super::yaml::{Content, Node, Span};
 use crate::model::limit::Limits;
 use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
@@ -44,7 +45,10 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
     let dry_run = fields.boolean("dry_run", false, findings);
     let matchers_span = fields.get("matchers").map_or(entry.span, |field| field.key);
     let matchers = matchers(&fields, findings);
+    let (schedule, intervals) = when::schedule(&fields, reading);
+    let findings = &mut reading.findings;
     let target = fields.get("target").and_then(|field| target(field, findings));
+    let condition = fields.get("if").and_then(|field| when::condition(field, fields.get("target").is_some(), findings));
     let limits =
         fields.get("limits").map_or_else(|| Some(Limits::default()), |field| super::limits::limits(field, findings));
     let steps = steps::read(&fields, reading);
@@ -64,13 +68,15 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
     let Steps { steps, on_failure, marks, .. } = steps;
     let playbook = Playbook {
         name: name?.into(),
-        revision: revision(entry, findings.text()).into(),
+        revision: revision(entry, findings.text(), &intervals).into(),
         source: findings.place(entry.span.start),
         description: description.trim().to_owned(),
         enabled,
         dry_run,
         matchers: matchers?,
+        schedule,
         target,
+        condition,
         limits: limits?,
         steps,
         on_failure,
@@ -80,9 +86,10 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
 }
 
 /// The first 12 digits of the SHA-256 of the entry's text, from the first character of its first key to the last of its
-/// last value, followed by the texts of the anchors it uses from elsewhere.
-fn revision(entry: &Node, text: &str) -> String {
-    let digest = entry.sources(text).iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
+/// last value, followed by the texts of the anchors it uses from elsewhere and of the time intervals it names.
+fn revision(entry: &Node, text: &str, intervals: &[String]) -> String {
+    let parts = entry.sources(text).into_iter().chain(intervals.iter().map(String::as_str));
+    let digest = parts.fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
     hex::encode(digest).chars().take(12).collect()
 }
 
@@ -142,7 +149,7 @@ fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matc
 
 /// An acting playbook must say what it is for.
 fn refuse_matching_everything(matchers: &[Matcher], at: Span, steps: &Steps, findings: &mut Findings<'_>) {
-    let acts = steps.steps.iter().any(|step| matches!(step.verb, super::definition::Verb::Restart(_)));
+    let acts = steps.steps.iter().any(|step| step.verb.action().is_some());
     let narrows = |matcher: &Matcher| !matches_any_alert(matcher);
     if acts && !matchers.iter().any(narrows) {
         let message = "these matchers match every alert, and the playbook acts";

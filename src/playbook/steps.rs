@@ -3,12 +3,13 @@
 //! Knows each verb's arguments and bounds. Does not know limits, targets or matchers; that is `resolve`. Read [`read`]
 //! first.
 
-use super::definition::{CaptureSpec, HealthGoal, NotifySpec, RestartSpec, Step, Verb, VerifySpec};
+use super::definition::{CaptureSpec, HealthGoal, NotifySpec, RestartSpec, Step, StopSpec, Verb, VerifySpec};
 use super::load::Reading;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
 use super::resolve::{one_of, positive, template};
 use super::yaml::{Content, Node, Span};
+use crate::model::action::Goal;
 use std::time::Duration;
 
 /// What the text of any notice may name; `target` and `failed` join them where there is one.
@@ -66,7 +67,10 @@ pub(super) fn read(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Steps {
     roots.extend(fields.get("target").map(|_| "target"));
     for entry in entries {
         match step(entry, (&mut ids, &roots), reading, &mut steps.first_on_target) {
-            Some(Entry::Step(step)) => steps.steps.push(step),
+            Some(Entry::Step(step)) => {
+                refuse_health_after_stop(&steps.steps, &step, entry.span, &mut reading.findings);
+                steps.steps.push(step);
+            }
             Some(Entry::NoCapture(at)) => steps.marks.no_capture = Some(at),
             Some(Entry::NoVerify(at)) => steps.marks.no_verify = Some(at),
             None => {}
@@ -85,17 +89,17 @@ pub(super) fn read(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Steps {
     steps
 }
 
-/// Invariant: a playbook that restarts captures before its first restart and verifies after its last one, unless its
-/// author said `none`.
+/// Invariant: a playbook that acts captures before its first action and verifies after its last one, unless its author
+/// said `none`. A stop that is followed by a start is verified with it; a stop that is the last is verified as stopped.
 fn add_what_acting_calls_for(steps: &mut Steps) {
     let added = |verb: Verb| Step { id: None, name: None, verb };
-    let restarts = |step: &Step| matches!(step.verb, Verb::Restart(_));
-    let Some(last) = steps.steps.iter().rposition(restarts) else { return };
+    let acts = |step: &Step| step.verb.action().is_some();
+    let Some(last) = steps.steps.iter().rposition(acts) else { return };
     let verified = steps.steps.iter().skip(last).any(|step| matches!(step.verb, Verb::Verify(_)));
     if !verified && steps.marks.no_verify.is_none() {
         steps.steps.insert(last + 1, added(Verb::Verify(VerifySpec::default())));
     }
-    let Some(first) = steps.steps.iter().position(restarts) else { return };
+    let Some(first) = steps.steps.iter().position(acts) else { return };
     let captured = steps.steps.iter().take(first).any(|step| matches!(step.verb, Verb::Capture(_)));
     if !captured && steps.marks.no_capture.is_none() {
         steps.steps.insert(first, added(Verb::Capture(CaptureSpec::default())));
@@ -112,12 +116,24 @@ fn refuse_contradictions(steps: &Steps, findings: &mut Findings<'_>) {
     }
 }
 
+/// What was stopped has no health: `verify` sees whether it is stopped.
+fn refuse_health_after_stop(before: &[Step], step: &Step, at: Span, findings: &mut Findings<'_>) {
+    let Verb::Verify(spec) = &step.verb else { return };
+    let last = before.iter().rev().find_map(|step| step.verb.action());
+    if last.is_some_and(|action| action.goal() == Goal::Down) && spec.health != HealthGoal::Auto {
+        let message = "this `verify` asks for `health`, but the last action before it is a `stop`";
+        let hint = "leave `health` out: after a `stop`, `verify` watches that the target stays stopped";
+        findings.push(Note::error("playbook.verify", at, message).hint(hint));
+    }
+}
+
 /// After a failure people are told and evidence is kept; nothing is changed any more.
 fn refuse_outside_failure(entry: &Node, findings: &mut Findings<'_>) {
     let Content::Map(entries) = &entry.content else { return };
     let none = |node: &Node| matches!(&node.content, Content::Scalar { text, plain: true } if text == "none");
     let wrong = entries.iter().filter(|entry| {
-        matches!(entry.key.as_str(), "restart" | "verify") || (entry.key == "capture" && none(&entry.value))
+        matches!(entry.key.as_str(), "restart" | "start" | "stop" | "verify")
+            || (entry.key == "capture" && none(&entry.value))
     });
     for wrong in wrong {
         let message = format!("this `{}` cannot stand in `on_failure`", wrong.key);
@@ -137,7 +153,7 @@ fn step<'n>(
     let name = fields.get("name").and_then(|field| field.text(findings)).map(str::to_owned);
     let verb = only_verb(&fields, findings);
     let result = verb.and_then(|field| {
-        let on_target = ["capture", "restart", "verify"].into_iter().find(|word| *word == field.name);
+        let on_target = ["capture", "restart", "start", "stop", "verify"].into_iter().find(|word| *word == field.name);
         if let Some(word) = on_target.filter(|_| !field.is_word("none")) {
             first_on_target.get_or_insert((word, field.key));
         }
@@ -161,7 +177,7 @@ fn only_verb<'n>(fields: &Fields<'n>, findings: &mut Findings<'_>) -> Option<Fie
     }
     if first.is_none() && !refused && !fields.has_unknown() {
         let message = "this step does nothing: it has no verb";
-        let hint = "one of capture, restart, verify, wait, notify";
+        let hint = "one of capture, restart, start, stop, verify, wait, notify";
         findings.push(Note::error("playbook.no-verb", fields.at, message).hint(hint));
     }
     first
@@ -194,6 +210,14 @@ fn read_verb(field: Field<'_>, sees: Sees<'_>, reading: &mut Reading<'_>) -> Opt
         "verify" if field.is_word("none") => return Some(Entry::NoVerify(field.key)),
         "capture" => Verb::Capture(capture(field, findings)?),
         "restart" => Verb::Restart(restart(field, findings)?),
+        "start" => {
+            arguments(field, &raw::START, "{}", findings)?;
+            Verb::Start
+        }
+        "stop" => {
+            let fields = arguments(field, &raw::STOP, "{}", findings)?;
+            Verb::Stop(StopSpec { stop_timeout: stop_timeout(&fields, findings) })
+        }
         "verify" => Verb::Verify(verify(field, findings)?),
         "wait" => Verb::Wait(positive(field, findings)?),
         "notify" => Verb::Notify(notify(field, sees, reading)?),
@@ -215,6 +239,11 @@ fn capture(field: Field<'_>, findings: &mut Findings<'_>) -> Option<CaptureSpec>
 
 fn restart(field: Field<'_>, findings: &mut Findings<'_>) -> Option<RestartSpec> {
     let fields = arguments(field, &raw::RESTART, "{}", findings)?;
+    let stop_timeout = stop_timeout(&fields, findings);
+    Some(RestartSpec { stop_timeout, start_if_stopped: fields.boolean("start_if_stopped", false, findings) })
+}
+
+fn stop_timeout(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let stop_timeout = fields.duration("stop_timeout", findings);
     if let Some(timeout) = stop_timeout
         && let Some(field) = fields.get("stop_timeout")
@@ -223,7 +252,7 @@ fn restart(field: Field<'_>, findings: &mut Findings<'_>) -> Option<RestartSpec>
         let message = "`stop_timeout` is in whole seconds and at most 10m";
         findings.push(Note::error("playbook.stop-timeout", field.span(), message));
     }
-    Some(RestartSpec { stop_timeout, start_if_stopped: fields.boolean("start_if_stopped", false, findings) })
+    stop_timeout
 }
 
 fn verify(field: Field<'_>, findings: &mut Findings<'_>) -> Option<VerifySpec> {

@@ -113,6 +113,14 @@ fn intended(dry_run: bool) -> Fact {
     })
 }
 
+fn other_action(action: Action) -> Fact {
+    let mut fact = intended(false);
+    if let Fact::ActionIntended(intended) = &mut fact {
+        intended.action = action;
+    }
+    fact
+}
+
 fn notice(text: &str, target: Option<&str>) -> Fact {
     Fact::NoticeIntended(NoticeIntended {
         notice: Notice {
@@ -203,7 +211,11 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         step(1, None, "wait", StepResult::Waited),
         step(1, None, "notify", StepResult::Notified),
         step(1, None, "verify", StepResult::Skipped),
+        step(1, None, "start", StepResult::NotNeeded(text.into())),
         intended(true),
+        other_action(Action::Start),
+        other_action(Action::Stop { stop_timeout: Some(Duration::from_secs(10)) }),
+        other_action(Action::Stop { stop_timeout: None }),
         failed(ActionOutcome::Succeeded { post: None }),
         failed(ActionOutcome::Failed { error: text.into() }),
         failed(ActionOutcome::Unknown { error: text.into() }),

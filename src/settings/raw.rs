@@ -86,6 +86,7 @@ pub(super) struct RawStorage {
 pub(super) struct RawDocker {
     pub(super) require_opt_in: Option<bool>,
     pub(super) protect: Vec<String>,
+    pub(super) hands_off: Option<String>,
     pub(super) hosts: Option<Vec<RawHost>>,
 }
 

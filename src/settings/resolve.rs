@@ -28,6 +28,9 @@ const MAX_BODY_DEFAULT: usize = 16 << 20;
 /// Bodies are held in memory.
 const MAX_BODY_MAX: usize = 1 << 30;
 
+/// As far as Docker's event history is read back.
+const HANDS_OFF_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Reads a secret file.
 pub(super) type ReadFile<'r> = &'r dyn Fn(&Path) -> std::io::Result<String>;
 
@@ -306,7 +309,15 @@ impl Checks<'_> {
             }
         };
         let require_opt_in = raw.require_opt_in.unwrap_or(Policy::default().require_opt_in);
-        Some(DockerSettings { require_opt_in, protect, host: host? })
+        let key = "docker.hands_off";
+        // Unlike elsewhere, zero is an answer: it switches the check off.
+        let hands_off = raw.hands_off.map(|text| parse_duration(&text).map_err(|error| error.message));
+        let hands_off = hands_off.and_then(|hands_off| self.keep(key, hands_off));
+        let hands_off = hands_off.unwrap_or(Policy::default().hands_off);
+        if HANDS_OFF_MAX < hands_off {
+            self.fail(key, "is at most 1d: Docker's event history is not read further back");
+        }
+        Some(DockerSettings { require_opt_in, protect, hands_off, host: host? })
     }
 
     fn log(&mut self, raw: &RawLog) -> LogSettings {

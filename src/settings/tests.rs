@@ -51,6 +51,7 @@ storage:
 docker:
   require_opt_in: false
   protect: [postgres, "regex:.*-primary"]
+  hands_off: 90s
   hosts:
     - {name: local, url: "tcp://proxy:2375"}
 limits:
@@ -87,6 +88,7 @@ fn every_key_of_the_file_arrives() {
     assert_eq!(protected, [true, true, false]);
     let policy = settings.policy();
     assert!(policy.dry_run && !policy.require_opt_in);
+    assert_eq!((policy.hands_off.as_secs(), policy.docker_host.as_deref()), (90, Some("proxy")));
     assert_eq!((policy.global.len(), policy.per_target.len(), policy.max_parallel), (1, 2, 4));
     assert_eq!(policy.per_target[1], Window { runs: 7, per: Duration::from_secs(86400) });
     assert_eq!(settings.notifier_names(), ["chat", "other"]);
@@ -94,6 +96,13 @@ fn every_key_of_the_file_arrives() {
     let other = &settings.notifiers[1].http;
     assert_eq!((other.method.as_str(), other.headers[0].0.as_str()), ("PUT", "X-Team"));
     assert_eq!((settings.log.level, settings.log.format), (LogLevel::Warn, LogFormat::Json));
+}
+
+#[test]
+fn hands_off_can_be_switched_off_and_is_five_minutes_unless_set() {
+    for (text, want) in [("", 300), ("docker: {hands_off: 0s}\n", 0), ("docker: {hands_off: 1d}\n", 86400)] {
+        assert_eq!(file(text).unwrap().policy().hands_off.as_secs(), want, "{text}");
+    }
 }
 
 #[test]
@@ -202,6 +211,8 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("rules: {paths: [\"a/***b\"]}\n", &["not a glob"]),
         ("docker: {protect: [\"regex:a(\"]}\n", &["1:20: `docker.protect[0]`: "]),
         ("docker: {protect: [\"\"]}\n", &["protects nothing"]),
+        ("docker: {hands_off: 2d}\n", &["1:10: `docker.hands_off`: is at most 1d"]),
+        ("docker: {hands_off: 5}\n", &["1:10: `docker.hands_off`: "]),
         ("docker: {hosts: []}\n", &["`docker.hosts`: ", "exactly one Docker, and here are 0"]),
         (
             "docker:\n  hosts:\n    - {name: a, url: \"unix:///a\"}\n    - {name: b, url: \"tcp://b:1\", tls: {ca_file: x}}\n",

@@ -49,6 +49,8 @@ impl Settings {
             max_alert_age: self.webhook.max_alert_age,
             require_opt_in: self.docker.require_opt_in,
             protect: self.docker.protect.clone(),
+            hands_off: self.docker.hands_off,
+            docker_host: self.docker.host.url.host().map(str::to_owned),
             global: self.limits.global.clone(),
             per_target: self.limits.per_target.clone(),
             max_parallel: self.limits.max_parallel,
@@ -119,6 +121,8 @@ pub struct DockerSettings {
     pub require_opt_in: bool,
     /// Containers that may never be treated, by name.
     pub protect: Vec<ProtectedName>,
+    /// Whoever touched or created a container within this time keeps it to themselves. Zero switches it off.
+    pub hands_off: Duration,
     /// The one Docker this version drives.
     pub host: DockerHost,
 }
@@ -139,6 +143,17 @@ pub enum DockerUrl {
     Unix(PathBuf),
     /// `tcp://HOST:PORT`, plain HTTP: the `HOST:PORT`.
     Tcp(String),
+}
+
+impl DockerUrl {
+    /// The host it is on, where it is reached over a network.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Tcp(authority) => authority.rsplit_once(':').map(|(host, _port)| host),
+        }
+    }
 }
 
 impl fmt::Display for DockerUrl {

@@ -1,7 +1,9 @@
 //! One simulated container: what it is, how its process behaves, and how it moves from state to state.
 
 use super::clock::SimTime;
-use crate::model::container::{Container, ContainerState, Health, HealthCheck, RestartPolicy, StopCause};
+use crate::model::container::{
+    Container, ContainerState, EventHistory, Health, HealthCheck, RestartPolicy, StopCause, Touch, TouchAction,
+};
 use crate::model::target::{ContainerId, ContainerName};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeMap, VecDeque};
@@ -112,13 +114,13 @@ pub struct SimContainer {
     backoff: Duration,
     /// A person or an API call stopped it.
     stopped_by_hand: bool,
-    events: VecDeque<(SimTime, &'static str)>,
+    events: VecDeque<(SimTime, DateTime<Utc>, &'static str)>,
 }
 
 impl SimContainer {
     /// Created, not started.
     #[must_use]
-    pub(super) fn new(id: ContainerId, spec: ContainerSpec, network_mode: String) -> Self {
+    pub(super) fn new(id: ContainerId, spec: ContainerSpec, network_mode: String, wall: DateTime<Utc>) -> Self {
         let shown = Container {
             id,
             name: spec.name.clone(),
@@ -127,6 +129,7 @@ impl SimContainer {
             state: ContainerState::Created,
             health: spec.health_check.map(|_| Health::Starting),
             health_check: spec.health_check,
+            created: written(wall),
             started_at: NEVER.to_owned(),
             finished_at: NEVER.to_owned(),
             restart_count: 0,
@@ -188,18 +191,31 @@ impl SimContainer {
         }
         let ended = self.finished;
         let recent = |at: SimTime| ended.since(at) <= EVENTS_BEFORE && at.since(ended) <= EVENTS_AFTER;
-        StopCause::from_events(self.events.iter().filter(|(at, _)| recent(*at)).map(|(_, action)| *action))
+        StopCause::from_events(self.events.iter().filter(|(at, ..)| recent(*at)).map(|(.., action)| *action))
+    }
+
+    /// What the engine's history tells about who was at it, by the machine's wall clock.
+    #[must_use]
+    pub fn history(&self, now: DateTime<Utc>) -> EventHistory {
+        let touch = |(_, at, action): &(SimTime, DateTime<Utc>, &str)| {
+            Some(Touch { action: TouchAction::parse(action)?, at: *at })
+        };
+        EventHistory::Known {
+            now,
+            touches: self.events.iter().filter_map(touch).collect(),
+            reaches_start: self.events.iter().any(|(at, ..)| *at <= self.started),
+        }
     }
 
     pub(super) fn forget_events(&mut self) {
         self.events.clear();
     }
 
-    fn event(&mut self, now: SimTime, action: &'static str) {
+    pub(super) fn event(&mut self, now: SimTime, wall: DateTime<Utc>, action: &'static str) {
         if EVENTS_MAX <= self.events.len() {
             self.events.pop_front();
         }
-        self.events.push_back((now, action));
+        self.events.push_back((now, wall, action));
     }
 
     /// Starts it: the lives to come. `by_policy` if nobody asked.
@@ -228,7 +244,7 @@ impl SimContainer {
         self.shown.started_at = written(wall);
         self.shown.exit_code = 0;
         self.started = now;
-        self.event(now, "start");
+        self.event(now, wall, "start");
         let mut later: Vec<Later> =
             life.dies.into_iter().map(|(after, exit_code)| (after, Turn::Dies(exit_code))).collect();
         if let Some(check) = self.spec.health_check {
@@ -264,11 +280,11 @@ impl SimContainer {
     /// A call stops it.
     pub(super) fn stop(&mut self, now: SimTime, wall: DateTime<Utc>) {
         if self.is_alive() {
-            self.event(now, "kill");
+            self.event(now, wall, "kill");
             self.end(now, wall, 143);
         }
         self.shown.state = ContainerState::Exited;
-        self.event(now, "stop");
+        self.event(now, wall, "stop");
         self.stopped_by_hand = true;
     }
 
@@ -277,7 +293,7 @@ impl SimContainer {
         self.shown.exit_code = exit_code;
         self.shown.finished_at = written(wall);
         self.finished = now;
-        self.event(now, "die");
+        self.event(now, wall, "die");
     }
 
     /// The machine lost its power: whether the engine starts it again when it comes up.
@@ -295,16 +311,18 @@ impl SimContainer {
         }
     }
 
-    pub(super) fn pause(&mut self) -> bool {
+    pub(super) fn pause(&mut self, now: SimTime, wall: DateTime<Utc>) -> bool {
         let may = self.shown.state == ContainerState::Running;
         if may {
+            self.event(now, wall, "pause");
             self.shown.state = ContainerState::Paused;
         }
         may
     }
 
-    pub(super) fn unpause(&mut self) {
+    pub(super) fn unpause(&mut self, now: SimTime, wall: DateTime<Utc>) {
         if self.shown.state == ContainerState::Paused {
+            self.event(now, wall, "unpause");
             self.shown.state = ContainerState::Running;
         }
     }

@@ -34,8 +34,8 @@ pub enum CallVerb {
     Restart(Option<Duration>),
     /// Start.
     Start,
-    /// Stop.
-    Stop,
+    /// Stop; with this time to stop.
+    Stop(Option<Duration>),
 }
 
 /// Who makes a call.
@@ -116,7 +116,7 @@ impl Docker {
     }
 
     /// Creates a container, not started; `None` if its name is taken.
-    pub(super) fn create(&mut self, spec: ContainerSpec) -> Option<ContainerId> {
+    pub(super) fn create(&mut self, spec: ContainerSpec, wall: DateTime<Utc>) -> Option<ContainerId> {
         if self.by_name(spec.name.as_str()).is_some() {
             return None;
         }
@@ -126,13 +126,13 @@ impl Docker {
         let parent = spec.lives_with.as_ref().and_then(|parent| self.by_name(parent.as_str()));
         let network =
             parent.map_or_else(|| "bridge".to_owned(), |parent| format!("container:{}", parent.shown().id.as_str()));
-        self.containers.push(SimContainer::new(id.clone(), spec, network));
+        self.containers.push(SimContainer::new(id.clone(), spec, network, wall));
         Some(id)
     }
 
     /// Which container is meant, with what shares its namespace.
     #[must_use]
-    pub fn resolve(&self, query: &TargetQuery) -> TargetReport {
+    pub fn resolve(&self, query: &TargetQuery, wall: DateTime<Utc>) -> TargetReport {
         let is_meant = |container: &&SimContainer| {
             let shown = container.shown();
             match query {
@@ -146,7 +146,7 @@ impl Docker {
         let mut found: Vec<&SimContainer> = self.containers.iter().filter(is_meant).collect();
         match (found.pop(), found.is_empty()) {
             (None, _) => TargetReport::Missing,
-            (Some(only), true) => TargetReport::Found(Box::new(self.view(only))),
+            (Some(only), true) => TargetReport::Found(Box::new(self.view(only, wall))),
             (Some(last), false) => {
                 found.push(last);
                 let mut names: Vec<String> = found.iter().map(|one| one.shown().name.to_string()).collect();
@@ -156,7 +156,7 @@ impl Docker {
         }
     }
 
-    fn view(&self, target: &SimContainer) -> TargetView {
+    fn view(&self, target: &SimContainer, wall: DateTime<Utc>) -> TargetView {
         let mode = format!("container:{}", target.shown().id.as_str());
         let listed = |other: &&SimContainer| up(&other.shown().state);
         let sharing = self.containers.iter().filter(|other| other.shown().network_mode == mode).filter(listed);
@@ -166,7 +166,8 @@ impl Docker {
         let replicas = self.containers.iter().map(SimContainer::shown).filter(|other| other.compose() == service);
         let mut peers: Vec<Container> = replicas.filter(|_| service.is_some()).cloned().collect();
         peers.sort_by(|a, b| a.name.cmp(&b.name));
-        TargetView { container: target.shown().clone(), dependents, peers, stop_cause: target.stop_cause() }
+        let (stop_cause, history) = (target.stop_cause(), target.history(wall));
+        TargetView { container: target.shown().clone(), dependents, peers, stop_cause, history }
     }
 
     /// Carries a call one phase further.
@@ -177,9 +178,10 @@ impl Docker {
             (CallVerb::Restart(_), Phase::Arrived) if !up(&state) => {
                 Next::Wait(container.spec().nature.start_takes, Phase::Starting)
             }
-            (CallVerb::Stop, Phase::Arrived) if !up(&state) => Next::Over(Reply::Unchanged),
-            (CallVerb::Restart(timeout), Phase::Arrived) => Next::Wait(container.stop_takes(timeout), Phase::Stopped),
-            (CallVerb::Stop, Phase::Arrived) => Next::Wait(container.stop_takes(None), Phase::Stopped),
+            (CallVerb::Stop(_), Phase::Arrived) if !up(&state) => Next::Over(Reply::Unchanged),
+            (CallVerb::Restart(timeout) | CallVerb::Stop(timeout), Phase::Arrived) => {
+                Next::Wait(container.stop_takes(timeout), Phase::Stopped)
+            }
             (CallVerb::Start, Phase::Arrived) => match state {
                 ContainerState::Running | ContainerState::Restarting => Next::Over(Reply::Unchanged),
                 ContainerState::Exited | ContainerState::Created => {
@@ -198,7 +200,7 @@ impl Docker {
                     return Next::Over(Reply::Done);
                 }
                 match verb {
-                    CallVerb::Stop => Next::Over(Reply::Done),
+                    CallVerb::Stop(_) => Next::Over(Reply::Done),
                     CallVerb::Restart(_) | CallVerb::Start => {
                         Next::Wait(container.spec().nature.start_takes, Phase::Starting)
                     }
@@ -206,8 +208,13 @@ impl Docker {
             }
             // Another call was quicker: the starts coalesce.
             (_, Phase::Starting) if up(&state) => Next::Over(Reply::Done),
-            (_, Phase::Starting) => match start(container, at, false, turns) {
-                Ok(()) => Next::Over(Reply::Done),
+            (verb, Phase::Starting) => match start(container, at, false, turns) {
+                Ok(()) => {
+                    if let CallVerb::Restart(_) = verb {
+                        container.event(at.now, at.wall, "restart");
+                    }
+                    Next::Over(Reply::Done)
+                }
                 Err(error) => Next::Over(Reply::Failed(format!("Cannot restart container: {error}"))),
             },
         }
@@ -217,8 +224,8 @@ impl Docker {
     pub(super) fn touch(&mut self, id: &ContainerId, touch: &Touch, at: Instant, turns: &mut Turns) {
         let Some(container) = self.get_mut(id) else { return };
         match touch {
-            Touch::Pause => _ = container.pause(),
-            Touch::Unpause => container.unpause(),
+            Touch::Pause => _ = container.pause(at.now, at.wall),
+            Touch::Unpause => container.unpause(at.now, at.wall),
             Touch::Sicken => container.turn(Health::Unhealthy),
             Touch::Die(exit_code) if container.shown().state == ContainerState::Running => {
                 let starts = container.starts();
@@ -231,7 +238,7 @@ impl Docker {
             Touch::Remove => self.remove(id),
             Touch::Recreate(spec) => {
                 self.remove(id);
-                if let Some(id) = self.create((**spec).clone())
+                if let Some(id) = self.create((**spec).clone(), at.wall)
                     && let Some(container) = self.get_mut(&id)
                 {
                     // One that does not start is there all the same.

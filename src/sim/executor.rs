@@ -150,7 +150,7 @@ impl World {
         } else if now < self.weather.docker_blocked {
             TargetReport::Denied("GET /containers".to_owned())
         } else {
-            self.docker.resolve(&query)
+            self.docker.resolve(&query, self.clock.wall())
         };
         let late = self.lateness();
         self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report }));
@@ -228,7 +228,7 @@ impl World {
         let verb = verb_of(&action);
         let call = Call { id: target.id.clone(), verb, by: Caller::Daemon(place) };
         let post = self.docker.inspect(&target.id).map(|container| Vitals::from(container.shown()));
-        self.seen.writes.push(Write { act, target, action, sent: now, durable, fate, done: None });
+        self.seen.writes.push(Write { act, target, action: action.clone(), sent: now, durable, fate, done: None });
         if let Some(daemon) = &mut self.daemon {
             daemon.calls.insert(act);
         }
@@ -243,7 +243,7 @@ impl World {
             Fate::Stray(by) => (Some(by), Some((CUT_AFTER, cut()))),
             Fate::AnswerLost => (Some(HALF_WAY), Some((CUT_AFTER, cut()))),
             Fate::Lies => (None, Some((CUT_AFTER, ActionOutcome::Succeeded { post }))),
-            Fate::Fails => (None, Some((HALF_WAY, self.refusal(&call.id, &pre)))),
+            Fate::Fails => (None, Some((HALF_WAY, self.refusal(&call.id, (&pre, &action))))),
         };
         if let Some(after) = arrives {
             self.later(after, Pending::Call(call, Phase::Arrived));
@@ -260,13 +260,13 @@ impl World {
         let pre = self.intended_pre(write.act);
         let outcome = match (write.fate, reply) {
             (Fate::AnswerLost | Fate::Hangs | Fate::Stray(_), _) => return,
-            (Fate::DoneAndCalledFailed, _) => pre.map(|pre| self.refusal(&write.target.id, &pre)),
+            (Fate::DoneAndCalledFailed, _) => pre.map(|pre| self.refusal(&write.target.id, (&pre, &write.action))),
             (_, Reply::Done | Reply::Unchanged) => {
                 let post = self.docker.inspect(&write.target.id).map(|container| Vitals::from(container.shown()));
                 Some(ActionOutcome::Succeeded { post })
             }
             (_, Reply::NotFound | Reply::Conflict(_) | Reply::Failed(_)) => {
-                pre.map(|pre| self.refusal(&write.target.id, &pre))
+                pre.map(|pre| self.refusal(&write.target.id, (&pre, &write.action)))
             }
         };
         if let Some(outcome) = outcome {
@@ -283,14 +283,14 @@ impl World {
     }
 
     /// What Docker's no means, after looking.
-    fn refusal(&self, id: &ContainerId, pre: &Vitals) -> ActionOutcome {
+    fn refusal(&self, id: &ContainerId, intended: (&Vitals, &Action)) -> ActionOutcome {
         let look = match self.inspect(id) {
             Ok(Some(container)) => Look::Found(container),
             Ok(None) => Look::Gone,
             Err(Unseen::Away) => Look::Unseen(AWAY),
             Err(Unseen::Blocked) => Look::Hidden(BLOCKED),
         };
-        after_refusal("docker failed (http 500)", pre, look)
+        after_refusal("docker failed (http 500)", intended, look)
     }
 
     /// The first end of a call counts; a deadline after the answer is none.
@@ -311,5 +311,7 @@ enum Unseen {
 fn verb_of(action: &Action) -> CallVerb {
     match action {
         Action::Restart { stop_timeout } => CallVerb::Restart(*stop_timeout),
+        Action::Start => CallVerb::Start,
+        Action::Stop { stop_timeout } => CallVerb::Stop(*stop_timeout),
     }
 }

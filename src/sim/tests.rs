@@ -1,5 +1,7 @@
 //! The world's own behaviour: what real engines showed, and whole stories from the alert to the verdict.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the facts it is about")]
+
 use super::clock::SimTime;
 use super::container::{ContainerSpec, Life, Nature};
 use super::docker::{Call, CallVerb, Caller, Docker, Instant, Next, Phase, Reply, Turns};
@@ -25,6 +27,9 @@ playbooks:
     steps:
       - restart: {start_if_stopped: true}
 "#;
+
+/// When the containers were created.
+const BORN: chrono::DateTime<chrono::Utc> = chrono::DateTime::UNIX_EPOCH;
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -189,28 +194,28 @@ fn calls_do_to_each_state_what_real_engines_do() {
     let restart = CallVerb::Restart(None);
     for (before, verb, reply, after) in [
         (Running, restart, Reply::Done, Running),
-        (Running, CallVerb::Stop, Reply::Done, Exited),
+        (Running, CallVerb::Stop(None), Reply::Done, Exited),
         (Running, CallVerb::Start, Reply::Unchanged, Running),
         (Exited, restart, Reply::Done, Running),
-        (Exited, CallVerb::Stop, Reply::Unchanged, Exited),
+        (Exited, CallVerb::Stop(None), Reply::Unchanged, Exited),
         (Exited, CallVerb::Start, Reply::Done, Running),
         (Created, restart, Reply::Done, Running),
-        (Created, CallVerb::Stop, Reply::Unchanged, Created),
+        (Created, CallVerb::Stop(None), Reply::Unchanged, Created),
         (Created, CallVerb::Start, Reply::Done, Running),
         (Paused, restart, Reply::Done, Running),
-        (Paused, CallVerb::Stop, Reply::Done, Exited),
+        (Paused, CallVerb::Stop(None), Reply::Done, Exited),
         (Paused, CallVerb::Start, conflict(), Paused),
         (Restarting, restart, Reply::Done, Running),
-        (Restarting, CallVerb::Stop, Reply::Done, Exited),
+        (Restarting, CallVerb::Stop(None), Reply::Done, Exited),
         (Restarting, CallVerb::Start, Reply::Unchanged, Restarting),
     ] {
         let mut engine = Engine(Docker::default(), SimTime(0));
-        let id = engine.0.create(ContainerSpec { restart_policy: RestartPolicy::Always, ..spec("web") }).unwrap();
+        let id = engine.0.create(ContainerSpec { restart_policy: RestartPolicy::Always, ..spec("web") }, BORN).unwrap();
         if before != Created {
             engine.call(&id, CallVerb::Start);
         }
         match before {
-            Exited => _ = engine.call(&id, CallVerb::Stop),
+            Exited => _ = engine.call(&id, CallVerb::Stop(None)),
             Paused => engine.touch(&id, &Touch::Pause),
             Restarting => engine.touch(&id, &Touch::Die(1)),
             _ => {}
@@ -228,14 +233,14 @@ fn the_engines_numbers_and_history_tell_who_did_what() {
     let mut engine = Engine(Docker::default(), SimTime(0));
     let fails = Life { fails_to_start: true, ..Life::default() };
     let nature = Nature { lives: vec![Life::default(), Life::default(), fails], ..Nature::default() };
-    let id = engine.0.create(ContainerSpec { nature, ..spec("web") }).unwrap();
+    let id = engine.0.create(ContainerSpec { nature, ..spec("web") }, BORN).unwrap();
     engine.call(&id, CallVerb::Start);
     engine.touch(&id, &Touch::Die(137));
     assert_eq!(engine.0.inspect(&id).unwrap().stop_cause(), StopCause::Died);
     let first = engine.0.inspect(&id).unwrap().shown().started_at.clone();
     engine.call(&id, CallVerb::Restart(None));
     assert_ne!(engine.0.inspect(&id).unwrap().shown().started_at, first);
-    engine.call(&id, CallVerb::Stop);
+    engine.call(&id, CallVerb::Stop(None));
     assert_eq!(engine.0.inspect(&id).unwrap().stop_cause(), StopCause::Stopped);
     let reply = engine.call(&id, CallVerb::Start);
     assert!(matches!(reply, Reply::Failed(_)), "{reply:?}");

@@ -183,8 +183,9 @@ impl World {
         };
         let mut turns = Turns::new();
         for spec in containers {
-            if let Some(id) = world.docker.create(spec) {
-                let at = world.instant();
+            // They are older than the story.
+            let at = world.instant();
+            if let Some(id) = world.docker.create(spec, at.wall - chrono::TimeDelta::days(2)) {
                 world.docker.start_now(&id, at, &mut turns);
             }
         }
@@ -369,7 +370,7 @@ impl World {
         let Some(id) = self.docker.by_name(name.as_str()).map(|found| found.shown().id.clone()) else {
             // Whoever deploys brings it, also if it is gone.
             if let (Touch::Recreate(spec), true) = (touch, self.has_power)
-                && let Some(id) = self.docker.create((**spec).clone())
+                && let Some(id) = self.docker.create((**spec).clone(), self.clock.wall())
             {
                 let (at, mut turns) = (self.instant(), Turns::new());
                 self.docker.start_now(&id, at, &mut turns);
@@ -381,7 +382,7 @@ impl World {
             return;
         }
         let verb = match touch {
-            Touch::Stop => Some(CallVerb::Stop),
+            Touch::Stop => Some(CallVerb::Stop(None)),
             Touch::Start => Some(CallVerb::Start),
             Touch::Restart => Some(CallVerb::Restart(None)),
             Touch::Pause | Touch::Unpause | Touch::Remove | Touch::Recreate(_) | Touch::Die(_) | Touch::Sicken => None,

@@ -6,10 +6,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "helpers of tests are tests too: a panic names its line"
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests are tests too: a panic names its line, and a test picks the facts it is about"
 )]
 
 mod broken_disk;
+mod in_flight;
 mod kill_points;
 #[path = "../support/real_daemon.rs"]
 mod real_daemon;

@@ -74,6 +74,64 @@ async fn a_daemon_killed_during_the_call_looks_before_it_does_anything_else() {
     assert_sent_once(&docker);
 }
 
+/// As [`DOWN`], but it stops and starts.
+fn stop_and_start() -> String {
+    DOWN.replace("- restart: {stop_timeout: 0s}", "- stop: {stop_timeout: 0s}\n      - start: {}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_killed_during_a_stop_or_a_start_looks_and_goes_on() {
+    for verb in ["stop", "start"] {
+        let docker = engine();
+        docker.always("POST", &format!("/{verb}"), Reply::Silence);
+        let mut sickbay = Sickbay::running(&stop_and_start(), &settings(&docker));
+        alarm(&sickbay);
+        sickbay.until("the call is under way", || (docker.count("POST", &format!("/{verb}")) == 1).then_some(()));
+        sickbay.kill();
+        // It was done although nobody said so.
+        let mut container = crate::fake_docker::running("ab", "web");
+        container["Config"]["Labels"]["sickbay.enable"] = "true".into();
+        match verb {
+            "stop" => container["State"]["Status"] = "exited".into(),
+            _ => container["State"]["StartedAt"] = "2026-08-20T10:30:00Z".into(),
+        }
+        docker.put(container);
+        sickbay.start(&[]);
+        assert_eq!(sickbay.verdict_of(1), "recovered", "{verb}: {}", sickbay.story());
+        let findings = sickbay.records_of("action.reconciled");
+        assert_eq!(
+            (findings.len(), findings[0]["result"].as_str()),
+            (1, Some("observed")),
+            "{verb}: {}",
+            sickbay.story()
+        );
+        assert_eq!((docker.count("POST", "/stop"), docker.count("POST", "/start")), (1, 1), "{:?}", docker.requests());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_after_its_stop_calls_people() {
+    let docker = engine();
+    docker.always("POST", "/start", Reply::Json(500, json!({"message": "port is already allocated"})));
+    let sickbay = Sickbay::running(&stop_and_start(), &settings(&docker));
+    alarm(&sickbay);
+    assert_eq!(sickbay.verdict_of(1), "failed", "{}", sickbay.story());
+    assert_eq!(sickbay.records_of("notify.intent").len(), 1, "{}", sickbay.story());
+    assert_eq!((docker.count("POST", "/stop"), docker.count("POST", "/start")), (1, 1), "{:?}", docker.requests());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_cannot_be_read_keeps_our_hands_off() {
+    let docker = engine();
+    docker.always("GET", "/events", Reply::Text(403, "text/html", String::new()));
+    let sickbay = Sickbay::running(DOWN, &settings(&docker).replace("hands_off: 0s", "hands_off: 5m"));
+    alarm(&sickbay);
+    let decision = &sickbay.wait_for("decision", 1)[0];
+    assert_eq!(decision["reason"], "docker_unavailable", "{decision}");
+    assert!(decision["detail"].to_string().contains("/events"), "{decision}");
+    assert_eq!(docker.count("POST", ""), 0, "{:?}", docker.requests());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_keeps_us_from_looking_is_a_refusal_of_its_own() {
     let docker = engine();

@@ -16,10 +16,10 @@ playbooks:
       - notify: {to: [log], severity: critical, message: '{{ failed.error }}'}
 ";
 
-/// Settings that name this engine.
+/// Settings that name this engine. Its containers are as old as its clock, so hands off would be all of the time.
 pub(crate) fn settings(docker: &FakeDocker) -> String {
     format!(
-        "docker: {{hosts: [{{name: local, url: '{}'}}]}}\n\
+        "docker: {{hands_off: 0s, hosts: [{{name: local, url: '{}'}}]}}\n\
          limits: {{global: [{{runs: 1000, per: 1h}}], per_target: [{{runs: 1000, per: 1h}}], max_parallel: 100}}\n",
         docker.url()
     )

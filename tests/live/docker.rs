@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too: a panic names its line")]
 
 use crate::real_docker::{OBEDIENT, TestContainer, docker, unique};
-use sickbay::docker::act::{call_deadline, restart};
+use sickbay::docker::act::perform;
 use sickbay::docker::client::{Reader, Writer};
 use sickbay::docker::endpoint::DockerEndpoint;
 use sickbay::docker::evidence::capture;
 use sickbay::docker::reconcile::reconcile;
 use sickbay::docker::resolve::resolve;
 use sickbay::docker::verify::verify;
-use sickbay::model::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
+use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, Vitals};
 use sickbay::model::container::{Container, StopCause, TargetReport, TargetView};
 use sickbay::model::fact::StepResult;
 use sickbay::model::id::{ActId, IncidentId, Seq};
@@ -40,13 +40,17 @@ async fn view(container: &TestContainer) -> TargetView {
     }
 }
 
+/// Does one thing to a container, as the daemon does it.
+async fn act(before: &Container, action: &Action) -> ActionOutcome {
+    let writer = Writer::new(&DockerEndpoint::default(), reader(), None);
+    perform(&writer, &before.id, &Vitals::from(before), action, action.deadline(before.stop_timeout)).await
+}
+
 /// Restarts a container with one second of grace.
 async fn restart_it(container: &TestContainer) -> (Container, ActionOutcome) {
     let before = inspect(container).await;
-    let writer = Writer::new(&DockerEndpoint::default(), reader(), None);
-    let grace = Some(Duration::from_secs(1));
-    let deadline = call_deadline(before.stop_timeout, grace);
-    let outcome = restart(&writer, &before.id, &Vitals::from(&before), grace, deadline).await;
+    let action = Action::Restart { stop_timeout: Some(Duration::from_secs(1)) };
+    let outcome = act(&before, &action).await;
     (before, outcome)
 }
 
@@ -55,7 +59,7 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
     let (before, outcome) = restart_it(container).await;
     let ActionOutcome::Succeeded { post: Some(post) } = outcome else { panic!("{outcome:?}") };
     assert_ne!(post.started_at, before.started_at);
-    let watched = [Watched { target: TargetIdent::from(&before), before: Some(Vitals::from(&before)) }];
+    let watched = [Watched { target: TargetIdent::from(&before), before: Some(Vitals::from(&before)), goal: Goal::Up }];
     let spec = VerifySpec {
         alert_resolved: false,
         health: HealthGoal::Auto,
@@ -70,7 +74,8 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
         | StepResult::Failed(_)
         | StepResult::Waited
         | StepResult::Notified
-        | StepResult::Skipped) => {
+        | StepResult::Skipped
+        | StepResult::NotNeeded(_)) => {
             panic!("{other:?}")
         }
     }
@@ -139,8 +144,7 @@ async fn a_restart_of_what_is_gone_is_a_failure() {
     let container = TestContainer::run("gone", &[], &OBEDIENT);
     let before = inspect(&container).await;
     docker(&["rm", "-f", "-v", &container.id]);
-    let writer = Writer::new(&DockerEndpoint::default(), reader(), None);
-    let outcome = restart(&writer, &before.id, &Vitals::from(&before), None, Duration::from_secs(40)).await;
+    let outcome = act(&before, &Action::Restart { stop_timeout: None }).await;
     assert!(matches!(&outcome, ActionOutcome::Failed { error } if error.contains("gone")), "{outcome:?}");
     assert_eq!(resolve(&reader(), &TargetQuery::Id(before.id)).await, TargetReport::Missing);
 }

@@ -8,17 +8,20 @@
     reason = "helpers of tests are tests too: a panic names its line"
 )]
 
+mod actions;
 mod alertmanager;
 mod chain;
 mod dependents;
 mod docker;
 mod dry_run;
 mod failures;
+mod hands_off;
 mod limits;
 mod refusals;
 mod scenarios;
 mod storm;
 mod support;
+mod when;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

@@ -74,6 +74,7 @@ fn ruleset(rng: &mut Rng) -> Ruleset {
     if one_in(rng, 4) {
         policy.storm = Storm { alerts: rng.u32(1..=4), per: secs(rng.u64(10..60)), freeze: secs(rng.u64(30..400)) };
     }
+    policy.hands_off = if one_in(rng, 2) { Duration::ZERO } else { secs(rng.u64(5..200)) };
     policy.dry_run = one_in(rng, 12);
     policy.require_opt_in = !one_in(rng, 6);
     if one_in(rng, 6) {

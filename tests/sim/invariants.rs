@@ -206,6 +206,8 @@ fn no_act_for_an_alert_that_ended(witness: &Witness, _: &World, record: &Record,
 
 fn no_act_on_what_cannot_be_treated(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     match &record.fact {
+        // A dependent of what was restarted has lost its namespace, whatever Docker tries with it.
+        Fact::ActionIntended(intended) if intended.dependent && intended.pre.state == "restarting" => Ok(()),
         Fact::ActionIntended(intended) if !["running", "exited"].contains(&intended.pre.state.as_str()) => {
             Err(format!("{} acts on {}, which is {}", intended.act, intended.target.name, intended.pre.state))
         }

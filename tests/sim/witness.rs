@@ -114,7 +114,7 @@ impl Witness {
         // A step that recorded nothing rarely matters; what stays wrong is found a little later.
         self.looks += 1;
         let news = (records.len(), world.seen.notices.len(), world.seen.starts);
-        if self.news != news || self.looks % LOOKS_WITHOUT_NEWS == 0 {
+        if self.news != news || self.looks.is_multiple_of(LOOKS_WITHOUT_NEWS) {
             for (invariant, holds) in OF_STEPS {
                 holds(self, world).map_err(|words| Violation { invariant, words })?;
             }

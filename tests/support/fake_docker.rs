@@ -156,6 +156,7 @@ pub(crate) fn running(id_pair: &str, name: &str) -> Value {
         "Name": format!("/{name}"),
         "Image": "sha256:0",
         "State": {"Status": "running", "StartedAt": "2026-08-20T10:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"},
+        "Created": "2026-08-20T09:00:00Z",
         "RestartCount": 0,
         "Config": {"Image": "web:1", "Tty": false, "Labels": {}},
         "HostConfig": {"NetworkMode": "bridge", "RestartPolicy": {"Name": "no"}},
@@ -220,6 +221,9 @@ impl Engine {
 
     fn reply_about_containers(&mut self, method: &str, path: &str) -> Reply {
         let bare = path.split_once('?').map_or(path, |(bare, _)| bare);
+        if method == "GET" && bare == format!("/v{}/events", self.api_version) {
+            return Reply::Bytes(Vec::new());
+        }
         let prefix = format!("/v{}/containers/", self.api_version);
         let Some(rest) = bare.strip_prefix(&prefix) else {
             return Reply::Json(404, json!({"message": "page not found"}));
@@ -235,9 +239,8 @@ impl Engine {
             ("GET", "json") => Reply::Json(200, container.clone()),
             ("GET", "logs") => Reply::Bytes(Vec::new()),
             ("GET", "stats") => Reply::Json(200, json!({})),
-            ("POST", "restart") => {
-                restart(container);
-                Reply::Text(204, "text/plain", String::new())
+            ("POST", "restart" | "start" | "stop") => {
+                Reply::Text(if act(container, verb) { 204 } else { 304 }, "text/plain", String::new())
             }
             _ => Reply::Json(404, json!({"message": "page not found"})),
         }
@@ -255,8 +258,19 @@ fn listed(inspect: &Value) -> Value {
     })
 }
 
-/// Each restart starts a minute later than the last start, by the engine's clock.
-fn restart(container: &mut Value) {
+/// Does what was asked for; no if there was nothing to do, as the engine has it.
+fn act(container: &mut Value, verb: &str) -> bool {
+    let runs = container["State"]["Status"] == "running";
+    match (verb, runs) {
+        ("start", true) | ("stop", false) => return false,
+        ("stop", true) => container["State"]["Status"] = "exited".into(),
+        (_, _) => start(container),
+    }
+    true
+}
+
+/// Each start is a minute later than the last one, by the engine's clock.
+fn start(container: &mut Value) {
     let started = container["State"]["StartedAt"].as_str().unwrap_or_default();
     let started = chrono::DateTime::parse_from_rfc3339(started).unwrap_or_default();
     let next = started + chrono::TimeDelta::minutes(1);
@@ -298,7 +312,8 @@ async fn send(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) -> std::io::
 
 fn answer_bytes(status: u16, kind: &str, body: &[u8]) -> Vec<u8> {
     let date = "Thu, 20 Aug 2026 10:00:30 GMT";
-    let length = if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    let length =
+        if matches!(status, 204 | 304) { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let head =
         format!("HTTP/1.1 {status} Any\r\nContent-Type: {kind}\r\nDate: {date}\r\n{length}Connection: close\r\n\r\n");
     [head.as_bytes(), body].concat()

@@ -22,6 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const SETTINGS: &str = "
 web: {listen_address: 127.0.0.1:0}
 storage: {path: data}
+# The containers of these tests are only seconds old.
+docker: {hands_off: 0s}
 limits:
   global: [{runs: 100000, per: 1h}]
   max_parallel: 1000

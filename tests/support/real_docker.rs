@@ -49,10 +49,18 @@ impl TestContainer {
     }
 
     /// As [`Self::run_as`], by this command of Docker's.
-    pub(crate) fn made(by: &[&str], name: &str, (options, command): (&[&str], &[&str])) -> Self {
-        let image = image();
+    pub(crate) fn made(by: &[&str], name: &str, run: (&[&str], &[&str])) -> Self {
+        Self::of(&image(), by, (name, run))
+    }
+
+    /// As [`Self::run_as`], of another image.
+    pub(crate) fn of_image(image: &str, name: &str, run: (&[&str], &[&str])) -> Self {
+        Self::of(image, &["run", "-d"], (name, run))
+    }
+
+    fn of(image: &str, by: &[&str], (name, (options, command)): (&str, (&[&str], &[&str]))) -> Self {
         let network: &[&str] = if options.contains(&"--network") { &[] } else { &["--network", "none"] };
-        let id = docker(&[by, &["--name", name], network, options, &[image.as_str()], command].concat());
+        let id = docker(&[by, &["--name", name], network, options, &[image], command].concat());
         Self { name: name.to_owned(), id }
     }
 }

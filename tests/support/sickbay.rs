@@ -24,10 +24,13 @@ pub(crate) struct Sickbay {
 }
 
 impl Sickbay {
-    /// Writes the rules and these settings; `storage` and `rules` are set already. It is not started.
+    /// Writes the rules and these settings; `storage` and `rules` are set already, and so is `docker` if they do not speak
+    /// of it: the containers of tests are only seconds old, so nothing is kept from those that were just created. It is
+    /// not started.
     pub(crate) fn new(rules: &str, settings: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let settings = format!("storage: {{path: data}}\nrules: {{paths: [rules.yaml]}}\n{settings}");
+        let docker = if settings.contains("docker:") { "" } else { "docker: {hands_off: 0s}\n" };
+        let settings = format!("storage: {{path: data}}\nrules: {{paths: [rules.yaml]}}\n{docker}{settings}");
         fs::write(directory.path().join("rules.yaml"), rules).unwrap();
         fs::write(directory.path().join("sickbay.yml"), settings).unwrap();
         Self { directory, port: free_port(), child: None }

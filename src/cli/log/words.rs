@@ -188,14 +188,20 @@ fn step(StepFinished { elapsed, result, .. }: &StepFinished) -> String {
         StepResult::Failed(error) => format!("failed after {took}: {error}"),
         StepResult::Waited => format!("waited {took}"),
         StepResult::Notified => format!("all messages are sent or given up after {took}"),
+        StepResult::NotNeeded(seen) => format!("nothing to do: {seen}"),
         StepResult::Skipped => "left out: the dry run changed nothing".to_owned(),
     }
 }
 
 fn intent(intended: &ActionIntended) -> String {
-    let what = match &intended.action {
-        Action::Restart { stop_timeout: Some(timeout) } => format!("restart, {} to stop,", span(*timeout)),
-        Action::Restart { stop_timeout: None } => "restart".to_owned(),
+    let action = &intended.action;
+    let what = match action {
+        Action::Restart { stop_timeout: Some(timeout) } | Action::Stop { stop_timeout: Some(timeout) } => {
+            format!("{}, {} to stop,", action.word(), span(*timeout))
+        }
+        Action::Restart { stop_timeout: None } | Action::Start | Action::Stop { stop_timeout: None } => {
+            action.word().to_owned()
+        }
     };
     let dependent = if intended.dependent { ", a dependent of the target" } else { "" };
     let dry = dry(intended.dry_run);

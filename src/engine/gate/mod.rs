@@ -5,10 +5,14 @@
 mod blast_radius;
 mod breaker;
 mod budget;
+mod condition;
 mod fresh;
+mod hands_off;
 mod pause;
+mod protection;
 mod single_flight;
 mod target;
+mod time_interval;
 
 use super::incident::Incident;
 use super::state::State;
@@ -50,6 +54,11 @@ impl Question<'_> {
         self.policy.dry_run || self.playbook.dry_run
     }
 
+    /// Whether the run itself has stopped the target and is to start it again.
+    fn stopped_here(&self) -> bool {
+        self.incident.run().is_some_and(|run| run.stopped)
+    }
+
     /// The target's name, if the run has one.
     fn target_name(&self) -> Option<&str> {
         self.view.map(|view| view.container.name.as_str())
@@ -59,12 +68,19 @@ impl Question<'_> {
 /// Asks the gates that come before the target's, whatever Docker says.
 pub(super) fn before_target(question: &Question<'_>) -> Result<(), Refusal> {
     fresh::before_acting(question)?;
-    pause::ask(question)
+    pause::ask(question)?;
+    time_interval::ask(question)
 }
 
 /// Asks every gate.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
+    if question.stopped_here() {
+        // What the run has stopped it also starts: everything else was asked before the stop, and a no now would leave
+        // the target down. Even an alert that ended may have ended because of the stop.
+        return target::ask(question);
+    }
     before_target(question)?;
+    condition::ask(question)?;
     target::ask(question)?;
     single_flight::ask(question)?;
     budget::ask(question)?;

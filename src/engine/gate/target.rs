@@ -1,12 +1,13 @@
 //! The target: opted in, unprotected, and in a state that may be treated. The table is `reference` knowledge of
-//! Docker's restart semantics: a restart starts a stopped container, un-pauses a paused one, deletes an `--rm` one and
-//! makes a crash loop faster.
+//! Docker's semantics: a restart starts a stopped container, un-pauses a paused one, deletes an `--rm` one and makes a
+//! crash loop faster; a stop un-pauses, deletes and ends loops alike.
 
-use super::{Question, refuse};
+use super::protection::allowed;
+use super::{Question, hands_off, refuse};
 use crate::model::container::{Container, ContainerState, Health, RestartPolicy, StopCause, TargetView};
 use crate::model::fact::Refusal;
 use crate::model::reason::{Gate, Reason};
-use crate::playbook::definition::{RestartSpec, Verb};
+use crate::playbook::definition::{Step, Verb};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
@@ -19,18 +20,31 @@ const CRASH_LOOP_RESTARTS: u64 = 3;
 /// Asks everything about the target itself. A playbook that changes nothing only needs one that exists.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     let Some(view) = question.view else { return Ok(()) };
-    let Some(restart) = restart_spec(question) else { return Ok(()) };
+    if !question.playbook.acts() {
+        return Ok(());
+    }
+    let container = &view.container;
     let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
-    allowed(question, &view.container).map_err(no)?;
-    owned_by_nobody_else(&view.container).map_err(no)?;
-    treatable(view, restart, question.now.wall).map_err(no)?;
-    settled(&view.container, question.incident.alert.starts_at, question.now.wall).map_err(no)?;
+    // All of the playbook's actions: one that may stop and may not start is refused before it stops.
+    for action in question.playbook.steps.iter().filter_map(|step| step.verb.action()) {
+        allowed(question, container, action.word()).map_err(no)?;
+    }
+    owned_by_nobody_else(container).map_err(no)?;
+    let left = treatable(question, view).map_err(no)?;
+    hands_off::ask(question, view)?;
+    if !question.stopped_here() {
+        settled(container, question.incident.alert.starts_at, question.now.wall).map_err(no)?;
+    }
     for dependent in &view.dependents {
+        let (name, target) = (&dependent.name, &container.name);
+        let refused = |detail| refuse(Gate::Target, Reason::DependentRefused, detail);
         treatable_dependent(question, dependent).map_err(|(reason, detail)| {
-            let name = &view.container.name;
-            let detail = format!("{} shares a namespace with {name}: {detail} ({reason})", dependent.name);
-            refuse(Gate::Target, Reason::DependentRefused, detail)
+            refused(format!("{name} shares a namespace with {target}: {detail} ({reason})"))
         })?;
+        if left == Standing::Down && dependent.state == ContainerState::Running {
+            let detail = format!("{name} shares a namespace with {target}, which the playbook stops and never starts");
+            return Err(refused(detail));
+        }
     }
     Ok(())
 }
@@ -40,7 +54,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
 fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result<(), No> {
     match &dependent.state {
         ContainerState::Running => {
-            allowed(question, dependent)?;
+            allowed(question, dependent, "restart")?;
             owned_by_nobody_else(dependent)
         }
         ContainerState::Paused => Err((Reason::ContainerPaused, format!("{} is paused", dependent.name))),
@@ -58,7 +72,7 @@ fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result
 pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &TargetView) -> Result<(), Refusal> {
     let dependent = &view.container;
     let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
-    allowed(question, dependent).map_err(no)?;
+    allowed(question, dependent, "restart").map_err(no)?;
     owned_by_nobody_else(dependent).map_err(no)?;
     match &dependent.state {
         ContainerState::Running | ContainerState::Restarting => Ok(()),
@@ -71,62 +85,13 @@ pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &T
     }
 }
 
-/// Dependents that a restart of the target would leave with a dead namespace.
+/// Dependents that would be left with a dead namespace if the target went down.
 pub(in crate::engine) fn running_dependents(view: &TargetView) -> impl Iterator<Item = &Container> {
     view.dependents.iter().filter(|dependent| dependent.state == ContainerState::Running)
 }
 
-type No = (Reason, String);
-
-fn restart_spec<'a>(question: &Question<'a>) -> Option<&'a RestartSpec> {
-    question.playbook.steps.iter().find_map(|step| match &step.verb {
-        Verb::Restart(spec) => Some(spec),
-        Verb::Capture(_) | Verb::Verify(_) | Verb::Wait(_) | Verb::Notify(_) => None,
-    })
-}
-
-/// What the owner of the container says: labels may only narrow. An unreadable value gets the safest reading.
-fn allowed(question: &Question<'_>, container: &Container) -> Result<(), No> {
-    let policy = question.policy;
-    let name = container.name.as_str();
-    let label = |key: &str| container.labels.get(key).map(|value| value.trim());
-    if let Some(value) = label("sickbay.protect")
-        && !is_false(value)
-    {
-        return Err((Reason::Protected, format!("{name} has the label sickbay.protect={value}")));
-    }
-    if policy.protect.iter().any(|protected| protected.covers(name)) {
-        return Err((Reason::Protected, format!("{name} is covered by docker.protect in the settings")));
-    }
-    let own = policy.own_container.as_deref();
-    if own.is_some_and(|own| 12 <= own.len() && container.id.as_str().starts_with(own)) {
-        return Err((Reason::SelfTarget, format!("{name} is the container sickbay runs in")));
-    }
-    match label("sickbay.enable") {
-        Some(value) if is_true(value) => {}
-        None if !policy.require_opt_in => {}
-        Some(value) => return Err((Reason::NotOptedIn, format!("{name} has the label sickbay.enable={value}"))),
-        None => {
-            let detail = format!("{name} lacks the label sickbay.enable=true");
-            return Err((Reason::NotOptedIn, detail));
-        }
-    }
-    match label("sickbay.actions") {
-        Some(listed) if !listed.split(',').any(|action| action.trim() == "restart") => {
-            let detail = format!("{name} has the label sickbay.actions={listed}, without restart");
-            Err((Reason::ActionNotAllowed, detail))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn is_true(value: &str) -> bool {
-    ["1", "t", "true", "yes"].iter().any(|word| value.eq_ignore_ascii_case(word))
-}
-
-fn is_false(value: &str) -> bool {
-    ["0", "f", "false", "no"].iter().any(|word| value.eq_ignore_ascii_case(word))
-}
+/// A reason, and the words for it.
+pub(super) type No = (Reason, String);
 
 fn owned_by_nobody_else(container: &Container) -> Result<(), No> {
     let name = &container.name;
@@ -138,14 +103,64 @@ fn owned_by_nobody_else(container: &Container) -> Result<(), No> {
         return Err((Reason::KubernetesPod, format!("{name} belongs to a Kubernetes pod")));
     }
     if container.auto_remove {
-        return Err((Reason::AutoRemove, format!("{name} was started with --rm: a restart would delete it")));
+        return Err((Reason::AutoRemove, format!("{name} was started with --rm: it is deleted when it stops")));
     }
     Ok(())
 }
 
-/// Which states a restart may treat.
-fn treatable(view: &TargetView, restart: &RestartSpec, now: DateTime<Utc>) -> Result<(), No> {
+/// How the target stands before or after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Running.
+    Up,
+    /// Not running, and not by this run's doing.
+    Found,
+    /// Stopped by this run.
+    Down,
+}
+
+/// Whether all the actions that are still to come make sense, one after the other, and how they leave the target.
+fn treatable(question: &Question<'_>, view: &TargetView) -> Result<Standing, No> {
     let container = &view.container;
+    let name = &container.name;
+    in_nobody_elses_hands(container, question.now.wall)?;
+    let mut standing = match &container.state {
+        _ if question.stopped_here() => Standing::Down,
+        ContainerState::Exited => Standing::Found,
+        ContainerState::Running
+        | ContainerState::Created
+        | ContainerState::Paused
+        | ContainerState::Restarting
+        | ContainerState::Removing
+        | ContainerState::Dead
+        | ContainerState::Other(_) => Standing::Up,
+    };
+    for step in to_come(question) {
+        standing = match (&step.verb, standing) {
+            (Verb::Restart(spec), Standing::Found) => startable(view, spec.start_if_stopped)?,
+            (Verb::Restart(spec), Standing::Down) if !spec.start_if_stopped => {
+                let detail = format!("{name} is stopped by the playbook, and then restarted without start_if_stopped");
+                return Err((Reason::ContainerStopped, detail));
+            }
+            (Verb::Start, Standing::Found) => startable(view, true)?,
+            (Verb::Restart(_) | Verb::Start, Standing::Up | Standing::Down) => Standing::Up,
+            // To stop what is stopped changes nothing.
+            (Verb::Stop(_), Standing::Found) => Standing::Found,
+            (Verb::Stop(_), Standing::Up | Standing::Down) => Standing::Down,
+            (Verb::Capture(_) | Verb::Verify(_) | Verb::Wait(_) | Verb::Notify(_), as_before) => as_before,
+        };
+    }
+    Ok(standing)
+}
+
+/// The steps from the one whose turn it is.
+fn to_come<'a>(question: &Question<'a>) -> impl Iterator<Item = &'a Step> {
+    let done = question.incident.run().map_or(0, |run| run.index);
+    question.playbook.steps.iter().skip(done)
+}
+
+/// Which states no action may treat, because somebody else has the container in hand, or something is wrong with it.
+fn in_nobody_elses_hands(container: &Container, now: DateTime<Utc>) -> Result<(), No> {
     let name = &container.name;
     match &container.state {
         ContainerState::Running => {
@@ -156,7 +171,7 @@ fn treatable(view: &TargetView, restart: &RestartSpec, now: DateTime<Utc>) -> Re
             }
             Ok(())
         }
-        ContainerState::Exited => stopped(view, restart),
+        ContainerState::Exited => Ok(()),
         ContainerState::Paused => Err((Reason::ContainerPaused, format!("{name} is paused"))),
         ContainerState::Restarting => {
             let code = container.exit_code;
@@ -175,17 +190,17 @@ fn treatable(view: &TargetView, restart: &RestartSpec, now: DateTime<Utc>) -> Re
     }
 }
 
-/// A stopped container is started only if it did not stop on purpose and the playbook says so.
-fn stopped(view: &TargetView, restart: &RestartSpec) -> Result<(), No> {
+/// A container that was found stopped is started only if it did not stop on purpose and the playbook says so.
+fn startable(view: &TargetView, says_so: bool) -> Result<Standing, No> {
     not_on_purpose(view)?;
-    if !restart.start_if_stopped {
+    if !says_so {
         let (name, code) = (&view.container.name, view.container.exit_code);
         let detail = format!(
             "{name} is not running (exit code {code}) and the playbook does not say restart: {{start_if_stopped: true}}"
         );
         return Err((Reason::ContainerStopped, detail));
     }
-    Ok(())
+    Ok(Standing::Up)
 }
 
 /// Whether a stopped container died, and was neither stopped by somebody nor done with its work.

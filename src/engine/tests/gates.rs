@@ -84,6 +84,38 @@ fn settings_protect_by_name_and_sickbay_protects_itself() {
 }
 
 #[test]
+fn what_watches_and_what_stands_before_docker_is_protected_unasked() {
+    let image = |image: &str| {
+        with(|web| {
+            web.image = image.into();
+            web.labels.insert("sickbay.protect".into(), "false".into());
+        })
+    };
+    for (view, want) in [
+        (image("prom/prometheus:v3.5.0"), Some(Reason::Protected)),
+        (image("registry.example:5000/x/docker-socket-proxy@sha256:1"), Some(Reason::Protected)),
+        (image("example/prometheus-demo"), None),
+    ] {
+        assert_eq!(verdict_on(view.clone()), want, "{}", view.container.image);
+    }
+    let service = with(|web| {
+        web.labels.insert("com.docker.compose.project".into(), "shop".into());
+        web.labels.insert("com.docker.compose.service".into(), "docker-door".into());
+    });
+    for (host, view, want) in [
+        ("web", with(|_| {}), Some(Reason::Protected)),
+        ("docker-door", service, Some(Reason::Protected)),
+        ("web-2", with(|_| {}), None),
+    ] {
+        let mut world = World::new(vec![restarting()]);
+        world.ruleset.policy.docker_host = Some(host.into());
+        world.fire(firing(world.now_s));
+        world.docker(first(), TargetReport::Found(Box::new(view)));
+        assert_eq!(world.last_refusal(), want, "{host}");
+    }
+}
+
+#[test]
 fn without_opt_in_a_label_can_still_opt_out() {
     for (value, want) in [(None, None), (Some("false"), Some(Reason::NotOptedIn))] {
         let mut world = World::new(vec![restarting()]);

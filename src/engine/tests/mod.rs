@@ -2,10 +2,13 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the one fact it is about")]
 
+mod actions;
 mod alerts;
 mod brakes;
 mod gates;
+mod hands_off;
 mod pauses;
 mod reload;
 mod runs;
+mod when;
 pub(super) mod world;

@@ -232,6 +232,32 @@ fn dependents_are_restarted_after_their_parent_and_watched_with_it() {
 }
 
 #[test]
+fn a_late_answer_to_a_question_asked_twice_changes_nothing() {
+    let mut world = World::new(vec![restarting()]);
+    world.fire(firing(world.now_s));
+    let mut parent = view(container("web"));
+    parent.dependents = vec![container("sidecar")];
+    let report = TargetReport::Found(Box::new(parent));
+    world.docker(first(), report.clone());
+    world.step(first(), 0, captured());
+    let unexpected = |world: &mut World, report: TargetReport, when: &str| {
+        let before = world.log.len();
+        world.docker(first(), report);
+        assert_eq!((world.permitted(), world.log.len()), (None, before), "{when}");
+    };
+    world.docker(first(), report.clone());
+    let act = world.permitted().unwrap();
+    unexpected(&mut world, report.clone(), "while the call is under way");
+    unexpected(&mut world, TargetReport::Unavailable("no answer".into()), "while the call is under way");
+    done(&mut world, act);
+    unexpected(&mut world, report.clone(), "the target again, at its dependent's turn");
+    world.docker(first(), found(container("sidecar")));
+    let act = world.permitted().unwrap();
+    done(&mut world, act);
+    unexpected(&mut world, TargetReport::Missing, "while it is watched");
+}
+
+#[test]
 fn once_the_parent_was_restarted_trouble_with_a_dependent_is_a_failure_not_a_second_chance() {
     let mut world = World::new(vec![restarting()]);
     world.fire(firing(world.now_s));

@@ -7,7 +7,9 @@ use crate::engine::ruleset::Ruleset;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::{Alert, AlertStatus, Notification};
-use crate::model::container::{Container, ContainerState, RestartPolicy, StopCause, TargetReport, TargetView};
+use crate::model::container::{
+    Container, ContainerState, EventHistory, RestartPolicy, StopCause, TargetReport, TargetView,
+};
 use crate::model::fact::{Answer, Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Labels;
@@ -17,6 +19,7 @@ use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
+use crate::model::time_interval::Schedule;
 use crate::playbook::definition::{CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec};
 use crate::playbook::index::Playbooks;
 use crate::playbook::template::Template;
@@ -177,6 +180,8 @@ pub(in crate::engine) fn restarting() -> Playbook {
         enabled: true,
         dry_run: false,
         matchers: parse_matchers(r#"alertname="Down""#).unwrap().matchers,
+        schedule: Schedule::default(),
+        condition: None,
         target: Some(TargetSpec::Container(template("{{ labels.container }}"))),
         limits: Limits {
             windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
@@ -203,6 +208,7 @@ pub(super) fn container(name: &str) -> Container {
         state: ContainerState::Running,
         health: None,
         health_check: None,
+        created: "2025-12-31T00:00:00Z".into(),
         started_at: "2026-01-01T00:00:00Z".into(),
         finished_at: "0001-01-01T00:00:00Z".into(),
         restart_count: 0,
@@ -218,7 +224,9 @@ pub(super) fn container(name: &str) -> Container {
 }
 
 pub(super) fn view(container: Container) -> TargetView {
-    TargetView { container, dependents: Vec::new(), peers: Vec::new(), stop_cause: StopCause::NotAsked }
+    let history = EventHistory::Known { now: wall(100_000), touches: Vec::new(), reaches_start: true };
+    let (dependents, peers) = (Vec::new(), Vec::new());
+    TargetView { container, dependents, peers, stop_cause: StopCause::NotAsked, history }
 }
 
 pub(super) fn found(container: Container) -> TargetReport {

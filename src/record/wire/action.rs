@@ -43,7 +43,10 @@ struct ArgsLine {
 impl<'a> From<&'a ActionIntended> for IntentLine<'a> {
     fn from(intended: &'a ActionIntended) -> Self {
         let args = match &intended.action {
-            Action::Restart { stop_timeout } => ArgsLine { stop_timeout_s: stop_timeout.map(seconds_up) },
+            Action::Restart { stop_timeout } | Action::Stop { stop_timeout } => {
+                ArgsLine { stop_timeout_s: stop_timeout.map(seconds_up) }
+            }
+            Action::Start => ArgsLine { stop_timeout_s: None },
         };
         Self {
             inc: Word(intended.act.incident),
@@ -66,8 +69,11 @@ impl TryFrom<IntentLine<'_>> for ActionIntended {
     type Error = Problem;
 
     fn try_from(line: IntentLine<'_>) -> Result<Self, Problem> {
+        let stop_timeout = line.args.stop_timeout_s.map(Duration::from_secs);
         let action = match &*line.op {
-            "container.restart" => Action::Restart { stop_timeout: line.args.stop_timeout_s.map(Duration::from_secs) },
+            "container.restart" => Action::Restart { stop_timeout },
+            "container.start" => Action::Start,
+            "container.stop" => Action::Stop { stop_timeout },
             newer => return Err(format!("{newer:?} is not an action this version knows")),
         };
         Ok(Self {

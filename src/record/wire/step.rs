@@ -47,6 +47,7 @@ enum ResultWord {
     Waited,
     Notified,
     Skipped,
+    NotNeeded,
 }
 
 impl<'a> StepLine<'a> {
@@ -60,6 +61,7 @@ impl<'a> StepLine<'a> {
             StepResult::Waited => (ResultWord::Waited, None, None),
             StepResult::Notified => (ResultWord::Notified, None, None),
             StepResult::Skipped => (ResultWord::Skipped, None, None),
+            StepResult::NotNeeded(detail) => (ResultWord::NotNeeded, Some(Text::new(detail, cap)), None),
         };
         Self { inc: Word(*incident), step: step.into(), elapsed_ms: millis(*elapsed), result, detail, evidence }
     }
@@ -78,6 +80,7 @@ impl TryFrom<StepLine<'_>> for StepFinished {
             ResultWord::Waited => StepResult::Waited,
             ResultWord::Notified => StepResult::Notified,
             ResultWord::Skipped => StepResult::Skipped,
+            ResultWord::NotNeeded => StepResult::NotNeeded(detail),
         };
         Ok(Self {
             incident: line.inc.0,
