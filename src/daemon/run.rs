@@ -90,10 +90,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let metrics = parts::metrics(seconds(&clock));
     let notifiers = Notifiers::new(parts::notifiers(&settings).map_err(RunError::Settings)?);
     let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
-    let loaded = playbooks.iter().count();
-    metrics.config_loaded(loaded, seconds(&clock));
-    let condition = Condition { playbooks: Some(loaded), ..Condition::default() };
-    let condition = Arc::new(watch::channel(condition).0);
+    let condition = loaded(playbooks.iter().count(), &metrics, &clock);
     let broken = CancellationToken::new();
     let tasks = Tasks::new(stopping.clone(), broken.clone());
     let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot::default()));
@@ -143,13 +140,24 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
             return outcome.map_err(RunError::from);
         }
     };
-    // Senders that are still waiting get their 503 before the process ends.
     web_stopping.cancel();
+    last_answers(web).await;
+    outcome
+}
+
+/// Settings and so many playbooks are there; nothing else is known yet.
+fn loaded(playbooks: usize, metrics: &Metrics, clock: &Clock) -> Arc<watch::Sender<Condition>> {
+    metrics.config_loaded(playbooks, seconds(clock));
+    let condition = Condition { playbooks: Some(playbooks), ..Condition::default() };
+    Arc::new(watch::channel(condition).0)
+}
+
+/// Senders that are still waiting get their 503 before the process ends.
+async fn last_answers(web: impl Future<Output = ()>) {
     tokio::select! {
         () = web => {}
         () = tokio::time::sleep(LAST_ANSWERS) => {}
     }
-    outcome
 }
 
 /// Starts the log's writer, and follows how far it is.

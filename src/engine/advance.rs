@@ -35,16 +35,15 @@ pub(super) enum Move {
     Rest,
 }
 
-/// The playbook in the very revision that took the alert, if it is still known.
+/// The playbook in the very revision that took the alert, if that still counts.
 ///
-/// A run ends by what it began with. What has not begun does not begin once its playbook was removed or disabled:
-/// whoever did that does not want it to run.
+/// A run ends by what it began with. What has not begun does not begin by a text that is no longer loaded: whoever
+/// changed, removed or disabled the playbook does not want that text to run.
 pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
-    let wanted = match incident.phase {
-        Phase::Running(_) => true,
-        Phase::AwaitingTarget | Phase::Refused { .. } => ruleset.is_in_use(&incident.playbook),
-    };
-    ruleset.revision(&incident.playbook, &incident.revision).filter(|_| wanted)
+    match incident.phase {
+        Phase::Running(_) => ruleset.revision(&incident.playbook, &incident.revision),
+        Phase::AwaitingTarget | Phase::Refused { .. } => ruleset.loaded(&incident.playbook, &incident.revision),
+    }
 }
 
 /// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.

@@ -74,7 +74,7 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         }
         Event::Reloaded(new) => {
             draft.decision.reply = Reply::Reloaded(ruleset.changes_to(&new.playbooks));
-            draft.reloaded(new.files);
+            draft.reloaded(ruleset, new.files);
         }
         Event::ReloadFailed { problem } => {
             draft.decision.reply = Reply::NotReloaded;
@@ -133,13 +133,20 @@ impl Draft<'_> {
         }
     }
 
-    /// The ruleset is the new one already. Runs go on by the revision they began with; what has not begun goes on only
-    /// if its playbook is still in use.
-    fn reloaded(&mut self, files: Vec<(String, String)>) {
+    /// The ruleset is the new one already. Runs go on by the revision they began with. What has not begun goes on only
+    /// if its very playbook is still loaded; otherwise its alert is taken by what is loaded now: at once if it is being
+    /// decided about this moment, else when it is delivered again.
+    fn reloaded(&mut self, before: &Ruleset, files: Vec<(String, String)>) {
         self.config_loaded(files, true);
         for incident in self.state.incidents() {
-            if incident.run().is_none() && advance::playbook_of(incident, self.ruleset).is_none() {
-                self.carry_on(incident.clone(), false);
+            if incident.run().is_some() || advance::playbook_of(incident, self.ruleset).is_some() {
+                continue;
+            }
+            self.carry_on(incident.clone(), false);
+            // How complete its notification was is known only if the playbook before had asked.
+            let complete = before.loaded(&incident.playbook, &incident.revision).is_some_and(|old| old.acts());
+            if incident.phase == Phase::AwaitingTarget && !incident.alert_ended && complete {
+                intake::take_anew(self, &incident.alert);
             }
         }
     }

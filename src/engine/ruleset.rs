@@ -1,7 +1,7 @@
 //! What decisions are made by: the loaded playbooks and the policy above them, and what a reload leaves of them.
 //!
-//! A reload takes the place of everything at once. The playbooks that open incidents began with are kept beside it, in
-//! the very revision that took the alert, until those incidents are over. Read [`Ruleset`] first.
+//! A reload takes the place of everything at once. The playbooks that runs began with are kept beside it, in the
+//! very revision that took the alert, until those runs are over. Read [`Ruleset`] first.
 
 use super::event::NewConfig;
 use super::state::State;
@@ -18,7 +18,7 @@ pub struct Ruleset {
     pub playbooks: Playbooks,
     /// What the settings impose on all of them, kept ones included.
     pub policy: Policy,
-    /// Revisions that are loaded no more and that open incidents still go by.
+    /// Revisions that are loaded no more and that runs still go by.
     kept: Vec<Arc<Playbook>>,
 }
 
@@ -49,10 +49,10 @@ impl Ruleset {
         loaded.chain(&self.kept).find(|playbook| &*playbook.name == name && &*playbook.revision == revision)
     }
 
-    /// Whether new episodes may still be taken by a playbook of this name, in whatever revision.
+    /// The playbook in this very revision, if new episodes may be taken by it.
     #[must_use]
-    pub fn is_in_use(&self, name: &str) -> bool {
-        self.playbooks.get(name).is_some_and(|playbook| playbook.enabled)
+    pub fn loaded(&self, name: &str, revision: &str) -> Option<&Arc<Playbook>> {
+        self.playbooks.get(name).filter(|playbook| playbook.enabled && &*playbook.revision == revision)
     }
 
     /// Whether a playbook of this name is loaded, or kept for what it took.
@@ -88,19 +88,19 @@ impl Ruleset {
         }
     }
 
-    /// Lets go of the revisions that no open incident goes by any more.
+    /// Lets go of the revisions that no run goes by any more.
     pub fn forget_unused(&mut self, state: &State) {
         if self.kept.is_empty() {
             return;
         }
-        let used: HashSet<_> = state.incidents().map(|incident| (&incident.playbook, &incident.revision)).collect();
+        let used: HashSet<_> = state.running().map(|incident| (&incident.playbook, &incident.revision)).collect();
         let loaded = &self.playbooks;
         let is_loaded =
             |kept: &Playbook| loaded.get(&kept.name).is_some_and(|playbook| playbook.revision == kept.revision);
         self.kept.retain(|kept| used.contains(&(&kept.name, &kept.revision)) && !is_loaded(kept));
     }
 
-    /// How many revisions are kept for open incidents.
+    /// How many revisions are kept for runs.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.kept.len()

@@ -3,10 +3,13 @@
 use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::event::{Event, NewConfig};
-use crate::engine::receipt::Reply;
+use crate::engine::receipt::{AlertAnswer, Reply};
 use crate::engine::ruleset::Changes;
 use crate::model::action::{ActionOutcome, Reconciled};
-use crate::model::fact::{Fact, StepResult};
+use crate::model::alert::AlertStatus;
+use crate::model::container::TargetReport;
+use crate::model::fact::{Fact, StepResult, Taken};
+use crate::model::incident::FirstSight;
 use crate::model::policy::{Policy, ProtectedName};
 use crate::model::reason::Reason;
 use crate::playbook::definition::{Playbook, Verb};
@@ -126,50 +129,152 @@ fn a_reload_at_any_moment_of_a_run_changes_nothing_about_it() {
     }
 }
 
-#[test]
-fn what_has_not_begun_goes_on_by_its_own_revision_while_its_playbook_is_in_use() {
-    let mut world = taken();
-    reload(&mut world, vec![waiting()], Policy::default());
-    world.docker(first(), found(container("web")));
-    run_to_its_end(&mut world);
+/// The last sight of the alert, with who has it since then.
+fn last_sight(world: &World) -> (FirstSight, Taken) {
+    let sights = world.log.iter().rev().filter_map(|record| match &record.fact {
+        Fact::AlertReceived(received) => Some((received.sight, received.taken.clone())),
+        _ => None,
+    });
+    sights.into_iter().next().unwrap()
+}
+
+fn taken_by(playbook: &Playbook) -> Taken {
+    Taken::ByPlaybook { playbook: playbook.name.clone(), revision: playbook.revision.clone() }
 }
 
 #[test]
-fn what_has_not_begun_never_begins_once_its_playbook_is_removed_or_disabled() {
-    for playbooks in [vec![], vec![disabled()]] {
-        // Docker is being asked.
+fn what_is_just_being_decided_is_taken_by_what_is_loaded_now() {
+    let other = || Playbook { name: "other".into(), ..waiting() };
+    for (playbooks, next) in [
+        (vec![restarting(), other()], None),
+        (vec![waiting()], Some(taken_by(&waiting()))),
+        (vec![disabled(), other()], Some(taken_by(&other()))),
+        (vec![other()], Some(taken_by(&other()))),
+        (vec![disabled()], Some(Taken::ByNobody(Reason::NoMatch))),
+        (vec![], Some(Taken::ByNobody(Reason::NoMatch))),
+    ] {
         let mut world = taken();
-        reload(&mut world, playbooks.clone(), Policy::default());
+        reload(&mut world, playbooks, Policy::default());
+        let goes_on = matches!(&next, Some(Taken::ByPlaybook { .. }));
+        let Some(next) = next else {
+            assert!(world.effects.is_empty(), "it is being asked already");
+            run_to_its_end_from_the_answer(&mut world);
+            continue;
+        };
+        assert_eq!(last_sight(&world), (FirstSight::Reconsidered, next));
         assert_eq!(world.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
+        let asked = world.effects.iter().any(|effect| matches!(effect, Effect::ResolveTarget { .. }));
+        assert_eq!((asked, world.state.open_incidents()), (goes_on, usize::from(goes_on)));
+        // The answer to the question of before is nobody's any more.
         world.docker(first(), found(container("web")));
         assert!(world.effects.is_empty(), "{:?}", world.effects);
+        assert_eq!(world.state.snapshot(None).open_episodes, 1);
+    }
+}
 
-        // A gate had said no.
+fn run_to_its_end_from_the_answer(world: &mut World) {
+    world.docker(first(), found(container("web")));
+    run_to_its_end(world);
+}
+
+#[test]
+fn an_alert_that_ended_while_docker_was_asked_is_not_taken_anew() {
+    let mut world = taken();
+    let mut over = firing(world.now_s);
+    over.status = AlertStatus::Resolved;
+    over.ends_at = Some(wall(world.now_s + 1));
+    world.fire(over);
+    reload(&mut world, vec![waiting()], Policy::default());
+    assert_eq!(last_sight(&world).0, FirstSight::New);
+    assert_eq!(world.state.open_incidents(), 0);
+}
+
+#[test]
+fn what_was_refused_is_taken_by_what_is_loaded_now_when_it_is_delivered_again() {
+    for (playbooks, next) in [
+        (vec![restarting()], None),
+        (vec![waiting()], Some(taken_by(&waiting()))),
+        (vec![disabled()], Some(Taken::ByNobody(Reason::PlaybookChanged))),
+        (vec![], Some(Taken::ByNobody(Reason::PlaybookChanged))),
+    ] {
         let mut world = taken();
-        world.docker(first(), crate::model::container::TargetReport::Missing);
-        reload(&mut world, playbooks.clone(), Policy::default());
-        assert_eq!(world.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
-
-        // A gate says no right before the act: there is no way back to being asked again.
-        let mut world = begun();
+        let began_s = world.now_s;
+        world.docker(first(), TargetReport::Missing);
         reload(&mut world, playbooks, Policy::default());
-        captured(&mut world);
-        world.docker(first(), crate::model::container::TargetReport::Missing);
-        assert_eq!(world.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
-        assert_eq!(world.state.open_incidents(), 0);
+        assert!(world.effects.is_empty(), "nothing is done until it is known to go on: {:?}", world.effects);
+        let unchanged = next.is_none();
+        assert_eq!(world.verdict().is_none(), unchanged);
+
+        // Hours later: it was fresh when it was first taken.
+        world.now_s += 3 * 3600;
+        let records = world.log.len();
+        let receipt = world.fire(firing(began_s));
+        match next {
+            None => assert_eq!((receipt.incident, world.log.len()), (Some(first()), records)),
+            Some(Taken::ByNobody(reason)) => {
+                assert_eq!((receipt.reason, world.log.len()), (Some(reason), records), "told once");
+                assert!(world.effects.is_empty(), "{:?}", world.effects);
+                continue;
+            }
+            Some(next) => assert_eq!(last_sight(&world), (FirstSight::Reconsidered, next)),
+        }
+        assert!(matches!(world.effects[..], [Effect::ResolveTarget { .. }]), "{:?}", world.effects);
     }
 }
 
 #[test]
-fn a_refused_incident_is_asked_about_again_by_its_own_revision() {
-    let mut world = taken();
-    world.docker(first(), crate::model::container::TargetReport::Missing);
+fn a_gate_that_says_no_right_before_the_act_leaves_the_rest_to_what_is_loaded_now() {
+    let mut world = begun();
+    let began_s = world.now_s;
     reload(&mut world, vec![waiting()], Policy::default());
-    world.now_s += 3600;
-    world.fire(firing(world.now_s - 3600));
-    let [Effect::ResolveTarget { .. }] = &world.effects[..] else { panic!("{:?}", world.effects) };
-    world.docker(first(), found(container("web")));
-    assert!(matches!(world.effects[..], [Effect::Capture { .. }]), "{:?}", world.effects);
+    captured(&mut world);
+    world.docker(first(), TargetReport::Missing);
+    assert_eq!(world.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
+    assert_eq!(world.state.open_incidents(), 0);
+    world.fire(firing(began_s));
+    assert_eq!(last_sight(&world), (FirstSight::Reconsidered, taken_by(&waiting())));
+}
+
+#[test]
+fn an_alert_that_nobody_took_may_be_taken_by_a_new_playbook_if_it_is_fresh() {
+    for (age_s, answer) in [(600, AlertAnswer::Accepted), (7200, AlertAnswer::Refused)] {
+        let mut world = World::new(vec![]);
+        let began_s = world.now_s;
+        assert_eq!(world.fire(firing(began_s)).answer, AlertAnswer::NoMatch);
+        world.now_s += age_s;
+        assert_eq!(world.fire(firing(began_s)).answer, AlertAnswer::Duplicate);
+        reload(&mut world, vec![disabled()], Policy::default());
+        assert_eq!(world.fire(firing(began_s)).answer, AlertAnswer::Duplicate);
+        reload(&mut world, vec![restarting()], Policy::default());
+        assert_eq!(world.fire(firing(began_s)).answer, answer, "{age_s}");
+        let records = world.log.len();
+        assert_eq!(world.fire(firing(began_s)).answer, AlertAnswer::Duplicate);
+        assert_eq!(world.log.len(), records, "decided once");
+    }
+}
+
+#[test]
+fn what_was_treated_is_not_treated_again_because_of_a_reload() {
+    let mut world = begun();
+    let began_s = world.now_s;
+    run_to_its_end(&mut world);
+    for playbooks in [vec![], vec![waiting()], vec![restarting()]] {
+        reload(&mut world, playbooks, Policy::default());
+        assert_eq!(world.fire(firing(began_s)).answer, AlertAnswer::Duplicate);
+        assert!(world.effects.is_empty(), "{:?}", world.effects);
+    }
+}
+
+#[test]
+fn after_a_restart_the_same_holds_for_what_has_not_begun() {
+    let world = taken();
+    let mut after = World::new(vec![waiting()]);
+    after.state = world.replayed(world.log.len());
+    after.now_s = world.now_s + 5;
+    after.feed(Event::Started { recovered: None, version: "0".into(), hostname: "h".into(), files: Vec::new() });
+    assert_eq!(after.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
+    after.fire(firing(world.now_s));
+    assert_eq!(last_sight(&after), (FirstSight::Reconsidered, taken_by(&waiting())));
 }
 
 #[test]
@@ -177,13 +282,13 @@ fn a_stricter_policy_stops_a_run_right_before_its_act() {
     let protect = Policy { protect: vec![ProtectedName::Exact("web".into())], ..Policy::default() };
     let mut world = begun();
     captured(&mut world);
-    reload(&mut world, vec![waiting()], protect);
+    reload(&mut world, vec![restarting()], protect);
     world.docker(first(), found(container("web")));
     assert_eq!(world.permitted(), None);
     assert_eq!(world.last_refusal(), Some(Reason::Protected));
 
     // A wider one lets it go on.
-    reload(&mut world, vec![waiting()], Policy::default());
+    reload(&mut world, vec![restarting()], Policy::default());
     world.now_s += 3600;
     world.fire(firing(world.now_s - 3600));
     world.docker(first(), found(container("web")));
@@ -205,7 +310,7 @@ fn after_a_restart_a_revision_that_is_no_longer_loaded_is_gone() {
 
 #[test]
 fn a_reload_is_recorded_with_what_it_read_and_a_failed_one_with_what_is_wrong() {
-    let mut world = taken();
+    let mut world = begun();
     let other = Playbook { name: "other".into(), ..restarting() };
     let changes = world.ruleset.changes_to(&Playbooks::new(vec![other]));
     assert_eq!((changes.added, changes.removed), (vec!["other".to_owned()], vec!["restart".to_owned()]));
