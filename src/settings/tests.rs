@@ -315,15 +315,22 @@ fn a_hostile_file_is_refused() {
 #[test]
 fn what_only_a_start_may_change_is_named_with_its_place_and_the_rest_may_change() {
     let before = file(SHAPE).unwrap();
-    let text = SHAPE.replace("127.0.0.1:10112", "127.0.0.1:10199").replace("/var/run/docker.sock", "/run/other.sock");
-    let text = format!("{text}dry_run: true\nlog: {{format: json}}\n").replace("dry_run: false\n", "");
+    let mut text = SHAPE.to_owned();
+    for (was, now) in [
+        ("127.0.0.1:10112", "127.0.0.1:10199"),
+        ("tcp://proxy:2375", "tcp://other:2375"),
+        ("dry_run: true", "dry_run: false"),
+        ("format: json", "format: logfmt"),
+    ] {
+        text = text.replace(was, now);
+    }
     let after = file(&text).unwrap_or_else(|error| panic!("{error}"));
     let problems: Vec<String> = before.fixed_but_changed(&after).iter().map(ToString::to_string).collect();
     for (key, was, now) in [
         ("web.listen_address", "127.0.0.1:10112", "127.0.0.1:10199"),
-        ("docker.hosts", "unix:///var/run/docker.sock", "unix:///run/other.sock"),
-        ("dry_run", "false", "true"),
-        ("log.format", "logfmt", "json"),
+        ("docker.hosts", "tcp://proxy:2375", "tcp://other:2375"),
+        ("dry_run", "true", "false"),
+        ("log.format", "json", "logfmt"),
     ] {
         let problem = problems.iter().find(|problem| problem.contains(&format!("`{key}`"))).expect(key);
         for part in ["sickbay.yml:", "cannot change while sickbay runs", "restart sickbay", was, now] {
