@@ -28,12 +28,17 @@ impl Sickbay {
     /// of it: the containers of tests are only seconds old, so nothing is kept from those that were just created. It is
     /// not started.
     pub(crate) fn new(rules: &str, settings: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let sickbay = Self { directory: tempfile::tempdir().unwrap(), port: free_port(), child: None };
+        sickbay.write(rules, settings);
+        sickbay
+    }
+
+    /// Writes other rules and settings, as [`Self::new`] does. A daemon that runs is not told.
+    pub(crate) fn write(&self, rules: &str, settings: &str) {
         let docker = if settings.contains("docker:") { "" } else { "docker: {hands_off: 0s}\n" };
         let settings = format!("storage: {{path: data}}\nrules: {{paths: [rules.yaml]}}\n{docker}{settings}");
-        fs::write(directory.path().join("rules.yaml"), rules).unwrap();
-        fs::write(directory.path().join("sickbay.yml"), settings).unwrap();
-        Self { directory, port: free_port(), child: None }
+        fs::write(self.directory.path().join("rules.yaml"), rules).unwrap();
+        fs::write(self.directory.path().join("sickbay.yml"), settings).unwrap();
     }
 
     /// As [`Self::new`], and started.
