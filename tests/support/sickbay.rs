@@ -25,8 +25,8 @@ pub(crate) struct Sickbay {
 
 impl Sickbay {
     /// Writes the rules and these settings; `storage` and `rules` are set already, and so is `docker` if they do not speak
-    /// of it: the containers of tests are only seconds old, so nothing is kept from those that were just created. It is
-    /// not started.
+    /// of it: tests side by side make the engine forget within seconds who did what before sickbay ran, so nothing is kept
+    /// from what may have been touched. It is not started.
     pub(crate) fn new(rules: &str, settings: &str) -> Self {
         let sickbay = Self { directory: tempfile::tempdir().unwrap(), port: free_port(), child: None };
         sickbay.write(rules, settings);
