@@ -7,7 +7,7 @@ use super::types::{LogFormat, Settings};
 use std::net::SocketAddr;
 
 /// The keys that are read at the start alone.
-pub(super) const FIXED: [&str; 5] = ["web.listen_address", "storage.path", "docker.hosts", "dry_run", "log.format"];
+pub const FIXED: [&str; 5] = ["web.listen_address", "storage.path", "docker.hosts", "dry_run", "log.format"];
 
 impl Settings {
     /// Every key that `new` sets to something else than this, although it cannot change while the daemon runs.

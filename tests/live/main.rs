@@ -18,6 +18,7 @@ mod failures;
 mod hands_off;
 mod limits;
 mod refusals;
+mod reload;
 mod scenarios;
 mod storm;
 mod support;
