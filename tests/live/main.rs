@@ -31,6 +31,5 @@ mod alerts;
 mod http;
 #[path = "../support/real_docker.rs"]
 mod real_docker;
-#[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
