@@ -12,7 +12,7 @@ use crate::model::id::IncidentId;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::notifier::Notifier;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -39,11 +39,37 @@ impl Hands {
     }
 }
 
+/// Where messages go, by name. Cheap to clone.
+///
+/// A notifier that a reload takes out of the settings stays: runs that began before it may still name it.
+#[derive(Clone, Debug)]
+pub struct Notifiers(Arc<RwLock<HashMap<String, Arc<Notifier>>>>);
+
+impl Notifiers {
+    /// These.
+    #[must_use]
+    pub fn new(named: HashMap<String, Notifier>) -> Self {
+        let notifiers = Self(Arc::default());
+        notifiers.add(named);
+        notifiers
+    }
+
+    /// Adds these, in place of those of the same name.
+    pub fn add(&self, named: HashMap<String, Notifier>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(named.into_iter().map(|(name, notifier)| (name, Arc::new(notifier))));
+    }
+
+    fn get(&self, name: &str) -> Option<Arc<Notifier>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}
+
 /// Carries out effects.
 #[derive(Debug)]
 pub struct Executor {
     hands: Hands,
-    notifiers: Arc<HashMap<String, Notifier>>,
+    notifiers: Notifiers,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
@@ -52,8 +78,8 @@ pub struct Executor {
 impl Executor {
     /// Makes one; results go to `results`.
     #[must_use]
-    pub fn new(hands: Hands, notifiers: HashMap<String, Notifier>, results: mpsc::Sender<Event>, tasks: Tasks) -> Self {
-        Self { hands, notifiers: Arc::new(notifiers), results, tasks, asked: HashMap::new() }
+    pub fn new(hands: Hands, notifiers: Notifiers, results: mpsc::Sender<Event>, tasks: Tasks) -> Self {
+        Self { hands, notifiers, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -148,11 +174,11 @@ impl Executor {
 
     fn tell(&self, notice: Notice, repeat: bool) {
         let results = self.results.clone();
-        let notifiers = Arc::clone(&self.notifiers);
+        let notifier = self.notifiers.get(&notice.notifier);
         let act = notice.act;
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
         let work = async move {
-            let outcome = match notifiers.get(&notice.notifier) {
+            let outcome = match notifier {
                 Some(notifier) => notifier.send(&notice, repeat).await,
                 None => {
                     let error = format!("no notifier named {} in the settings", notice.notifier);

@@ -12,11 +12,14 @@ use std::sync::Arc;
 /// This build's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Notifiers by their names.
+pub type Named = HashMap<String, Notifier>;
+
 /// All notifiers by name, the built-in `log` among them.
 ///
 /// # Errors
 /// Which notifier cannot be made, and why.
-pub fn notifiers(settings: &Settings) -> Result<HashMap<String, Notifier>, String> {
+pub fn notifiers(settings: &Settings) -> Result<Named, String> {
     let mut notifiers = HashMap::from([("log".to_owned(), Notifier::Log)]);
     for notifier in &settings.notifiers {
         let http = &notifier.http;

@@ -35,9 +35,13 @@ pub(super) enum Move {
     Rest,
 }
 
-/// The playbook in the very revision that took the alert, if it is still loaded.
+/// The playbook in the very revision that took the alert, if that still counts.
+///
+/// What has begun, further tries included, ends by what it began with. What has not begun does not begin by a text that is no longer loaded: whoever
+/// changed, removed or disabled the playbook does not want that text to run.
 pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
-    ruleset.playbooks.get(&incident.playbook).filter(|playbook| playbook.revision == incident.revision)
+    let (name, revision) = (&incident.playbook, &incident.revision);
+    if incident.has_begun() { ruleset.revision(name, revision) } else { ruleset.loaded(name, revision) }
 }
 
 /// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.
@@ -210,7 +214,12 @@ pub(super) fn step_fact(
 }
 
 pub(super) fn playbook_changed(incident: &Incident) -> Fact {
-    let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
+    let (name, revision) = (&incident.playbook, &incident.revision);
+    let detail = if incident.has_begun() {
+        format!("the playbook {name} is no longer loaded in revision {revision}")
+    } else {
+        format!("the playbook {name} was changed, removed or disabled before anything was done")
+    };
     closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail)
 }
 

@@ -15,8 +15,8 @@ use super::switch::Occasion;
 use super::{breaker, intake, switch, tick};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
-    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished,
-    StepResult, StormFrozen,
+    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
+    NoticeFinished, StepResult, StormFrozen,
 };
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
@@ -36,13 +36,17 @@ pub struct Decision {
     pub effects: Vec<Effect>,
     /// For whoever brought the event, once all facts are durable.
     pub reply: Reply,
+    /// What to decide by from the next event on, if that is no longer what this was decided by.
+    pub ruleset: Option<Ruleset>,
 }
 
 /// Decides.
 #[must_use]
 pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> Decision {
     let moment = state.timeline().moment(now);
-    let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default(), taken: 0 };
+    let replaced = if let Event::Reloaded(new) = &event { Some(ruleset.replaced_by(new, state)) } else { None };
+    let ruleset_now = replaced.as_ref().unwrap_or(ruleset);
+    let mut draft = Draft { state, ruleset: ruleset_now, now: &moment, decision: Decision::default(), taken: 0 };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
     let occasion = Occasion::of(&event);
     switch::run_out(&mut draft);
@@ -69,11 +73,21 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::BreakerResetRequested { target, by, reason } => {
             draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
         }
+        Event::Reloaded(new) => {
+            draft.decision.reply = Reply::Reloaded(ruleset.changes_to(&new.playbooks));
+            draft.reloaded(ruleset, new.files);
+        }
+        Event::ReloadFailed { problem } => {
+            draft.decision.reply = Reply::NotReloaded;
+            draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem }));
+        }
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }
     switch::ask_again(&mut draft, occasion);
-    draft.decision
+    let mut decision = draft.decision;
+    decision.ruleset = replaced;
+    decision
 }
 
 /// A decision in the making.
@@ -112,15 +126,37 @@ impl Draft<'_> {
         (version, hostname, files): (String, String, Vec<(String, String)>),
     ) {
         let dry_run = self.ruleset.policy.dry_run;
-        let playbooks =
-            self.ruleset.playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
-        let playbooks = playbooks.collect();
         self.decision.facts.extend(recovered.map(Fact::LogRecovered));
         self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
-        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded: false }));
+        self.config_loaded(files, false);
         for incident in self.state.incidents() {
             self.carry_on(incident.clone(), true);
         }
+    }
+
+    /// The ruleset is the new one already. Runs go on by the revision they began with. What has not begun goes on only
+    /// if its very playbook is still loaded; otherwise its alert is taken by what is loaded now: at once if it is being
+    /// decided about this moment, else when it is delivered again.
+    fn reloaded(&mut self, before: &Ruleset, files: Vec<(String, String)>) {
+        self.config_loaded(files, true);
+        for incident in self.state.incidents() {
+            if incident.has_begun() || advance::playbook_of(incident, self.ruleset).is_some() {
+                continue;
+            }
+            self.carry_on(incident.clone(), false);
+            // How complete its notification was is known only if the playbook before had asked.
+            let complete = before.loaded(&incident.playbook, &incident.revision).is_some_and(|old| old.acts());
+            if incident.phase == Phase::AwaitingTarget && !incident.alert_ended && complete {
+                intake::take_anew(self, &incident.alert);
+            }
+        }
+    }
+
+    fn config_loaded(&mut self, files: Vec<(String, String)>, reloaded: bool) {
+        let Ruleset { playbooks, policy, .. } = self.ruleset;
+        let playbooks = playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
+        let (playbooks, dry_run) = (playbooks.collect(), policy.dry_run);
+        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded }));
     }
 
     fn target_known(&mut self, incident: IncidentId, report: Option<TargetReport>) {

@@ -182,6 +182,12 @@ impl Incident {
         }
     }
 
+    /// Whether its steps are being done, or one try of them was.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.run().is_some() || self.tried.is_some()
+    }
+
     /// Which try is under way, or would be the next.
     #[must_use]
     pub fn attempt(&self) -> u32 {

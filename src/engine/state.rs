@@ -61,7 +61,7 @@ pub struct Episode {
     pub incident: Option<IncidentId>,
     /// The playbook that took it.
     pub playbook: Option<Arc<str>>,
-    /// Why nobody took it.
+    /// Why nobody took it, or has it any more.
     pub nobody: Option<Reason>,
     /// Whether something was done for it: then nothing is done again.
     pub acted: bool,
@@ -115,6 +115,11 @@ impl State {
         self.running.iter().filter_map(|id| self.incident(*id))
     }
 
+    /// The incidents that go by the playbook they began with, in no order. Looks at all open ones.
+    pub fn begun(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values().map(|incident| &**incident).filter(|incident| incident.has_begun())
+    }
+
     /// The attempts that count against limits.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
@@ -164,6 +169,9 @@ impl State {
             Fact::IncidentClosed(closed) => {
                 self.ledger.end(closed.incident, at);
                 self.run_ended(closed.incident, Help::of(closed.verdict, closed.reason), at);
+                if closed.reason == Some(Reason::PlaybookChanged) {
+                    self.set_free(closed.incident);
+                }
                 self.incidents.remove(&closed.incident);
                 self.running.remove(&closed.incident);
             }
@@ -224,7 +232,7 @@ impl State {
             nobody,
             acted: false,
         };
-        if received.sight == FirstSight::Reopened
+        if matches!(received.sight, FirstSight::Reopened | FirstSight::Reconsidered)
             && let Some(before) = self.episodes.get(&received.fingerprint)
         {
             episode.starts_at = episode.starts_at.max(before.starts_at);
@@ -302,6 +310,17 @@ impl State {
             && episode.incident == Some(incident)
         {
             episode.acted = true;
+        }
+    }
+
+    /// Its playbook is gone before anything was done: another one may take the alert, if it goes on.
+    fn set_free(&mut self, incident: IncidentId) {
+        let fingerprint = self.incidents.get(&incident).map(|incident| incident.alert.fingerprint);
+        if let Some(episode) = fingerprint.and_then(|fingerprint| self.episodes.get_mut(&fingerprint))
+            && episode.incident == Some(incident)
+            && !episode.acted
+        {
+            episode.nobody = Some(Reason::PlaybookChanged);
         }
     }
 

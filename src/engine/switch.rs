@@ -26,7 +26,7 @@ pub(super) fn pause(draft: &mut Draft<'_>, pause: Pause) {
     let known = match &pause.scope {
         PauseScope::All | PauseScope::Target(_) => true,
         PauseScope::Host(name) => **name == *draft.ruleset.policy.host,
-        PauseScope::Playbook(name) => draft.ruleset.playbooks.get(name).is_some(),
+        PauseScope::Playbook(name) => draft.ruleset.knows(name),
     };
     draft.decision.reply = Reply::Switched(Switched::Paused { pause: pause.clone(), replaced, known });
     draft.decision.facts.push(Fact::PauseSet(pause));

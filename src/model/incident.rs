@@ -75,5 +75,7 @@ codes! {
         Reopened = "reopened",
         /// It began anew and we never heard the end of the one before.
         Recurred = "recurred",
+        /// It goes on, and what was loaded since then may take it: nothing was done for it before.
+        Reconsidered = "reconsidered",
     }
 }

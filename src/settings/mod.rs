@@ -5,6 +5,7 @@
 //! the environment and of the defaults are relative to the working directory. Read [`Settings`], then [`load`].
 
 mod bytes;
+pub mod fixed;
 mod layers;
 mod limits;
 mod notifiers;

@@ -1,6 +1,7 @@
 //! Who plays in a seed's story: playbooks, containers and alerts, drawn from the seed.
 
 use fastrand::Rng;
+use sickbay::engine::event::NewConfig;
 use sickbay::engine::ruleset::Ruleset;
 use sickbay::model::container::{COMPOSE_PROJECT, COMPOSE_SERVICE, HealthCheck, RestartPolicy};
 use sickbay::model::label::Labels;
@@ -85,7 +86,33 @@ fn ruleset(rng: &mut Rng, stubborn: bool) -> Ruleset {
     if one_in(rng, 6) {
         policy.protect = vec![ProtectedName::Exact("c1".to_owned())];
     }
-    Ruleset { playbooks: Playbooks::new(playbooks), policy }
+    Ruleset::new(Playbooks::new(playbooks), policy)
+}
+
+/// What the next reload finds, after what was found before: the same revision is the same playbook.
+pub(crate) fn reloaded(rng: &mut Rng, before: &NewConfig, generation: usize) -> NewConfig {
+    let revised = |playbook: Playbook| Playbook { revision: format!("r{generation}").into(), ..playbook };
+    let mut playbooks = Vec::new();
+    for old in before.playbooks.iter().map(|old| Playbook::clone(old)) {
+        let stubborn = one_in(rng, 3);
+        match rng.u32(..8) {
+            0 => {}
+            1 => playbooks.push(revised(Playbook { enabled: !old.enabled, ..old })),
+            2..=4 => playbooks.push(revised(Playbook { name: old.name, ..playbook(rng, (0, stubborn)) })),
+            _ => playbooks.push(old),
+        }
+    }
+    if one_in(rng, 3) {
+        let stubborn = one_in(rng, 3);
+        playbooks.push(revised(Playbook { name: format!("n{generation}").into(), ..playbook(rng, (0, stubborn)) }));
+    }
+    let mut policy = before.policy.clone();
+    if rng.bool() {
+        policy.max_parallel = rng.u32(1..=3);
+        policy.global = vec![window(rng)];
+        policy.per_target = if rng.bool() { vec![window(rng)] } else { Vec::new() };
+    }
+    NewConfig { playbooks: Playbooks::new(playbooks), policy, files: Vec::new() }
 }
 
 fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
@@ -107,6 +134,7 @@ fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
     let windows = windows.collect();
     Playbook {
         name: format!("p{number}").into(),
+        revision: "r0".into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
         limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), ..SHAPES[shape].limits.clone() },
         dry_run: one_in(rng, 8),

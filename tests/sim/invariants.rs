@@ -9,14 +9,14 @@ use crate::tries::{
 };
 use crate::witness::{Charge, Witness};
 use sickbay::engine::incident::Phase;
-use sickbay::model::action::Reconciled;
+use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
-use sickbay::model::fact::{Answer, Fact, Record};
+use sickbay::model::fact::{Answer, Branch, Fact, Record};
 use sickbay::model::limit::{Scope, Window};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
-use sickbay::playbook::definition::Playbook;
+use sickbay::playbook::definition::{Playbook, Step};
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_try_before_the_true_cooldown_after_the_last", no_try_before_the_true_cooldown_after_the_last),
     ("no_more_acts_than_the_tries_have", no_more_acts_than_the_tries_have),
     ("no_run_after_the_last_of_several_tries_was_in_vain", no_run_after_the_last_of_several_tries_was_in_vain),
+    ("no_run_begins_by_what_is_no_longer_loaded", no_run_begins_by_what_is_no_longer_loaded),
+    ("a_run_goes_by_the_steps_it_began_with", a_run_goes_by_the_steps_it_began_with),
 ];
 
 /// Asked of each call that was sent.
@@ -68,10 +70,6 @@ pub(crate) const OF_THE_END: &[(&str, OfStep)] = &[
 pub(crate) type OfRecord = fn(&Witness, &World, &Record, SimTime) -> Verdict;
 pub(crate) type OfWrite = fn(&Witness, &World, &Write, usize) -> Verdict;
 pub(crate) type OfStep = fn(&Witness, &World) -> Verdict;
-
-pub(crate) fn playbook<'a>(world: &'a World, name: &str) -> Option<&'a Arc<Playbook>> {
-    world.ruleset.playbooks.get(name)
-}
 
 /// Whether two runs are counted together by a playbook's limits.
 fn in_scope(playbook: &Playbook, a: &Charge, b: &Charge) -> bool {
@@ -105,7 +103,7 @@ fn no_room(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) 
     // An earlier try of the same incident is a run like any other.
     let others = |other: &Charge| other.dry_run == charge.dry_run && is_another(other, charge);
     let policy = &world.ruleset.policy;
-    let playbook = playbook(world, &charge.playbook)?;
+    let playbook = witness.playbook(charge.incident)?;
     let own = |other: &Charge| others(other) && in_scope(playbook, charge, other);
     let target = |other: &Charge| others(other) && charge.target.is_some() && other.target == charge.target;
     let at = (witness, now);
@@ -115,8 +113,8 @@ fn no_room(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) 
 }
 
 /// How much of a cooldown is left for a charge, in truth.
-fn cooling(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) -> Option<Duration> {
-    let playbook = playbook(world, &charge.playbook)?;
+fn cooling(witness: &Witness, (charge, now): (&Charge, SimTime)) -> Option<Duration> {
+    let playbook = witness.playbook(charge.incident)?;
     let cooldown = playbook.limits.cooldown;
     let others = witness.charges.iter().filter(|other| {
         other.dry_run == charge.dry_run && is_another(other, charge) && in_scope(playbook, charge, other)
@@ -138,9 +136,9 @@ fn no_more_runs_in_any_true_window_than_its_limit(
     }
 }
 
-fn no_run_before_its_true_cooldown_is_over(witness: &Witness, world: &World, record: &Record, now: SimTime) -> Verdict {
+fn no_run_before_its_true_cooldown_is_over(witness: &Witness, _: &World, record: &Record, now: SimTime) -> Verdict {
     let Some(charge) = witness.charge_of(record, now) else { return Ok(()) };
-    match cooling(witness, world, (&charge, now)) {
+    match cooling(witness, (&charge, now)) {
         Some(left) => Err(format!("{charge:?} comes {left:?} too early for its cooldown")),
         None => Ok(()),
     }
@@ -160,10 +158,10 @@ fn no_limit_refuses_without_its_cause(witness: &Witness, world: &World, record: 
         target: decided.target.as_ref().map(|target| target.name.to_string()),
         at: now,
         ended: None,
-        dry_run: policy_dry || playbook(world, &decided.playbook).is_some_and(|playbook| playbook.dry_run),
+        dry_run: policy_dry || witness.playbook(decided.incident).is_some_and(|playbook| playbook.dry_run),
     };
     let has_cause = match refusal.reason {
-        Reason::Cooldown => cooling(witness, world, (&charge, now)).is_some(),
+        Reason::Cooldown => cooling(witness, (&charge, now)).is_some(),
         Reason::BudgetExhausted | Reason::GlobalBudget => no_room(witness, world, (&charge, now)).is_some(),
         _ => true,
     };
@@ -257,6 +255,42 @@ fn no_pause_ends_before_its_true_time(witness: &Witness, _: &World, record: &Rec
         },
         _ => Ok(()),
     }
+}
+
+fn no_run_begins_by_what_is_no_longer_loaded(witness: &Witness, world: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    let Some(taker) = witness.playbook(decided.incident) else {
+        return Err(format!("{} goes by a playbook that was never loaded", decided.incident));
+    };
+    let is_loaded = world.ruleset.loaded(&taker.name, &taker.revision).is_some();
+    match decided.answer {
+        // Further tries go by what the first one began with.
+        Answer::Run { attempt, .. } if attempt.number == 1 && !is_loaded => {
+            Err(format!("{} begins by {}@{}, which is not loaded", decided.incident, taker.name, taker.revision))
+        }
+        Answer::Run { .. } | Answer::Refused(_) => Ok(()),
+    }
+}
+
+/// Whatever was loaded meanwhile.
+fn a_run_goes_by_the_steps_it_began_with(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let (incident, step, action) = match &record.fact {
+        Fact::StepFinished(finished) => (finished.incident, Some(&finished.step), None),
+        Fact::TargetVerified(verified) => (verified.incident, Some(&verified.step), None),
+        Fact::ActionIntended(intended) if !intended.dependent => (intended.act.incident, None, Some(&intended.action)),
+        _ => return Ok(()),
+    };
+    let Some(taker) = witness.playbook(incident) else { return Ok(()) };
+    let tries = || taker.attempts.iter().map(|attempt| &attempt.steps);
+    let has = |wanted: &Action| tries().flatten().any(|step| step.verb.action().as_ref() == Some(wanted));
+    let own = step.is_none_or(|step| {
+        let is_it = |steps: &Vec<Step>| steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb);
+        if step.branch == Branch::Steps { tries().any(is_it) } else { is_it(&taker.on_failure) }
+    });
+    if own && action.is_none_or(has) {
+        return Ok(());
+    }
+    Err(format!("{incident} began by {}@{}, and does what that does not say", taker.name, taker.revision))
 }
 
 fn no_effect_before_its_intent_is_durable(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {

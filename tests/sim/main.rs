@@ -111,6 +111,7 @@ fn count(own: &mut Tally, seed: u64, all: &Mutex<Tally>) {
 impl Tally {
     fn see(&mut self, world: &sickbay::sim::world::World) {
         use sickbay::model::fact::{Answer, Fact};
+        use sickbay::model::incident::FirstSight;
         let length = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         self.records += length(world.disk().records().len());
         self.writes += length(world.seen.writes.len());
@@ -119,6 +120,10 @@ impl Tally {
             let what = match &record.fact {
                 Fact::IncidentClosed(closed) => format!("closed as {}", closed.verdict),
                 Fact::AttemptEnded(ended) => format!("try {} ended in vain", ended.attempt),
+                Fact::ConfigLoaded(loaded) if loaded.reloaded => "reloaded".to_owned(),
+                Fact::AlertReceived(received) if received.sight == FirstSight::Reconsidered => {
+                    "reconsidered after a reload".to_owned()
+                }
                 Fact::ActionReconciled(reconciled) => format!("reconciled: {}", reconciled.finding),
                 Fact::Decided(decided) => match &decided.answer {
                     Answer::Refused(refusal) => format!("refused: {}", refusal.reason),

@@ -1,6 +1,6 @@
 //! What must hold of the tries of one incident: their order, their distance, their number, and what follows the last.
 
-use crate::invariants::{Verdict, playbook};
+use crate::invariants::Verdict;
 use crate::witness::Witness;
 use sickbay::model::fact::{Answer, Fact, Record};
 use sickbay::sim::clock::SimTime;
@@ -10,14 +10,14 @@ use std::time::Duration;
 /// A try begins only after the one before it did not help, in the order of the playbook, for an alert that still fires.
 pub(crate) fn tries_follow_each_other_and_only_what_did_not_help(
     witness: &Witness,
-    world: &World,
+    _: &World,
     record: &Record,
     _: SimTime,
 ) -> Verdict {
     let Fact::Decided(decided) = &record.fact else { return Ok(()) };
     let Answer::Run { attempt, .. } = &decided.answer else { return Ok(()) };
     let ended = witness.tries.get(&decided.incident).map_or(0, |(number, _)| *number);
-    let known = playbook(world, &decided.playbook).map(|playbook| playbook.attempts.count());
+    let known = witness.playbook(decided.incident).map(|playbook| playbook.attempts.count());
     if attempt.number != ended + 1
         || attempt.count < attempt.number
         || known.is_some_and(|known| known != attempt.count)
@@ -32,7 +32,7 @@ pub(crate) fn tries_follow_each_other_and_only_what_did_not_help(
 
 pub(crate) fn no_try_before_the_true_cooldown_after_the_last(
     witness: &Witness,
-    world: &World,
+    _: &World,
     record: &Record,
     now: SimTime,
 ) -> Verdict {
@@ -40,7 +40,7 @@ pub(crate) fn no_try_before_the_true_cooldown_after_the_last(
     let (Answer::Run { .. }, Some((_, ended))) = (&decided.answer, witness.tries.get(&decided.incident)) else {
         return Ok(());
     };
-    let cooldown = playbook(world, &decided.playbook).map_or(Duration::ZERO, |playbook| playbook.limits.cooldown);
+    let cooldown = witness.playbook(decided.incident).map_or(Duration::ZERO, |playbook| playbook.limits.cooldown);
     if now.since(*ended) < cooldown {
         return Err(format!("{} tries again at {now}, after a try that ended at {ended}", decided.incident));
     }
@@ -48,14 +48,9 @@ pub(crate) fn no_try_before_the_true_cooldown_after_the_last(
 }
 
 /// Dependents are restarted with their target, whatever the playbook says.
-pub(crate) fn no_more_acts_than_the_tries_have(
-    witness: &Witness,
-    world: &World,
-    record: &Record,
-    _: SimTime,
-) -> Verdict {
+pub(crate) fn no_more_acts_than_the_tries_have(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
-    let Some(playbook) = playbook(world, &intended.playbook).filter(|_| !intended.dependent) else { return Ok(()) };
+    let Some(playbook) = witness.playbook(intended.act.incident).filter(|_| !intended.dependent) else { return Ok(()) };
     let steps = playbook.attempts.iter().flat_map(|attempt| &attempt.steps);
     let allowed = steps.filter(|step| step.verb.action().is_some()).count();
     let done = witness.acts.get(&intended.act.incident).copied().unwrap_or_default();

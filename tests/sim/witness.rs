@@ -2,11 +2,12 @@
 
 use crate::invariants::{self, OF_RECORDS, OF_STEPS, OF_THE_END, OF_WRITES};
 use sickbay::engine::state::State;
-use sickbay::model::fact::{Answer, Fact, Record};
+use sickbay::model::fact::{Answer, Fact, Record, Taken};
 use sickbay::model::id::IncidentId;
 use sickbay::model::incident::{AttemptNumber, Verdict};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::target::ContainerId;
+use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{World, Write};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,10 @@ impl RunSeen {
 /// What has been seen.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
+    /// Every playbook that is ever loaded, by name and revision.
+    playbooks: BTreeMap<(Arc<str>, Arc<str>), Arc<Playbook>>,
+    /// Which of them took the alert of an incident.
+    takers: BTreeMap<IncidentId, Arc<Playbook>>,
     pub(crate) runs: BTreeMap<IncidentId, RunSeen>,
     pub(crate) charges: Vec<Charge>,
     pub(crate) ended_alerts: BTreeSet<IncidentId>,
@@ -98,6 +103,16 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
+    pub(crate) fn who_knows<'a>(playbooks: impl Iterator<Item = &'a Arc<Playbook>>) -> Self {
+        let key = |playbook: &Playbook| (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
+        Self { playbooks: playbooks.map(|known| (key(known), Arc::clone(known))).collect(), ..Self::default() }
+    }
+
+    /// The playbook that took the alert of an incident, in the revision that took it.
+    pub(crate) fn playbook(&self, incident: IncidentId) -> Option<&Arc<Playbook>> {
+        self.takers.get(&incident)
+    }
+
     /// Looks at what the last step did.
     pub(crate) fn look(&mut self, world: &World) -> Result<(), Violation> {
         let records = world.disk().records();
@@ -185,6 +200,13 @@ impl Witness {
     fn learn(&mut self, record: &Record, at: SimTime) {
         self.charges.extend(self.charge_of(record, at));
         match &record.fact {
+            Fact::AlertReceived(received) => {
+                if let Taken::ByPlaybook { playbook, revision } = &received.taken
+                    && let Some(taker) = self.playbooks.get(&(Arc::clone(playbook), Arc::clone(revision)))
+                {
+                    self.takers.insert(IncidentId(record.seq), Arc::clone(taker));
+                }
+            }
             Fact::AlertEnded(ended) => self.ended_alerts.extend(ended.incident),
             Fact::Decided(decided) => match &decided.answer {
                 Answer::Run { dry_run, plan, attempt } => {
@@ -230,6 +252,7 @@ impl Witness {
 
     /// A crash took records back: they never were.
     fn learn_anew(&mut self, world: &World) {
+        self.takers.clear();
         self.runs.clear();
         self.charges.clear();
         self.ended_alerts.clear();

@@ -3,7 +3,7 @@
 use super::stage::{COOLDOWN_S, Stage, ladder};
 use super::world::*;
 use crate::engine::effect::Effect;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, NewConfig};
 use crate::engine::incident::Phase;
 use crate::model::action::{Action, ActionOutcome, Reconciled};
 use crate::model::container::{ContainerState, TargetReport};
@@ -336,6 +336,24 @@ fn a_playbook_that_changed_between_two_tries_is_followed_no_more() {
     stage.world.feed(started);
     stage.rest();
     assert_eq!(stage.world.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
+}
+
+#[test]
+fn a_reload_between_two_tries_changes_nothing_about_the_next() {
+    for playbooks in [vec![Playbook { revision: "r2".into(), ..restarting() }], Vec::new()] {
+        let mut stage = Stage::between(ladder());
+        let playbooks = crate::playbook::index::Playbooks::new(playbooks);
+        let new = NewConfig { playbooks, policy: stage.world.ruleset.policy.clone(), files: Vec::new() };
+        stage.world.feed(Event::Reloaded(Box::new(new)));
+        stage.rest();
+        assert_eq!(stage.world.verdict(), None);
+        stage.later(COOLDOWN_S);
+        stage.rest();
+        assert_eq!((stage.count("action.intent"), stage.world.verdict()), (3, Some(("ineffective", None))));
+        stage.world.feed(Event::Ticked);
+        stage.world.ruleset.forget_unused(&stage.world.state);
+        assert_eq!(stage.world.ruleset.kept(), 0, "nobody goes by it any more");
+    }
 }
 
 #[test]

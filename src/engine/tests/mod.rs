@@ -9,6 +9,7 @@ mod brakes;
 mod gates;
 mod hands_off;
 mod pauses;
+mod reload;
 mod runs;
 mod stage;
 mod when;

@@ -15,6 +15,7 @@ use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Labels;
 use crate::model::limit::{Limits, Scope, Window};
 use crate::model::matcher::parse_matchers;
+use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
@@ -46,7 +47,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(playbooks: Vec<Playbook>) -> Self {
-        let ruleset = Ruleset { playbooks: Playbooks::new(playbooks), ..Ruleset::default() };
+        let ruleset = Ruleset::new(Playbooks::new(playbooks), Policy::default());
         Self {
             state: State::default(),
             ruleset,
@@ -68,17 +69,18 @@ impl World {
     /// One event: its facts are logged and applied, its effects kept.
     pub(super) fn feed(&mut self, event: Event) -> Vec<AlertReceipt> {
         let at = self.now();
-        let Decision { facts, effects, reply } = decide(&self.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, reply, ruleset } = decide(&self.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
             self.log.push(record);
         }
         self.effects = effects;
+        self.ruleset = ruleset.unwrap_or_else(|| self.ruleset.clone());
         self.reply = reply.clone();
         match reply {
             Reply::Alerts(receipts) => receipts,
-            Reply::Switched(_) => Vec::new(),
+            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Vec::new(),
         }
     }
 
