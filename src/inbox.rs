@@ -80,6 +80,14 @@ impl Inbox {
         self.switch(Event::ResumeRequested { scope, by, reason }).await
     }
 
+    /// Resets the breaker of a target, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn reset(&self, target: Arc<str>, by: String, reason: String) -> Result<Switched, Unavailable> {
+        self.switch(Event::BreakerResetRequested { target, by, reason }).await
+    }
+
     /// Waits for a place: in a storm of alerts, the switch is needed most.
     async fn switch(&self, event: Event) -> Result<Switched, Unavailable> {
         let (delivery, answer) = question(event);

@@ -2,10 +2,12 @@
 
 mod args;
 mod ask;
+mod caller;
 pub mod check;
 mod drawing;
 pub mod log;
 pub mod pause;
+pub mod reset;
 pub mod serve;
 pub mod status;
 
@@ -42,6 +44,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(&args, &mut stdout),
         Command::Pause(args) => pause::pause(&args, &mut stdout),
         Command::Resume(args) => pause::resume(&args, &mut stdout),
+        Command::Reset(args) => reset::reset(&args, &mut stdout),
         Command::Healthcheck(args) => Ok(status::healthcheck(&args)),
     };
     match done.and_then(|code| stdout.flush().map(|()| code)) {

@@ -10,6 +10,7 @@ use super::receipt::{Reply, Switched};
 use crate::model::fact::{Fact, PauseCleared, Refusal};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
+use std::sync::Arc;
 
 /// How many pauses may stand at once.
 const PAUSES_MAX: usize = 1000;
@@ -71,34 +72,58 @@ pub(super) fn run_out(draft: &mut Draft<'_>) {
     draft.decision.facts.extend(ended.collect::<Vec<Fact>>());
 }
 
-/// After everything else is decided: if a pause ended, whatever a pause held back is asked about again. At the start of
-/// the daemon as well, because it may have ended right before the last stop.
+/// What somebody ended in this decision. What it held back may go on.
+struct Ended {
+    /// The daemon starts: any of it may have ended right before the last stop.
+    starting: bool,
+    /// A pause.
+    pause: bool,
+    /// The breakers of these targets.
+    breakers: Vec<Arc<str>>,
+}
+
+impl Ended {
+    /// Whether it may have been what this refusal was for.
+    fn held(&self, refusal: &Refusal) -> bool {
+        if refusal.reason == Reason::BreakerOpen {
+            let target = refusal.inputs.iter().find(|(name, _)| name == "target").map(|(_, target)| target.as_str());
+            return self.starting || self.breakers.iter().any(|reset| Some(&**reset) == target);
+        }
+        refusal.reason == Reason::Paused && (self.starting || self.pause)
+    }
+}
+
+/// After everything else is decided: if a pause ended or a breaker was reset, whatever it held back is asked about again.
+/// At the start of the daemon as well, because that may have been right before the last stop.
 pub(super) fn ask_again(draft: &mut Draft<'_>, starting: bool) {
     let mut pauses = draft.state.pauses().clone();
-    let mut ended = starting;
+    let mut ended = Ended { starting, pause: false, breakers: Vec::new() };
     for fact in &draft.decision.facts {
         if let Fact::PauseCleared(cleared) = fact {
             pauses.clear(&cleared.scope, &cleared.by);
-            ended = true;
+            ended.pause = true;
         } else if let Fact::PauseSet(pause) = fact {
             pauses.set(pause, *draft.now);
+        } else if let Fact::BreakerReset(reset) = fact {
+            ended.breakers.push(Arc::clone(&reset.target));
         }
     }
     // While everything stands still, nobody needs to be asked.
-    if !ended || pauses.iter().any(|standing| standing.pause.scope == PauseScope::All) {
+    let stands_still = pauses.iter().any(|standing| standing.pause.scope == PauseScope::All);
+    if stands_still || !(ended.starting || ended.pause || !ended.breakers.is_empty()) {
         return;
     }
-    let asked: Vec<Effect> = draft.state.incidents().filter_map(|incident| question_of(draft, incident)).collect();
+    let incidents = draft.state.incidents();
+    let asked: Vec<Effect> = incidents.filter_map(|incident| question_of(draft, incident, &ended)).collect();
     draft.decision.effects.extend(asked);
 }
 
-/// The question that an incident held back by a pause goes on with, unless it is being asked already.
-fn question_of(draft: &Draft<'_>, incident: &Incident) -> Option<Effect> {
-    let paused = |refusal: &Refusal| refusal.reason == Reason::Paused;
+/// The question that an incident held back by what has ended goes on with, unless it is being asked already.
+fn question_of(draft: &Draft<'_>, incident: &Incident, ended: &Ended) -> Option<Effect> {
     let held_back = match &incident.phase {
         Phase::AwaitingTarget => false,
-        Phase::Refused { refusal, .. } => paused(refusal) && !incident.alert_ended,
-        Phase::Running(run) => run.held.as_ref().is_some_and(paused),
+        Phase::Refused { refusal, .. } => ended.held(refusal) && !incident.alert_ended,
+        Phase::Running(run) => run.held.as_ref().is_some_and(|refusal| ended.held(refusal)),
     };
     let about = |effect: &Effect| match effect {
         Effect::ResolveTarget { incident, .. } | Effect::SkipTarget { incident } => Some(*incident),

@@ -75,6 +75,8 @@ pub struct Metrics {
     incidents_open: Gauge,
     playbooks_loaded: Gauge,
     paused: Family<Scope, Gauge>,
+    breakers_open: Gauge,
+    storm_frozen: Gauge,
 }
 
 #[derive(Debug)]
@@ -187,6 +189,8 @@ impl Metrics {
         let mut gauge = |name, help| add(ours, name, help, Gauge::default());
         Self {
             paused,
+            breakers_open: gauge("breakers_open", "Targets that nothing is done to because runs did not help"),
+            storm_frozen: gauge("storm_frozen", "Whether nothing is done because of a storm of alerts"),
             docker_up: gauge("docker_up", "Whether Docker answered the last call"),
             queue_length: gauge("queue_length", "Events that wait for the dispatcher"),
             open_episodes: gauge("open_episodes", "Alerts whose episode is open"),
@@ -313,6 +317,12 @@ impl Metrics {
         self.paused.get_or_create(&Scope { scope }).set(count(standing));
     }
 
+    /// How many breakers are open, and whether a storm holds everything back.
+    pub fn brakes(&self, breakers_open: usize, storm_frozen: bool) {
+        self.breakers_open.set(count(breakers_open));
+        self.storm_frozen.set(i64::from(storm_frozen));
+    }
+
     /// Everything as OpenMetrics text.
     #[must_use]
     pub fn openmetrics(&self) -> String {
@@ -362,6 +372,7 @@ mod tests {
         metrics.incidents_open(3);
         metrics.playbooks_loaded(4);
         metrics.paused("all", 1);
+        metrics.brakes(2, true);
         metrics
     }
 
@@ -393,6 +404,8 @@ mod tests {
             "sickbay_runs_total{playbook=\"web\",outcome=\"recovered\",dry_run=\"false\"} 1",
             "sickbay_action_duration_seconds_bucket{le=\"2.5\",action=\"container.restart\"} 1",
             "sickbay_paused{scope=\"all\"} 1",
+            "sickbay_breakers_open 2",
+            "sickbay_storm_frozen 1",
             "sickbay_incident_log_last_seq 41",
             "sickbay_incident_log_head52 4503599627370495",
             "sickbay_incident_log_poisoned 1",

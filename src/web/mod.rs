@@ -9,10 +9,14 @@ pub mod health;
 pub mod routes;
 pub mod server;
 
+mod breakers;
+mod change;
 mod pauses;
 mod seats;
 mod stream;
 
+#[cfg(test)]
+mod breakers_tests;
 #[cfg(test)]
 mod pauses_tests;
 #[cfg(test)]

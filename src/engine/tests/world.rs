@@ -4,6 +4,7 @@ use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::receipt::{AlertReceipt, Reply};
 use crate::engine::ruleset::Ruleset;
+use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::{Alert, AlertStatus, Notification};
@@ -78,6 +79,12 @@ impl World {
             Reply::Alerts(receipts) => receipts,
             Reply::Switched(_) => Vec::new(),
         }
+    }
+
+    /// What readers would see now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let now = self.state.timeline().moment(&self.now());
+        self.state.snapshot(None, &self.ruleset.policy, &now)
     }
 
     pub(super) fn fire(&mut self, alert: Alert) -> AlertReceipt {
