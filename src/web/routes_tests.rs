@@ -211,6 +211,9 @@ async fn the_status_has_its_documented_shape() {
         "docker": {"state": "answering", "error": null}, "open_episodes": 3,
         "pauses": [{"scope": "playbook:p", "by": "ada", "reason": "why", "since": "2026-11-18T11:06:40Z", "for": "1h30m",
                     "until": "2026-11-18T12:36:40Z"}],
+        "breakers": [{"target": "web-1", "failures": 3, "since": "2026-11-18T11:06:40Z",
+                      "until": "2026-11-18T12:06:40Z"}],
+        "storm": {"since": "2026-11-18T11:06:40Z", "for": "10m", "until": "2026-11-18T11:16:40Z"},
         "incidents": [{"id": "i12", "playbook": "restart-web", "alertname": "Down", "target": null,
                        "doing": "refused", "reason": "cooldown"}],
     });
