@@ -1,6 +1,7 @@
 //! The command line as a whole: `serve` is what runs when no command is given.
 
 use super::check::CheckArgs;
+use super::explain::ExplainArgs;
 use super::log::LogArgs;
 use super::pause::{PauseArgs, ResumeArgs};
 use super::reset::ResetArgs;
@@ -27,6 +28,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Read the incident log: tail, show, verify, query
     Log(LogArgs),
+    /// Say why something was done, or not: from the log, or beforehand from the rules
+    Explain(ExplainArgs),
     /// Show what a running daemon is doing
     Status(StatusArgs),
     /// Hold back every run of a running daemon, or those of one host, playbook or target
@@ -41,7 +44,8 @@ pub(super) enum Command {
 
 const EXIT_CODES: &str = "Exit codes:
   0   fine
-  1   findings of check, log verify or healthcheck; pause, resume or reset was refused
+  1   findings of check, log verify or healthcheck; pause, resume or reset was refused;
+      explain --exit-code: nothing was done
   2   wrong usage
   3   check --lint-fatal: only lint; log verify: only a torn last line
   4   no daemon answers (status, pause, resume, reset)

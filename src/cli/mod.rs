@@ -5,6 +5,7 @@ mod ask;
 mod caller;
 pub mod check;
 mod drawing;
+pub mod explain;
 pub mod log;
 pub mod pause;
 pub mod reset;
@@ -39,6 +40,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(&args, check::wants_colour(), &mut stdin, &mut stdout),
         Command::Log(args) => match Clock::system() {
             Ok(clock) => Ok(log::run(&args, clock.now().wall, &mut stdout, &mut io::stderr().lock())),
+            Err(error) => Err(error),
+        },
+        Command::Explain(args) => match Clock::system() {
+            Ok(clock) => explain::run(&args, clock.now().wall, &mut stdout, &mut io::stderr().lock()),
             Err(error) => Err(error),
         },
         Command::Status(args) => status::run(&args, &mut stdout),

@@ -252,7 +252,7 @@ impl Dispatcher {
             effects.retain(|effect| !self.asks_again_too_soon(effect, known_before));
         }
         self.changed |= !facts.is_empty();
-        let switched = facts.iter().any(|fact| is_switch(fact));
+        let switched = facts.iter().any(is_switch);
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);

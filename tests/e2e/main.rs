@@ -11,6 +11,7 @@
 mod commands;
 mod docker_faults;
 mod docker_wire;
+mod explain;
 mod pause;
 mod payloads;
 mod receiver;

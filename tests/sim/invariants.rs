@@ -32,6 +32,7 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_act_on_what_cannot_be_treated", no_act_on_what_cannot_be_treated),
     ("never_an_act_while_paused", never_an_act_while_paused),
     ("no_pause_ends_before_its_true_time", no_pause_ends_before_its_true_time),
+    ("every_refusal_names_what_its_gate_saw", every_refusal_names_what_its_gate_saw),
 ];
 
 /// Asked of each call that was sent.
@@ -434,4 +435,12 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
 /// A container that is shown as stopped.
 pub(crate) fn is_stopped(state: &ContainerState) -> bool {
     *state == ContainerState::Exited
+}
+
+fn every_refusal_names_what_its_gate_saw(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    match &decided.answer {
+        Answer::Refused(refusal) if refusal.inputs.is_empty() => Err(format!("no inputs: {refusal:?}")),
+        Answer::Refused(_) | Answer::Run { .. } => Ok(()),
+    }
 }

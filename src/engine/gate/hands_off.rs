@@ -28,7 +28,8 @@ pub(super) fn ask(question: &Question<'_>, view: &TargetView) -> Result<(), Refu
             let name = &container.name;
             let detail =
                 format!("nobody can tell who was at {name} lately, because Docker's event history is not known: {why}");
-            return Err(refuse(Gate::Target, Reason::DockerUnavailable, detail));
+            let refusal = refuse(Gate::Target, Reason::DockerUnavailable, detail);
+            return Err(refusal.saw("container", name).saw("error", why));
         }
     };
     let look = Look { question, container, now, hands_off };
@@ -57,7 +58,8 @@ impl Look<'_> {
         let name = &self.container.name;
         let Ok(created) = self.container.created.parse::<DateTime<Utc>>() else {
             let detail = format!("Docker does not say when {name} was created");
-            return Err(refuse(Gate::Target, Reason::RecentlyDeployed, detail));
+            let refusal = refuse(Gate::Target, Reason::RecentlyDeployed, detail);
+            return Err(refusal.saw("container", name).saw("created", &self.container.created));
         };
         self.leave_alone((Reason::RecentlyDeployed, "created"), created, &format!("{name} was created"))
     }
@@ -95,9 +97,10 @@ impl Look<'_> {
             ("docker_time".to_owned(), self.now.to_rfc3339_opts(SecondsFormat::Secs, true)),
             ("hands_off".to_owned(), format_duration(self.hands_off)),
         ];
+        let container = &self.container.name;
         if self.now + ROUNDING < at {
             let detail = format!("{what} in the future, by Docker's own clock: nobody can tell how long ago that was");
-            return Err(Refusal { inputs, ..refuse(Gate::Target, reason, detail) });
+            return Err(Refusal { inputs, ..refuse(Gate::Target, reason, detail) }.saw("container", container));
         }
         let age = (self.now - at).to_std().unwrap_or_default();
         let age = Duration::from_secs(age.as_secs());
@@ -107,6 +110,6 @@ impl Look<'_> {
         inputs.push(("age".to_owned(), format_duration(age)));
         let (rest, limit) = (self.hands_off - age, format_duration(self.hands_off));
         let detail = format!("{what} {} ago; docker.hands_off is {limit}", format_duration(age));
-        Err(Refusal { inputs, retry_after: rest, ..refuse(Gate::Target, reason, detail) })
+        Err(Refusal { inputs, retry_after: rest, ..refuse(Gate::Target, reason, detail) }.saw("container", container))
     }
 }

@@ -5,6 +5,7 @@
 mod actions;
 mod alerts;
 mod brakes;
+mod explain;
 mod gates;
 mod hands_off;
 mod pauses;

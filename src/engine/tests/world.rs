@@ -11,7 +11,7 @@ use crate::model::alert::{Alert, AlertStatus, Notification};
 use crate::model::container::{
     Container, ContainerState, EventHistory, RestartPolicy, StopCause, TargetReport, TargetView,
 };
-use crate::model::fact::{Answer, Fact, Record, StepResult};
+use crate::model::fact::{Answer, Decided, Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Labels;
 use crate::model::limit::{Limits, Scope, Window};
@@ -69,6 +69,9 @@ impl World {
         let at = self.now();
         let Decision { facts, effects, reply } = decide(&self.state, &self.ruleset, event, &at);
         for fact in facts {
+            if let Fact::Decided(Decided { answer: Answer::Refused(refusal), .. }) = &fact {
+                assert!(!refusal.inputs.is_empty(), "nobody could tell what the gate saw: {refusal:?}");
+            }
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
             self.log.push(record);
