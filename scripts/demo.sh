@@ -115,7 +115,6 @@ webhook:
 storage:
   path: "$WORK/data"
 docker:
-  hands_off: 0s   # the container is only seconds old; the default keeps off it for 5m
   hosts:
     - {name: local, url: "$1"}
 YAML
@@ -125,6 +124,12 @@ YAML
 
 start_everything() {
   bash "$ROOT/scripts/image.sh" "$IMAGE"
+  # Where sudo gives it the socket's group, sudo is the process in front of it: so it says its own number.
+  # shellcheck disable=SC2016
+  start sickbay with_engine bash -c 'echo "$$" >"$0" && exec "$@"' "$WORK/sickbay.pid" \
+    "$SICKBAY" serve --config.file="$WORK/sickbay.yml" --rules=rules/probe-failed.yaml --storage.path="$WORK/data"
+  # It hears who does what to containers from its start on; of what was before, Docker forgets most within minutes.
+  wait_until "sickbay is ready" http_ok "$RECEIVER" /-/ready
   docker_ run --detach --name "$CONTAINER" \
     --label sickbay.enable=true --label sickbay.demo=true \
     --publish "127.0.0.1:$WEB:8080" \
@@ -139,15 +144,9 @@ start_everything() {
     --web.listen-address="127.0.0.1:$ALERTMANAGER" --cluster.listen-address=
   start prometheus prometheus --config.file="$WORK/prometheus.yml" --storage.tsdb.path="$WORK/prometheus" \
     --web.listen-address="127.0.0.1:$PROMETHEUS"
-  # Where sudo gives it the socket's group, sudo is the process in front of it: so it says its own number.
-  # shellcheck disable=SC2016
-  start sickbay with_engine bash -c 'echo "$$" >"$0" && exec "$@"' "$WORK/sickbay.pid" \
-    "$SICKBAY" serve --config.file="$WORK/sickbay.yml" --rules=rules/probe-failed.yaml --storage.path="$WORK/data"
-
   wait_until "the blackbox exporter answers" http_ok "$BLACKBOX" /
   wait_until "Alertmanager is ready" http_ok "$ALERTMANAGER" /-/ready
   wait_until "Prometheus is ready" http_ok "$PROMETHEUS" /-/ready
-  wait_until "sickbay is ready" http_ok "$RECEIVER" /-/ready
   wait_until "the container is healthy" container_is_healthy
   wait_until "Prometheus sees the container answer" probe_is 1
 }

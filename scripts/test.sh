@@ -8,7 +8,7 @@ trap engine_down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-bash "$ROOT/scripts/setup.sh" strace
+bash "$ROOT/scripts/setup.sh" strace faketime
 engine_up
 cd "$ROOT"
 

@@ -9,6 +9,7 @@ use super::parts::{self, VERSION};
 use super::probe::probe;
 use super::switches::Switches;
 use super::tasks::Tasks;
+use crate::docker::watch_events;
 use crate::engine::event::Event;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::snapshot::Snapshot;
@@ -94,6 +95,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let site = site(&settings, &clock, inbox, (&metrics, &condition));
     let web_stopping = CancellationToken::new();
     let web = serve(listeners, router(site), ServerLimits::default(), web_stopping.clone());
+    tasks.watch("docker events", watch_events(hands.reader().clone()));
     tasks.watch("probe", probe(hands.reader().clone(), (Arc::clone(&metrics), clock.clone()), Arc::clone(&condition)));
 
     let mut state = State::default();

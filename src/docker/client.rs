@@ -8,6 +8,7 @@
 use super::convert;
 use super::endpoint::DockerEndpoint;
 use super::error::{CallContext, DockerError};
+use super::events::Memory;
 use super::transport::{Answer, Methods, Sender, transport, until};
 use crate::model::action::Action;
 use crate::model::container::Container;
@@ -17,11 +18,13 @@ use bollard::{BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Uri;
+use http::response::Parts;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use serde_json::Value;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -46,10 +49,11 @@ pub struct EngineVersion {
     pub api: String,
 }
 
-/// A client that can only look.
+/// A client that can only look. Clones share what they remember of the engine's events.
 #[derive(Clone)]
 pub struct Reader {
     link: Arc<Link>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 /// A client that can change what containers do.
@@ -63,7 +67,7 @@ impl Reader {
     /// A reader of the engine at an address, which need not answer yet.
     #[must_use]
     pub fn new(endpoint: &DockerEndpoint, observer: Option<Observer>) -> Self {
-        Self { link: Arc::new(Link::new(endpoint, Methods::Get, observer)) }
+        Self { link: Arc::new(Link::new(endpoint, Methods::Get, observer)), memory: Arc::default() }
     }
 
     /// Asks the engine who it is, and settles the API version anew.
@@ -113,6 +117,16 @@ impl Reader {
             }
             first => first,
         }
+    }
+
+    /// Asks for something that goes on and on.
+    pub(super) async fn open(&self, operation: &'static str, path: &str) -> Result<Stream, DockerError> {
+        self.link.open(operation, path, Instant::now() + READ_WITHIN).await
+    }
+
+    /// Looks at, or changes, what is remembered of the engine's events. Not to be held over a call.
+    pub(super) fn memory<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T {
+        with(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -213,6 +227,26 @@ impl Reply {
     }
 }
 
+/// An answer that goes on and on.
+pub(super) struct Stream {
+    /// The engine's clock when it began, to the second, if it said.
+    pub(super) answered_at: Option<DateTime<Utc>>,
+    body: Incoming,
+}
+
+impl Stream {
+    /// The next piece; `None` at the end. Waits as long as the engine has nothing to tell.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, DockerError> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| DockerError::Invalid(format!("the stream broke off: {error}")))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// What both clients share: the way to the engine and the API version settled with it.
 struct Link {
     endpoint: DockerEndpoint,
@@ -249,31 +283,58 @@ impl Link {
     }
 
     async fn get(&self, operation: &'static str, path: &str, deadline: Instant) -> Result<Reply, DockerError> {
+        let result = self.within(path, deadline, async |context, minor| self.exchange(context, minor).await).await;
+        self.observe(operation, result.as_ref().map(|reply| reply.status));
+        result
+    }
+
+    /// The deadline is for the answer's head.
+    async fn open(&self, operation: &'static str, path: &str, deadline: Instant) -> Result<Stream, DockerError> {
+        let result = self.within(path, deadline, async |context, minor| {
+            let (head, body) = self.request(context, minor).await?;
+            if !head.status.is_success() {
+                let body = body.collect().await.map_err(|error| context.cut(&error))?.to_bytes();
+                return Err(context.refused(head.status.as_u16(), &String::from_utf8_lossy(&body)));
+            }
+            Ok(Stream { answered_at: date(&head), body })
+        });
+        let result = result.await;
+        self.observe(operation, result.as_ref().map(|_| 200));
+        result
+    }
+
+    /// Does something with the settled version, until a deadline.
+    async fn within<T>(
+        &self,
+        path: &str,
+        deadline: Instant,
+        work: impl AsyncFnOnce(&CallContext<'_>, u16) -> Result<T, DockerError>,
+    ) -> Result<T, DockerError> {
         let minor = match self.minor.load(Ordering::Relaxed) {
             0 => self.negotiate(deadline).await?.1,
             settled => settled,
         };
         let context = self.context("GET", path);
-        let exchange = until(deadline, self.exchange(&context, minor)).await;
-        let result = exchange.unwrap_or_else(|| Err(context.late()));
-        self.observe(operation, result.as_ref().map(|reply| reply.status));
-        result
+        until(deadline, work(&context, minor)).await.unwrap_or_else(|| Err(context.late()))
     }
 
     /// One raw GET, head and body.
     async fn exchange(&self, context: &CallContext<'_>, minor: u16) -> Result<Reply, DockerError> {
-        let versioned = with_version(context.path, minor);
-        let request = http::Request::get(versioned).body(bollard::body_full(Bytes::new()));
-        let request = request.map_err(|error| DockerError::NotSent(format!("the request is not valid: {error}")))?;
-        let answer = (self.send)(request).await.map_err(|error| context.failed(&error))?;
-        let (head, body) = answer.into_parts();
+        let (head, body) = self.request(context, minor).await?;
         let body = body.collect().await.map_err(|error| context.cut(&error))?.to_bytes();
         if !head.status.is_success() {
             return Err(context.refused(head.status.as_u16(), &String::from_utf8_lossy(&body)));
         }
-        let date = head.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
-        let answered_at = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        Ok(Reply { status: head.status.as_u16(), body, answered_at: answered_at.map(|date| date.to_utc()) })
+        Ok(Reply { status: head.status.as_u16(), body, answered_at: date(&head) })
+    }
+
+    /// Sends one raw GET, and gets the head of its answer.
+    async fn request(&self, context: &CallContext<'_>, minor: u16) -> Result<(Parts, Incoming), DockerError> {
+        let versioned = with_version(context.path, minor);
+        let request = http::Request::get(versioned).body(bollard::body_full(Bytes::new()));
+        let request = request.map_err(|error| DockerError::NotSent(format!("the request is not valid: {error}")))?;
+        let answer = (self.send)(request).await.map_err(|error| context.failed(&error))?;
+        Ok(answer.into_parts())
     }
 
     /// A bollard client on our transport that puts `/v1.minor` before every path, or nothing.
@@ -306,6 +367,12 @@ impl Link {
             Err(error) => observer(operation, &error.code()),
         }
     }
+}
+
+/// The engine's clock, to the second, if it said.
+fn date(head: &Parts) -> Option<DateTime<Utc>> {
+    let date = head.headers.get(http::header::DATE)?.to_str().ok()?;
+    Some(DateTime::parse_from_rfc2822(date).ok()?.to_utc())
 }
 
 /// The highest API version that the engine and we speak, as the NN of 1.NN.

@@ -1,18 +1,16 @@
-//! What the engine's event history says about a container: who stopped it, and who was at it lately.
+//! What the engine's event history says about a container: who stopped it, whom it took the place of, and who was at it
+//! lately.
 //!
-//! The history is short (256 events, fewer under health checks), so "forgotten" and "unknown" are honest answers. It is
-//! read with one call. All times are the engine's own; ours is never compared with them. Read [`look_back`] first.
+//! The engine's own history is short, so what was heard since the daemon's start counts as well, and "forgotten" and
+//! "unknown" are honest answers. All times are the engine's own; ours is never compared with them. Read [`look_back`]
+//! first.
 
-use super::client::{Inspected, Reader, percent_encode};
-use super::convert::text;
+use super::client::{Inspected, Reader};
 use super::error::DockerError;
-use crate::model::container::{Container, ContainerState, EventHistory, StopCause, Touch, TouchAction};
+use super::events::{BACK_SECS, Event, filters, parse};
+use crate::model::container::{Container, ContainerState, EventHistory, Predecessor, StopCause, Touch, TouchAction};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
 use std::time::Duration;
-
-/// How far back is read: as far as the settings can ask for.
-const BACK_SECS: i64 = 24 * 3600;
 
 /// How long before the end a stop may have begun: longer than any usual grace.
 const BEFORE_SECS: i64 = 120;
@@ -23,13 +21,6 @@ const AFTER_SECS: i64 = 2;
 /// How long reading the history may take. It includes the moment in which the engine waits for `until`.
 const HISTORY_WITHIN: Duration = Duration::from_secs(8);
 
-/// One entry of the history.
-#[derive(Debug, PartialEq, Eq)]
-struct Event {
-    action: String,
-    at: DateTime<Utc>,
-}
-
 /// What ended the container's last run, if it is stopped, and what was done to it lately from outside.
 ///
 /// # Errors
@@ -37,24 +28,20 @@ struct Event {
 /// cannot be read counts as forgotten and unknown.
 pub(super) async fn look_back(reader: &Reader, target: &Inspected) -> Result<(StopCause, EventHistory), DockerError> {
     let stopped = target.container.state == ContainerState::Exited;
-    let cause_of = |events: &[Event]| match stopped {
-        true => StopCause::from_events(events.iter().map(|event| event.action.as_str())),
+    let cause_of = |told: &Told| match stopped {
+        true => StopCause::from_events(told.of(&target.container).map(|event| event.action.as_str())),
         false => StopCause::NotAsked,
     };
     let Some((since, until)) = window(&target.container, target.answered_at) else {
         let why = "docker does not say what time it is".to_owned();
-        return Ok((cause_of(&[]), EventHistory::Unknown(why)));
+        return Ok((cause_of(&Told::default()), EventHistory::Unknown(why)));
     };
-    let actions = TouchAction::ALL.iter().map(|action| action.as_str()).chain(["start", "die", "kill"]);
-    let actions: Vec<&str> = actions.collect();
-    let id = &target.container.id;
-    let filters = json!({"type": ["container"], "container": [id.as_str()], "event": actions});
-    let filters = percent_encode(&filters.to_string());
-    let path = format!("/events?since={since}&until={until}&filters={filters}");
+    let path = format!("/events?since={since}&until={until}&filters={}", filters());
     match reader.get("events", &path, HISTORY_WITHIN).await {
         Ok(reply) => {
-            let events = events(&reply.body, id.as_str());
-            Ok((cause_of(&events), history(&events, target)))
+            let said = parse(&reply.body);
+            let told = reader.memory(|memory| Told::merge(&target.container, memory.recall(), said));
+            Ok((cause_of(&told), history(&told, target)))
         }
         Err(
             error @ (DockerError::Rejected { .. }
@@ -64,7 +51,7 @@ pub(super) async fn look_back(reader: &Reader, target: &Inspected) -> Result<(St
             | DockerError::Invalid(_)),
         ) => {
             tracing::warn!(container.name = %target.container.name, %error, "docker's event history could not be read");
-            Ok((cause_of(&[]), EventHistory::Unknown(error.to_string())))
+            Ok((cause_of(&Told::default()), EventHistory::Unknown(error.to_string())))
         }
         Err(error @ DockerError::Denied { .. }) if !stopped => {
             Ok((StopCause::NotAsked, EventHistory::Unknown(error.to_string())))
@@ -96,31 +83,59 @@ fn window(container: &Container, engine_now: Option<DateTime<Utc>>) -> Option<(i
     Some((since.timestamp(), until.timestamp()))
 }
 
-/// What happened to the container, in the engine's order.
-fn events(body: &[u8], id: &str) -> Vec<Event> {
-    let stream = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    let read = |event: Value| {
-        let nanos = event.pointer("/timeNano").and_then(Value::as_i64).unwrap_or(0);
-        Event { action: text(&event, "/Action").to_owned(), at: DateTime::from_timestamp_nanos(nanos) }
-    };
-    let own = stream.map_while(Result::ok).filter(|event| text(event, "/Actor/ID") == id);
-    let mut events: Vec<Event> = own.map(read).collect();
-    events.sort_by_key(|event| event.at);
-    events
+/// What is known of a container's past and of those that had its name, in the engine's order.
+#[derive(Debug, Default)]
+struct Told {
+    events: Vec<Event>,
+    /// From when on nothing is missing.
+    complete_since: Option<DateTime<Utc>>,
 }
 
-fn history(events: &[Event], target: &Inspected) -> EventHistory {
+impl Told {
+    /// What was heard, and what the engine says now.
+    fn merge<'a>(
+        container: &Container,
+        (heard, heard_since): (impl Iterator<Item = &'a Event>, Option<DateTime<Utc>>),
+        said: Vec<Event>,
+    ) -> Self {
+        // The engine forgets the oldest first: after the oldest that it still knows, nothing is missing.
+        let said_since = said.iter().map(|event| event.at).min();
+        let (id, name) = (container.id.as_str(), container.name.as_str());
+        let concerns = |event: &Event| event.id == id || event.name == name || event.old_name.as_deref() == Some(name);
+        let mut events: Vec<Event> = heard.filter(|event| concerns(event)).cloned().collect();
+        let new: Vec<Event> = said.into_iter().filter(|event| concerns(event) && !events.contains(event)).collect();
+        events.extend(new);
+        events.sort_by_key(|event| event.at);
+        Self { events, complete_since: heard_since.into_iter().chain(said_since).min() }
+    }
+
+    fn of<'a>(&'a self, container: &'a Container) -> impl DoubleEndedIterator<Item = &'a Event> {
+        self.events.iter().filter(|event| event.id == container.id.as_str())
+    }
+
+    /// The last container that gave up this name, by its end or by being renamed.
+    fn predecessor(&self, container: &Container) -> Option<Predecessor> {
+        let name = container.name.as_str();
+        let gave_up = |event: &&Event| match event.action.as_str() {
+            "destroy" => event.name == name,
+            "rename" => event.old_name.as_deref() == Some(name),
+            _ => false,
+        };
+        let last = self.events.iter().rev().filter(|event| event.id != container.id.as_str()).find(gave_up)?;
+        Some(Predecessor { gone: last.at, image: last.image.clone(), config_hash: last.config_hash.clone() })
+    }
+}
+
+fn history(told: &Told, target: &Inspected) -> EventHistory {
     let Some(now) = target.answered_at else {
         return EventHistory::Unknown("docker does not say what time it is".to_owned());
     };
     let touch = |event: &Event| Some(Touch { action: TouchAction::parse(&event.action)?, at: event.at });
-    // The engine forgets the oldest first: with one entry from before a moment, everything after that moment is there.
-    let started = target.container.started_at.parse::<DateTime<Utc>>().ok();
-    let reaches = |started| events.iter().any(|event| event.at <= started + TimeDelta::seconds(AFTER_SECS));
     EventHistory::Known {
         now,
-        touches: events.iter().filter_map(touch).collect(),
-        reaches_start: started.is_some_and(reaches),
+        touches: told.of(&target.container).filter_map(touch).collect(),
+        complete_since: told.complete_since,
+        predecessor: told.predecessor(&target.container),
     }
 }
 
@@ -128,6 +143,7 @@ fn history(events: &[Event], target: &Inspected) -> EventHistory {
 mod tests {
     use super::*;
     use crate::docker::convert::container;
+    use serde_json::json;
 
     fn at(secs: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_000_000 + secs, 0).unwrap()
@@ -141,17 +157,12 @@ mod tests {
     }
 
     fn entry(action: &str, secs: i64) -> Event {
-        Event { action: action.to_owned(), at: at(secs) }
+        let (id, name, image) = ("ab".repeat(32), "web".to_owned(), "shop/web:2".to_owned());
+        Event { action: action.to_owned(), at: at(secs), id, name, old_name: None, image, config_hash: None }
     }
 
-    #[test]
-    fn events_are_read_in_time_order_and_for_one_container() {
-        let body = br#"{"Action":"die","Actor":{"ID":"a"},"timeNano":2}
-{"Action":"start","Actor":{"ID":"a"},"timeNano":1}
-{"Action":"stop","Actor":{"ID":"b"},"timeNano":3}
-{"Action":"torn"#;
-        let actions: Vec<String> = events(body, "a").into_iter().map(|event| event.action).collect();
-        assert_eq!(actions, ["start", "die"]);
+    fn told(said: Vec<Event>) -> Told {
+        Told::merge(&seen("running", (-60, -61), None).container, ([].iter(), None), said)
     }
 
     #[test]
@@ -175,28 +186,52 @@ mod tests {
     #[test]
     fn only_what_nobody_but_others_can_cause_is_a_touch() {
         let target = seen("running", (-60, -61), Some(0));
-        let events = ["kill", "die", "stop", "start", "restart", "pause", "unpause", "update", "rename"];
-        let events: Vec<Event> = events.into_iter().map(|action| entry(action, -60)).collect();
-        let EventHistory::Known { now, touches, reaches_start } = history(&events, &target) else { panic!() };
+        let actions = ["create", "kill", "die", "stop", "start", "restart", "pause", "unpause", "update", "rename"];
+        let mut events: Vec<Event> = actions.into_iter().map(|action| entry(action, -60)).collect();
+        events.push(Event { id: "cd".repeat(32), ..entry("stop", -50) });
+        let EventHistory::Known { now, touches, .. } = history(&told(events), &target) else { panic!() };
         let actions: Vec<&str> = touches.iter().map(|touch| touch.action.as_str()).collect();
         assert_eq!(actions, ["stop", "restart", "pause", "unpause", "update", "rename"]);
-        assert_eq!((now, reaches_start), (at(0), true));
-        assert_eq!(touches[0].at, at(-60));
+        assert_eq!((now, touches[0].at), (at(0), at(-60)));
+        let blind = seen("running", (-60, -61), None);
+        assert!(matches!(history(&told(vec![]), &blind), EventHistory::Unknown(_)));
     }
 
     #[test]
-    fn a_history_that_begins_after_the_start_says_so() {
-        let target = seen("running", (-60, -61), Some(0));
-        for (events, want) in [
-            (vec![], false),
-            (vec![entry("update", -30)], false),
-            (vec![entry("start", -59)], true),
-            (vec![entry("die", -1000), entry("update", -30)], true),
+    fn what_was_heard_and_what_the_engine_says_make_one_history() {
+        let heard = [entry("start", -90), entry("stop", -50)];
+        for (name, heard_since, said, complete_since) in [
+            ("nothing at all", None, vec![], None),
+            ("the engine alone", None, vec![entry("stop", -50), entry("die", -70)], Some(at(-70))),
+            ("we alone", Some(at(-100)), vec![], Some(at(-100))),
+            ("whoever knows more", Some(at(-100)), vec![entry("stop", -50)], Some(at(-100))),
+            ("whoever knows more, the other way", Some(at(-40)), vec![entry("stop", -50)], Some(at(-50))),
         ] {
-            let EventHistory::Known { reaches_start, .. } = history(&events, &target) else { panic!() };
-            assert_eq!(reaches_start, want, "{events:?}");
+            let web = seen("running", (-60, -61), None).container;
+            let told = Told::merge(&web, (heard.iter(), heard_since), said);
+            assert_eq!(told.complete_since, complete_since, "{name}");
+            assert_eq!(told.events.iter().filter(|event| event.action == "stop").count(), 1, "{name}: told once");
+            assert!(told.events.is_sorted_by_key(|event| event.at), "{name}");
         }
-        let blind = seen("running", (-60, -61), None);
-        assert!(matches!(history(&[], &blind), EventHistory::Unknown(_)));
+    }
+
+    #[test]
+    fn whoever_gave_up_the_name_is_the_predecessor() {
+        let other = |event: Event| Event { id: "cd".repeat(32), image: "shop/web:1".into(), ..event };
+        let renamed = Event { name: "web_old".into(), old_name: Some("web".into()), ..other(entry("rename", -30)) };
+        let own = Event { old_name: Some("1_web".into()), ..entry("rename", -20) };
+        let elsewhere = Event { name: "web-2".into(), ..other(entry("destroy", -20)) };
+        let target = seen("running", (-60, -61), Some(0));
+        for (name, events, gone) in [
+            ("removed", vec![other(entry("destroy", -40)), entry("create", -35)], Some(-40)),
+            ("renamed", vec![renamed.clone(), other(entry("destroy", -40))], Some(-30)),
+            ("stopped, not gone", vec![other(entry("stop", -40))], None),
+            ("another name", vec![elsewhere], None),
+            ("its own name given", vec![own], None),
+        ] {
+            let EventHistory::Known { predecessor, .. } = history(&told(events), &target) else { panic!() };
+            assert_eq!(predecessor.as_ref().map(|it| it.gone), gone.map(at), "{name}");
+            assert!(predecessor.is_none_or(|it| it.image == "shop/web:1"), "{name}");
+        }
     }
 }

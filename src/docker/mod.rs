@@ -15,9 +15,11 @@ pub mod redact;
 pub mod resolve;
 pub mod verify;
 
+mod events;
 mod history;
 mod log_text;
 mod transport;
+mod watch;
 
 pub use act::perform;
 pub use client::{Observer, Reader, Writer};
@@ -26,3 +28,4 @@ pub use evidence::capture;
 pub use reconcile::reconcile;
 pub use resolve::resolve;
 pub use verify::verify;
+pub use watch::watch_events;

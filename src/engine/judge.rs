@@ -54,11 +54,7 @@ pub(super) fn judge(
     match (action_at(playbook, run), &view, unseen) {
         (Some(_), _, _) if run.has_acted() && paused().is_some() => held(&question, run, paused()),
         (Some(_), _, Some(refusal)) => not_seen(&question, refusal),
-        (Some(action), Some(view), None) if run.at_dependents() => {
-            // A late answer about the target itself is no answer about its dependent.
-            let turn = run.next_to_act().is_some_and(|turn| turn.id == view.container.id);
-            if turn { dependent(&question, run, &action, view) } else { Judgment::default() }
-        }
+        (Some(action), Some(view), None) if run.at_dependents() => dependent(&question, run, &action, view),
         (Some(action), Some(view), None) => act(&question, run, action, view),
         // An answer nobody waits for any more.
         (Some(_) | None, _, _) => Judgment::default(),

@@ -174,6 +174,9 @@ pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 /// Compose's label of containers that `compose run` made: they are no replicas of their service.
 pub const COMPOSE_ONEOFF: &str = "com.docker.compose.oneoff";
 
+/// The label by which Compose tells whether a service's definition has changed.
+pub const COMPOSE_CONFIG_HASH: &str = "com.docker.compose.config-hash";
+
 impl Container {
     /// Its Compose project and service, if it is one of the service's replicas.
     #[must_use]
@@ -250,11 +253,24 @@ pub enum EventHistory {
         now: DateTime<Utc>,
         /// What was done to it from outside, oldest first, as far as the history reaches back.
         touches: Vec<Touch>,
-        /// Whether it reaches back to the container's last start: who caused that would be in it.
-        reaches_start: bool,
+        /// From when on nothing is missing, by the engine's clock; `None` if nobody can tell.
+        complete_since: Option<DateTime<Utc>>,
+        /// The container that had its name before, if the history shows one.
+        predecessor: Option<Predecessor>,
     },
     /// It could not be had, and why: nobody knows who was at it.
     Unknown(String),
+}
+
+/// A container that gave up its name to the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predecessor {
+    /// When it was removed or renamed, by the engine's clock.
+    pub gone: DateTime<Utc>,
+    /// Its image, as it was created with it; empty if Docker did not say.
+    pub image: String,
+    /// Compose's digest of its definition, if it had one.
+    pub config_hash: Option<String>,
 }
 
 /// Something only a person, a deployment or another program does: Docker does none of it by itself.

@@ -2,7 +2,8 @@
 
 use super::clock::SimTime;
 use crate::model::container::{
-    Container, ContainerState, EventHistory, Health, HealthCheck, RestartPolicy, StopCause, Touch, TouchAction,
+    Container, ContainerState, EventHistory, Health, HealthCheck, Predecessor, RestartPolicy, StopCause, Touch,
+    TouchAction,
 };
 use crate::model::target::{ContainerId, ContainerName};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -114,17 +115,23 @@ pub struct SimContainer {
     backoff: Duration,
     /// A person or an API call stopped it.
     stopped_by_hand: bool,
+    predecessor: Option<Predecessor>,
     events: VecDeque<(SimTime, DateTime<Utc>, &'static str)>,
 }
 
 impl SimContainer {
     /// Created, not started.
     #[must_use]
-    pub(super) fn new(id: ContainerId, spec: ContainerSpec, network_mode: String, wall: DateTime<Utc>) -> Self {
+    pub(super) fn new(
+        id: ContainerId,
+        spec: ContainerSpec,
+        (network_mode, predecessor): (String, Option<Predecessor>),
+        wall: DateTime<Utc>,
+    ) -> Self {
         let shown = Container {
             id,
             name: spec.name.clone(),
-            image: "app:1".to_owned(),
+            image: format!("app@{}", spec.image_id),
             image_id: spec.image_id.clone(),
             state: ContainerState::Created,
             health: spec.health_check.map(|_| Health::Starting),
@@ -145,7 +152,7 @@ impl SimContainer {
         let (started, finished) = (SimTime(0), SimTime(0));
         let events = VecDeque::new();
         let backoff = BACKOFF_MIN;
-        Self { spec, shown, starts: 0, started, finished, backoff, stopped_by_hand: false, events }
+        Self { spec, shown, starts: 0, started, finished, backoff, stopped_by_hand: false, predecessor, events }
     }
 
     /// As inspect shows it.
@@ -203,7 +210,8 @@ impl SimContainer {
         EventHistory::Known {
             now,
             touches: self.events.iter().filter_map(touch).collect(),
-            reaches_start: self.events.iter().any(|(at, ..)| *at <= self.started),
+            complete_since: self.events.front().map(|(_, at, _)| *at),
+            predecessor: self.predecessor.clone(),
         }
     }
 

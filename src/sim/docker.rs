@@ -4,9 +4,10 @@
 use super::clock::SimTime;
 use super::container::{ContainerSpec, Later, SimContainer, Turn};
 use super::input::Touch;
-use crate::model::container::{Container, ContainerState, Health, TargetReport, TargetView};
-use crate::model::target::{ContainerId, TargetQuery};
+use crate::model::container::{Container, ContainerState, Health, Predecessor, TargetReport, TargetView};
+use crate::model::target::{ContainerId, ContainerName, TargetQuery};
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The engine.
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub struct Docker {
     containers: Vec<SimContainer>,
     created: u64,
+    /// The last one removed of each name.
+    removed: BTreeMap<ContainerName, Predecessor>,
 }
 
 /// A call that changes something.
@@ -126,7 +129,8 @@ impl Docker {
         let parent = spec.lives_with.as_ref().and_then(|parent| self.by_name(parent.as_str()));
         let network =
             parent.map_or_else(|| "bridge".to_owned(), |parent| format!("container:{}", parent.shown().id.as_str()));
-        self.containers.push(SimContainer::new(id.clone(), spec, network, wall));
+        let predecessor = self.removed.get(&spec.name).cloned();
+        self.containers.push(SimContainer::new(id.clone(), spec, (network, predecessor), wall));
         Some(id)
     }
 
@@ -196,7 +200,7 @@ impl Docker {
                     container.stop(at.now, at.wall);
                 }
                 if container.shown().auto_remove {
-                    self.remove(&call.id);
+                    self.remove(&call.id, at.wall);
                     return Next::Over(Reply::Done);
                 }
                 match verb {
@@ -232,12 +236,12 @@ impl Docker {
                 let later = container.die(at.now, at.wall, *exit_code);
                 turns.extend(later.map(|later| (id.clone(), starts, later)));
                 if container.shown().auto_remove {
-                    self.remove(id);
+                    self.remove(id, at.wall);
                 }
             }
-            Touch::Remove => self.remove(id),
+            Touch::Remove => self.remove(id, at.wall),
             Touch::Recreate(spec) => {
-                self.remove(id);
+                self.remove(id, at.wall);
                 if let Some(id) = self.create((**spec).clone(), at.wall)
                     && let Some(container) = self.get_mut(&id)
                 {
@@ -285,7 +289,12 @@ impl Docker {
         self.containers.iter_mut().for_each(SimContainer::forget_events);
     }
 
-    fn remove(&mut self, id: &ContainerId) {
+    fn remove(&mut self, id: &ContainerId, wall: DateTime<Utc>) {
+        let gone = self.containers.iter().map(SimContainer::shown).find(|container| container.id == *id);
+        if let Some(gone) = gone {
+            let predecessor = Predecessor { gone: wall, image: gone.image.clone(), config_hash: None };
+            self.removed.insert(gone.name.clone(), predecessor);
+        }
         self.containers.retain(|container| container.shown().id != *id);
     }
 }

@@ -402,7 +402,8 @@ async fn what_was_done_to_a_container_is_read_from_dockers_history() {
     let TargetReport::Found(view) = resolve(&reader(&fake), &name("web")).await else { panic!() };
     let at = |second: i64| chrono::DateTime::from_timestamp(started + second, 0).unwrap();
     let touches = vec![Touch { action: TouchAction::Update, at: at(20) }];
-    assert_eq!(view.history, EventHistory::Known { now: at(30), touches, reaches_start: true });
+    let complete_since = Some(at(0));
+    assert_eq!(view.history, EventHistory::Known { now: at(30), touches, complete_since, predecessor: None });
     assert_eq!(fake.count("GET", "/events"), 1);
 }
 

@@ -24,5 +24,6 @@ mod alerts;
 mod fake_docker;
 #[path = "../support/http.rs"]
 mod http;
+#[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;

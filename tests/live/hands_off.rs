@@ -66,13 +66,51 @@ fn what_a_person_touched_is_left_alone_and_the_log_says_what_and_when() {
 
 #[test]
 fn what_was_just_deployed_is_left_alone() {
-    let container = dead_container("deployed", &[]);
+    let name = unique("deployed");
+    let tag = format!("{name}:2");
+    let before = TestContainer::run_as(&name, &OPTED_IN, &OBEDIENT);
+    let image = docker(&["inspect", "-f", "{{.Config.Image}}", &before.id]);
+    docker(&["tag", &image, &tag]);
+    docker(&["rm", "-f", "-v", &before.id]);
+    let container = TestContainer::of_image(&tag, &name, (&OPTED_IN, &OBEDIENT));
+    docker(&["kill", &container.id]);
+    docker(&["wait", &container.id]);
+    thread::sleep(Duration::from_millis(1100));
     let decision = refused(&container);
     assert_eq!(decision["reason"], "recently_deployed", "{decision}");
+    assert!(decision["detail"].to_string().contains(&format!("from {tag} in place of one from {image}")), "{decision}");
     thread::sleep(SHORT);
     let sickbay = Sickbay::running(&down(WIDE_LIMITS), &settings());
     assert_eq!(sickbay.post(&notification(&[alert(&container)])).status, 200);
     assert_eq!(sickbay.verdict_of(1), "recovered", "{}", sickbay.story());
+    drop(container);
+    docker(&["rmi", &tag]);
+}
+
+#[test]
+fn what_is_new_and_stands_in_for_nothing_is_treated_at_once_by_the_settings_as_they_come() {
+    // Started first: it hears what happens, however soon the engine forgets it.
+    let sickbay = Sickbay::running(&down(WIDE_LIMITS), &format!("{WIDE_SETTINGS}docker: {{require_opt_in: true}}\n"));
+    let container = dead_container("new", &[]);
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(sickbay.post(&notification(&[alert(&container)])).status, 200);
+    assert_eq!(sickbay.verdict_of(1), "recovered", "{}", sickbay.story());
+}
+
+#[test]
+fn what_the_engine_forgot_was_heard_all_the_same() {
+    let sickbay = Sickbay::running(&down(WIDE_LIMITS), &format!("{WIDE_SETTINGS}docker: {{require_opt_in: true}}\n"));
+    let container = dead_container("heard", &[]);
+    docker(&["start", &container.id]);
+    docker(&["restart", "-t", "1", &container.id]);
+    docker(&["kill", &container.id]);
+    docker(&["wait", &container.id]);
+    let noise = TestContainer::run("noise", &[], &OBEDIENT);
+    (0..140).for_each(|_| _ = docker(&["exec", &noise.id, "/bin/busybox", "true"]));
+    assert_eq!(sickbay.post(&notification(&[alert(&container)])).status, 200);
+    let decision = sickbay.wait_for("decision", 1).remove(0);
+    assert_eq!(decision["reason"], "recently_touched", "{decision}");
+    assert!(decision["detail"].to_string().contains("`docker restart`"), "{decision}");
 }
 
 #[test]

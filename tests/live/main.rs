@@ -11,6 +11,7 @@
 mod actions;
 mod alertmanager;
 mod chain;
+mod clocks;
 mod dependents;
 mod docker;
 mod dry_run;

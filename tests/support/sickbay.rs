@@ -20,20 +20,22 @@ pub(crate) struct Sickbay {
     directory: tempfile::TempDir,
     /// Where it listens whenever it runs.
     pub(crate) port: u16,
+    /// The command that runs it, if it is not run as it is.
+    launcher: Vec<String>,
     child: Option<Child>,
 }
 
 impl Sickbay {
     /// Writes the rules and these settings; `storage` and `rules` are set already, and so is `docker` if they do not speak
-    /// of it: the containers of tests are only seconds old, so nothing is kept from those that were just created. It is
-    /// not started.
+    /// of it: tests side by side make the engine forget within seconds who did what before sickbay ran, so nothing is kept
+    /// from what may have been touched. It is not started.
     pub(crate) fn new(rules: &str, settings: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let docker = if settings.contains("docker:") { "" } else { "docker: {hands_off: 0s}\n" };
         let settings = format!("storage: {{path: data}}\nrules: {{paths: [rules.yaml]}}\n{docker}{settings}");
         fs::write(directory.path().join("rules.yaml"), rules).unwrap();
         fs::write(directory.path().join("sickbay.yml"), settings).unwrap();
-        Self { directory, port: free_port(), child: None }
+        Self { directory, port: free_port(), launcher: Vec::new(), child: None }
     }
 
     /// As [`Self::new`], and started.
@@ -46,7 +48,7 @@ impl Sickbay {
     /// Starts it and waits until it takes alerts and Docker answers.
     pub(crate) fn start(&mut self, flags: &[&str]) {
         let said = fs::OpenOptions::new().create(true).append(true).open(self.stderr()).unwrap();
-        let mut command = self.command();
+        let mut command = self.command_by(&self.launcher);
         command.arg("--config.file=sickbay.yml").arg(format!("--web.listen-address=127.0.0.1:{}", self.port));
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         self.child = Some(command.spawn().unwrap());
@@ -59,8 +61,19 @@ impl Sickbay {
         self.command().args(args).output().unwrap()
     }
 
+    /// From the next start on, another command runs it: the world in which it runs.
+    pub(crate) fn launch_by(&mut self, launcher: &[String]) {
+        self.launcher = launcher.to_vec();
+    }
+
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sickbay"));
+        self.command_by(&[])
+    }
+
+    fn command_by(&self, launcher: &[String]) -> Command {
+        let words: Vec<&str> = launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_sickbay")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.current_dir(self.directory.path()).env_remove("SICKBAY_CONFIG_FILE").env_remove("SICKBAY_URL");
         command
     }

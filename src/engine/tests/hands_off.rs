@@ -3,7 +3,10 @@
 use super::world::*;
 use crate::engine::event::Event;
 use crate::model::action::ActionOutcome;
-use crate::model::container::{ContainerState, EventHistory, StopCause, TargetReport, TargetView, Touch, TouchAction};
+use crate::model::container::{
+    COMPOSE_CONFIG_HASH, ContainerState, EventHistory, Predecessor, StopCause, TargetReport, TargetView, Touch,
+    TouchAction,
+};
 use crate::model::fact::{Answer, Fact, Refusal, StepResult};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
@@ -20,7 +23,7 @@ fn seen(now_s: u64, touches: &[(TouchAction, u64)]) -> TargetView {
     let mut web = container("web");
     web.started_at = engine(1_000).to_rfc3339();
     let touches = touches.iter().map(|(action, at)| Touch { action: *action, at: engine(*at) }).collect();
-    let history = EventHistory::Known { now: engine(now_s), touches, reaches_start: false };
+    let history = EventHistory::Known { now: engine(now_s), touches, complete_since: None, predecessor: None };
     TargetView { history, ..view(web) }
 }
 
@@ -59,19 +62,63 @@ fn what_somebody_touched_is_left_alone_for_a_while() {
     assert_eq!(refusal_of(seen(100_000, &[(TouchAction::Stop, 100_001)])).unwrap().retry_after.as_secs(), 300);
 }
 
+/// The container created at a moment of ours, with a history that is complete from another on.
+fn created(at: u64, complete_since: Option<u64>, predecessor: Option<Predecessor>) -> Option<Refusal> {
+    let mut view = seen(100_000, &[]);
+    view.container.created = engine(at).to_rfc3339();
+    view.container.image = "shop/web:2".to_owned();
+    view.container.labels.insert(COMPOSE_CONFIG_HASH.to_owned(), "c2".to_owned());
+    let complete_since = complete_since.map(engine);
+    view.history = EventHistory::Known { now: engine(100_000), touches: vec![], complete_since, predecessor };
+    refusal_of(view)
+}
+
 #[test]
-fn what_was_created_a_moment_ago_may_be_a_deployment() {
-    let created = |text: String| {
-        let mut view = seen(100_000, &[]);
-        view.container.created = text;
-        refusal_of(view)
+fn what_a_deployment_brought_is_left_alone_for_a_while() {
+    let other = |image: &str, config_hash: Option<&str>| {
+        let (image, config_hash) = (image.to_owned(), config_hash.map(str::to_owned));
+        Some(Predecessor { gone: engine(99_880), image, config_hash })
     };
-    let refusal = created(engine(99_880).to_rfc3339()).unwrap();
-    assert_eq!((refusal.reason, refusal.retry_after.as_secs()), (Reason::RecentlyDeployed, 180));
-    assert_eq!(refusal.detail, "web was created 2m ago; docker.hands_off is 5m");
-    assert_eq!(created(engine(99_700).to_rfc3339()), None);
-    assert_eq!(created(engine(100_100).to_rfc3339()).unwrap().reason, Reason::RecentlyDeployed);
-    assert_eq!(created(String::new()).unwrap().reason, Reason::RecentlyDeployed);
+    let same = || other("shop/web:2", Some("c2"));
+    // The alert began at 100 000.
+    for (name, at, predecessor, detail) in [
+        (
+            "another image",
+            99_880,
+            other("shop/web:1", Some("c2")),
+            "from shop/web:2 in place of one from shop/web:1 2m",
+        ),
+        ("another definition", 99_880, other("shop/web:2", Some("c1")), "with another definition in place of one"),
+        ("made by Compose, and not before", 99_880, other("shop/web:2", None), "with another definition"),
+        ("the same once more, before the alert", 99_880, same(), ""),
+        ("the same once more, after the alert began", 100_001, same(), "in place of the one that the alert is about"),
+        ("the first of its name", 99_880, None, ""),
+        ("the first of its name, though the alert is older", 100_001, None, ""),
+        ("long ago", 99_700, other("shop/web:1", None), ""),
+    ] {
+        let refusal = created(at, Some(50_000), predecessor);
+        assert_eq!(refusal.is_some(), !detail.is_empty(), "{name}: {refusal:?}");
+        let Some(refusal) = refusal else { continue };
+        assert_eq!(refusal.reason, Reason::RecentlyDeployed, "{name}");
+        assert!(refusal.detail.contains(detail), "{name}: {}", refusal.detail);
+    }
+    let refusal = created(99_880, Some(50_000), other("shop/web:1", None)).unwrap();
+    assert_eq!(refusal.retry_after.as_secs(), 180);
+    let inputs: Vec<&str> = refusal.inputs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age"]);
+}
+
+#[test]
+fn what_may_be_a_deployment_counts_as_one() {
+    let forgotten = |at, complete_since| created(at, complete_since, None).map(|refusal| refusal.reason);
+    assert_eq!(forgotten(99_880, None), Some(Reason::RecentlyDeployed));
+    assert_eq!(forgotten(99_880, Some(99_890)), Some(Reason::RecentlyDeployed));
+    assert_eq!(forgotten(99_880, Some(99_880)), None);
+    assert_eq!(forgotten(99_700, None), None);
+    assert_eq!(forgotten(100_100, None), Some(Reason::RecentlyDeployed), "in the future");
+    let mut unknown = seen(100_000, &[]);
+    unknown.container.created = String::new();
+    assert_eq!(refusal_of(unknown).unwrap().reason, Reason::RecentlyDeployed);
 }
 
 #[test]
@@ -90,8 +137,8 @@ fn a_start_or_an_end_that_nobody_explains_may_be_anybodys() {
     let started = |at: u64, reaches: bool| {
         let mut view = seen(100_000, &[]);
         view.container.started_at = engine(at).to_rfc3339();
-        let EventHistory::Known { reaches_start, .. } = &mut view.history else { panic!() };
-        *reaches_start = reaches;
+        let EventHistory::Known { complete_since, .. } = &mut view.history else { panic!() };
+        *complete_since = reaches.then(|| engine(at));
         refusal_of(view).map(|refusal| (refusal.reason, refusal.retry_after.as_secs()))
     };
     assert_eq!(started(99_760, false), Some((Reason::RecentlyTouched, 60)));

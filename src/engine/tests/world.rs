@@ -232,7 +232,8 @@ pub(super) fn container(name: &str) -> Container {
 }
 
 pub(super) fn view(container: Container) -> TargetView {
-    let history = EventHistory::Known { now: wall(100_000), touches: Vec::new(), reaches_start: true };
+    let (now, complete_since) = (wall(100_000), Some(wall(0)));
+    let history = EventHistory::Known { now, touches: Vec::new(), complete_since, predecessor: None };
     let (dependents, peers) = (Vec::new(), Vec::new());
     TargetView { container, dependents, peers, stop_cause: StopCause::NotAsked, history }
 }
