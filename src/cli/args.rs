@@ -44,8 +44,7 @@ pub(super) enum Command {
 
 const EXIT_CODES: &str = "Exit codes:
   0   fine
-  1   findings of check, log verify or healthcheck; pause, resume or reset was refused;
-      explain --exit-code: nothing was done
+  1   findings: check, log verify, healthcheck, explain; refused: pause, resume, reset
   2   wrong usage
   3   check --lint-fatal: only lint; log verify: only a torn last line
   4   no daemon answers (status, pause, resume, reset)

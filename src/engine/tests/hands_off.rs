@@ -105,7 +105,7 @@ fn what_a_deployment_brought_is_left_alone_for_a_while() {
     let refusal = created(99_880, Some(50_000), other("shop/web:1", None)).unwrap();
     assert_eq!(refusal.retry_after.as_secs(), 180);
     let inputs: Vec<&str> = refusal.inputs.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age"]);
+    assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age", "container"]);
 }
 
 #[test]
