@@ -42,6 +42,7 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_run_after_the_last_of_several_tries_was_in_vain", no_run_after_the_last_of_several_tries_was_in_vain),
     ("no_run_begins_by_what_is_no_longer_loaded", no_run_begins_by_what_is_no_longer_loaded),
     ("a_run_goes_by_the_steps_it_began_with", a_run_goes_by_the_steps_it_began_with),
+    ("every_refusal_names_what_its_gate_saw", every_refusal_names_what_its_gate_saw),
 ];
 
 /// Asked of each call that was sent.
@@ -485,4 +486,12 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
 /// A container that is shown as stopped.
 pub(crate) fn is_stopped(state: &ContainerState) -> bool {
     *state == ContainerState::Exited
+}
+
+fn every_refusal_names_what_its_gate_saw(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    match &decided.answer {
+        Answer::Refused(refusal) if refusal.inputs.is_empty() => Err(format!("no inputs: {refusal:?}")),
+        Answer::Refused(_) | Answer::Run { .. } => Ok(()),
+    }
 }

@@ -29,7 +29,8 @@ pub(in crate::engine) fn at_first_sight(alert: &Alert, policy: &Policy, now: &Mo
 /// Asked before a run and before each action: the alert must still fire, as far as we were told.
 pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
     if question.incident.alert_ended {
-        return Err(refuse(Gate::Fresh, Reason::ResolvedFirst, "the alert resolved before anything was done"));
+        let detail = "the alert resolved before anything was done";
+        return Err(refuse(Gate::Fresh, Reason::ResolvedFirst, detail).saw("alert", "ended"));
     }
     if question.incident.tried.is_some() {
         return further_try(question);
