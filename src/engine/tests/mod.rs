@@ -11,5 +11,6 @@ mod hands_off;
 mod pauses;
 mod reload;
 mod runs;
+mod stage;
 mod when;
 pub(super) mod world;
