@@ -39,8 +39,8 @@ pub(super) enum Move {
 
 /// The playbook in the very revision that took the alert, if that still counts.
 ///
-/// What has begun, further tries included, ends by what it began with. What has not begun does not begin by a text that is no longer loaded: whoever
-/// changed, removed or disabled the playbook does not want that text to run.
+/// What has begun, further tries included, ends by what it began with. What has not does not begin by a text that is no
+/// longer loaded: whoever changed, removed or disabled the playbook does not want that text to run.
 pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
     let (name, revision) = (&incident.playbook, &incident.revision);
     if incident.has_begun() { ruleset.revision(name, revision) } else { ruleset.loaded(name, revision) }

@@ -16,7 +16,7 @@ use sickbay::model::fact::{Answer, Branch, Fact, Record};
 use sickbay::model::limit::{Scope, Window};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
-use sickbay::playbook::definition::{Playbook, Step};
+use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
 use std::sync::Arc;
@@ -282,11 +282,12 @@ fn a_run_goes_by_the_steps_it_began_with(witness: &Witness, _: &World, record: &
         _ => return Ok(()),
     };
     let Some(taker) = witness.playbook(incident) else { return Ok(()) };
-    let tries = || taker.attempts.iter().map(|attempt| &attempt.steps);
-    let has = |wanted: &Action| tries().flatten().any(|step| step.verb.action().as_ref() == Some(wanted));
+    let tried = witness.tries.get(&incident).map_or(0, |(number, _)| *number);
+    let of_this_try = taker.attempts.steps(tried + 1);
+    let has = |wanted: &Action| of_this_try.iter().any(|step| step.verb.action().as_ref() == Some(wanted));
     let own = step.is_none_or(|step| {
-        let is_it = |steps: &Vec<Step>| steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb);
-        if step.branch == Branch::Steps { tries().any(is_it) } else { is_it(&taker.on_failure) }
+        let steps = if step.branch == Branch::Steps { of_this_try } else { &taker.on_failure };
+        steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb)
     });
     if own && action.is_none_or(has) {
         return Ok(());
