@@ -80,6 +80,7 @@ impl Observer {
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::AlertEnded(_)
+            | Fact::StateSaved(_)
             | Fact::TargetVerified(_)
             | Fact::StepFinished(_) => {}
         }

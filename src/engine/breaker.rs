@@ -2,11 +2,12 @@
 //! the last one did not last.
 
 use super::decide::Draft;
-use super::history::{Help, Standing};
+use super::history::Standing;
 use super::incident::Incident;
 use super::receipt::{Reply, Switched};
 use super::state::State;
 use crate::model::fact::{BreakerOpened, BreakerReset, Fact, IncidentRelapsed};
+use crate::model::memory::Help;
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use std::sync::Arc;

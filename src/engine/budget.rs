@@ -6,27 +6,10 @@
 
 use crate::model::id::IncidentId;
 use crate::model::limit::{MEMORY, Window};
+use crate::model::memory::Attempt;
 use crate::model::moment::Moment;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// One run that was charged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// The run.
-    pub incident: IncidentId,
-    /// Its playbook.
-    pub playbook: Arc<str>,
-    /// Its target's name, if it has one.
-    pub target: Option<Arc<str>>,
-    /// When it was charged.
-    pub at: Moment,
-    /// When its incident closed, or the try ended; `None` while it is under way.
-    pub ended: Option<Moment>,
-    /// Whether it was a dry run.
-    pub dry_run: bool,
-}
 
 /// All attempts that may still count, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +27,17 @@ pub struct Full {
 }
 
 impl Ledger {
+    /// As it was saved.
+    #[must_use]
+    pub fn from_memory(attempts: &[Attempt]) -> Self {
+        Self(attempts.iter().cloned().collect())
+    }
+
+    /// All of it, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Attempt> {
+        self.0.iter()
+    }
+
     /// Charges an attempt and forgets those that no window can hold any more.
     pub fn charge(&mut self, attempt: Attempt) {
         let now = attempt.at;

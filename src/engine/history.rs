@@ -6,6 +6,7 @@
 use crate::model::id::IncidentId;
 use crate::model::incident::Verdict;
 use crate::model::limit::{Breaker, MEMORY};
+use crate::model::memory::{Ended, Help};
 use crate::model::moment::Moment;
 use crate::model::reason::Reason;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,36 +16,6 @@ use std::time::Duration;
 
 /// How many ends are remembered. The oldest make room.
 const LEN_MAX: usize = 10_000;
-
-/// One run, or one try of it, that acted and came to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Which.
-    pub incident: IncidentId,
-    /// Its playbook.
-    pub playbook: Arc<str>,
-    /// Its target's name.
-    pub target: Arc<str>,
-    /// When; if it did not last, when that was seen.
-    pub at: Moment,
-    /// Whether it helped.
-    pub help: Help,
-}
-
-/// Whether a run helped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Help {
-    /// It recovered, as far as was looked.
-    Yes,
-    /// It recovered and fell ill again too soon.
-    NotForLong,
-    /// It failed, did not help, or nobody can tell.
-    No,
-    /// It did not help, and it was the last of several tries: nothing is left to try.
-    NoneLeft,
-    /// A person says that what came before counts no more.
-    Reset,
-}
 
 impl Help {
     /// What a verdict says about it; `None` if it says nothing about the treatment.
@@ -76,6 +47,17 @@ pub struct Standing {
 pub struct History(VecDeque<Ended>);
 
 impl History {
+    /// As it was saved.
+    #[must_use]
+    pub fn from_memory(ends: &[Ended]) -> Self {
+        Self(ends.iter().cloned().collect())
+    }
+
+    /// All of it, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Ended> {
+        self.0.iter()
+    }
+
     /// Adds an end and forgets what is too old to count.
     pub fn add(&mut self, ended: Ended) {
         let now = ended.at;

@@ -7,8 +7,8 @@ use super::attempts;
 use crate::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent};
 use crate::model::container::ContainerState;
 use crate::model::fact::{
-    ActionIntended, ActionReconciled, AlertReceived, Answer, Branch, Fact, NoticeIntended, Refusal, StepFinished,
-    StepResult, Taken,
+    ActionIntended, ActionReconciled, AlertReceived, Answer, Branch, Decided, Fact, NoticeIntended, Refusal,
+    StepFinished, StepResult, Taken,
 };
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::{AttemptNumber, Verdict};
@@ -38,6 +38,8 @@ pub struct Incident {
     pub acts: u32,
     /// The last try that did not help, once there is one.
     pub tried: Option<Box<Tried>>,
+    /// What happened to it, oldest first, without evidence: with the alert, all that makes it what it is.
+    pub story: Vec<(Moment, Fact)>,
     /// What it is doing.
     pub phase: Phase,
 }
@@ -164,7 +166,18 @@ impl Incident {
         };
         let alert = Arc::clone(alert);
         let phase = Phase::AwaitingTarget;
-        Some(Self { id, alert, playbook, revision, opened: at, alert_ended: false, acts: 0, tried: None, phase })
+        Some(Self {
+            id,
+            alert,
+            playbook,
+            revision,
+            opened: at,
+            alert_ended: false,
+            acts: 0,
+            tried: None,
+            story: Vec::new(),
+            phase,
+        })
     }
 
     /// The name of the next act.
@@ -198,6 +211,7 @@ impl Incident {
     /// Moves on by one fact about this incident. Facts that do not fit its phase change nothing: a log may hold them,
     /// and a replay must never fail on what it finds.
     pub fn apply(&mut self, fact: &Fact, at: Moment) {
+        self.remember(fact, at);
         match fact {
             Fact::AlertEnded(_) => self.alert_ended = true,
             Fact::Decided(decided) => match &decided.answer {
@@ -224,6 +238,7 @@ impl Incident {
             | Fact::PauseCleared(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_)
+            | Fact::StateSaved(_)
             | Fact::AlertReceived(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
@@ -235,6 +250,24 @@ impl Incident {
         if let Phase::Running(run) = &mut self.phase {
             run.apply(fact, at);
         }
+    }
+
+    fn remember(&mut self, fact: &Fact, at: Moment) {
+        let refused = |fact: &Fact| matches!(fact, Fact::Decided(Decided { answer: Answer::Refused(_), .. }));
+        let kept = match fact {
+            Fact::AlertReceived(_) => return,
+            Fact::StepFinished(StepFinished { incident, step, elapsed, result: StepResult::Captured(_) }) => {
+                let (step, result) = (step.clone(), StepResult::Captured(serde_json::json!({})));
+                Fact::StepFinished(StepFinished { incident: *incident, step, elapsed: *elapsed, result })
+            }
+            other => other.clone(),
+        };
+        // Of refusals in a row, the last one counts.
+        let is_refused = matches!(self.phase, Phase::Refused { .. });
+        if is_refused && self.story.last().is_some_and(|(_, last)| refused(last)) && refused(&kept) {
+            self.story.pop();
+        }
+        self.story.push((at, kept));
     }
 
     fn refused(&mut self, refusal: &Refusal, at: Moment) {
@@ -362,6 +395,7 @@ impl Run {
             | Fact::BreakerOpened(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_)
+            | Fact::StateSaved(_)
             | Fact::AlertReceived(_)
             | Fact::AlertEnded(_)
             | Fact::AlertsRejected(_)

@@ -7,6 +7,7 @@
 use crate::model::action::ActionOutcome;
 use crate::model::fact::{ActionFinished, ActionIntended, ActionReconciled};
 use crate::model::id::ActId;
+use crate::model::memory::OwnAct;
 use crate::model::moment::Moment;
 use crate::model::target::ContainerId;
 use std::collections::VecDeque;
@@ -22,22 +23,18 @@ const MEMORY: Duration = Duration::from_secs(24 * 3600 + 600);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnActs(VecDeque<OwnAct>);
 
-/// One act on one container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnAct {
-    /// Which.
-    pub act: ActId,
-    /// On which container.
-    pub container: ContainerId,
-    /// When it was intended.
-    pub from: Moment,
-    /// After this, Docker was done with it, whatever came of it.
-    pub deadline: Duration,
-    /// When its end was known; `None` while it is not.
-    pub to: Option<Moment>,
-}
-
 impl OwnActs {
+    /// As it was saved.
+    #[must_use]
+    pub fn from_memory(acts: &[OwnAct]) -> Self {
+        Self(acts.iter().cloned().collect())
+    }
+
+    /// All of it, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &OwnAct> {
+        self.0.iter()
+    }
+
     /// An act was intended. Dry runs do nothing.
     pub(super) fn intended(&mut self, intended: &ActionIntended, at: Moment) {
         while self.0.front().is_some_and(|oldest| MEMORY < at.since(&oldest.from)) {

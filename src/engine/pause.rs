@@ -3,21 +3,13 @@
 //! A pause with a length is over only when that much time has surely passed, so a clock that is set or a machine that
 //! was off never ends one early. Nothing is decided here: the gate asks, and `switch` sets and clears.
 
+use crate::model::memory::PauseInForce;
 use crate::model::moment::Moment;
 use crate::model::pause::{Pause, PauseScope};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A pause that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// What, by whom, why, how long.
-    pub pause: Pause,
-    /// Since when.
-    pub set: Moment,
-}
-
-impl Standing {
+impl PauseInForce {
     /// Whether its time has surely passed.
     #[must_use]
     pub fn is_over(&self, now: &Moment) -> bool {
@@ -34,14 +26,22 @@ impl Standing {
 /// All pauses: the file's own, and at most one for each scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pauses {
-    file: Option<Standing>,
-    set: BTreeMap<PauseScope, Standing>,
+    file: Option<PauseInForce>,
+    set: BTreeMap<PauseScope, PauseInForce>,
 }
 
 impl Pauses {
+    /// As they were saved.
+    #[must_use]
+    pub fn from_memory(pauses: &[PauseInForce]) -> Self {
+        let mut restored = Self::default();
+        pauses.iter().for_each(|standing| restored.set(&standing.pause, standing.set));
+        restored
+    }
+
     /// A pause was recorded: it takes the place of the one before.
     pub(super) fn set(&mut self, pause: &Pause, at: Moment) {
-        let standing = Standing { pause: pause.clone(), set: at };
+        let standing = PauseInForce { pause: pause.clone(), set: at };
         if Pause::is_of_file(&pause.by) {
             self.file = Some(standing);
         } else {
@@ -60,18 +60,18 @@ impl Pauses {
 
     /// The pause that the file stands for.
     #[must_use]
-    pub fn of_file(&self) -> Option<&Standing> {
+    pub fn of_file(&self) -> Option<&PauseInForce> {
         self.file.as_ref()
     }
 
     /// The pause that people set for this very scope.
     #[must_use]
-    pub fn of(&self, scope: &PauseScope) -> Option<&Standing> {
+    pub fn of(&self, scope: &PauseScope) -> Option<&PauseInForce> {
         self.set.get(scope)
     }
 
     /// Every pause, the file's first, then from wide to narrow. One may be over and not yet recorded as such.
-    pub fn iter(&self) -> impl Iterator<Item = &Standing> {
+    pub fn iter(&self) -> impl Iterator<Item = &PauseInForce> {
         self.file.iter().chain(self.set.values())
     }
 
@@ -82,17 +82,17 @@ impl Pauses {
     }
 
     /// Those whose time has surely passed.
-    pub fn over(&self, now: &Moment) -> impl Iterator<Item = &Standing> {
+    pub fn over(&self, now: &Moment) -> impl Iterator<Item = &PauseInForce> {
         self.set.values().filter(|standing| standing.is_over(now))
     }
 
     /// Of the pauses that stand and cover what is asked about, the one that lasts longest.
     #[must_use]
-    pub fn longest(&self, now: &Moment, covers: impl Fn(&PauseScope) -> bool) -> Option<&Standing> {
+    pub fn longest(&self, now: &Moment, covers: impl Fn(&PauseScope) -> bool) -> Option<&PauseInForce> {
         let covering = self.iter().filter(|standing| !standing.is_over(now) && covers(&standing.pause.scope));
         // The first of those that last equally long: the file cannot be overridden, and "all" says more than a name.
         covering.reduce(|longest, next| {
-            let lasts = |standing: &Standing| standing.remaining(now).unwrap_or(Duration::MAX);
+            let lasts = |standing: &PauseInForce| standing.remaining(now).unwrap_or(Duration::MAX);
             if lasts(longest) < lasts(next) { next } else { longest }
         })
     }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_pause_ends_by_the_time_that_surely_passed_alone() {
-        let standing = Standing { pause: pause("all", "ada", Some(60)), set: moment(0, 100) };
+        let standing = PauseInForce { pause: pause("all", "ada", Some(60)), set: moment(0, 100) };
         for (name, now, over) in [
             ("at once", moment(0, 100), false),
             ("just before", moment(59, 159), false),
@@ -124,7 +124,7 @@ mod tests {
         ] {
             assert_eq!(standing.is_over(&now), over, "{name}");
         }
-        let endless = Standing { pause: pause("all", "ada", None), set: moment(0, 0) };
+        let endless = PauseInForce { pause: pause("all", "ada", None), set: moment(0, 0) };
         assert!(!endless.is_over(&moment(1 << 30, 1 << 30)));
     }
 

@@ -1,7 +1,7 @@
 //! The state as readers may see it: a copy, made by the owner of the state now and then.
 
-use super::pause::Standing;
 use crate::model::id::{IncidentId, Seq};
+use crate::model::memory::PauseInForce;
 use crate::model::pause::Pause;
 use crate::model::reason::Reason;
 use chrono::{DateTime, Utc};
@@ -64,8 +64,8 @@ pub struct PauseSummary {
     pub since: DateTime<Utc>,
 }
 
-impl From<&Standing> for PauseSummary {
-    fn from(standing: &Standing) -> Self {
+impl From<&PauseInForce> for PauseSummary {
+    fn from(standing: &PauseInForce) -> Self {
         Self { pause: standing.pause.clone(), since: standing.set.wall }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! [`State::apply`] is the only thing that changes it. One task owns it; readers get a [`Snapshot`].
 
-use super::budget::{Attempt, Ledger};
-use super::history::{Ended, Help, History, Standing};
+mod saved;
+
+use super::budget::Ledger;
+use super::history::{History, Standing};
 use super::incident::{Incident, Phase};
 use super::own_acts::OwnActs;
 use super::pause::Pauses;
@@ -14,10 +16,10 @@ use crate::model::fact::{ActionIntended, AlertEnded, AlertReceived, Answer, Deci
 use crate::model::id::{IncidentId, Seq};
 use crate::model::incident::FirstSight;
 use crate::model::label::Fingerprint;
+use crate::model::memory::{Attempt, Ended, Episode, Help};
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
-use chrono::{DateTime, Utc};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,27 +47,6 @@ pub struct State {
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
     ended: VecDeque<(Fingerprint, Moment)>,
-}
-
-/// One stretch of an alert being firing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Episode {
-    /// The latest start the sender named. A later one means that an end was missed.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// When it was first seen.
-    pub seen: Moment,
-    /// When it ended; `None` while it is open.
-    pub ended: Option<Moment>,
-    /// When the sender says it ended.
-    pub ends_at: Option<DateTime<Utc>>,
-    /// The incident it opened, even if that is closed by now.
-    pub incident: Option<IncidentId>,
-    /// The playbook that took it.
-    pub playbook: Option<Arc<str>>,
-    /// Why nobody took it, or has it any more.
-    pub nobody: Option<Reason>,
-    /// Whether something was done for it: then nothing is done again.
-    pub acted: bool,
 }
 
 impl State {
@@ -154,6 +135,9 @@ impl State {
     /// Moves on by one record. Live and at replay alike, this is all that ever changes the state.
     pub fn apply(&mut self, record: &Record) {
         self.next_seq = record.seq.next();
+        if let Fact::StateSaved(memory) = &record.fact {
+            self.recall(memory);
+        }
         let at = self.timeline.advance(&record.at);
         self.forget_ended(&at);
         match &record.fact {
@@ -195,6 +179,7 @@ impl State {
             | Fact::ClockJumped(_)
             | Fact::TargetVerified(_)
             | Fact::BreakerOpened(_)
+            | Fact::StateSaved(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
             | Fact::NoticeIntended(_)

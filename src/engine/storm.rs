@@ -14,6 +14,18 @@ pub struct StormWatch {
 }
 
 impl StormWatch {
+    /// As it was saved.
+    #[must_use]
+    pub fn from_memory(taken: &[Moment], frozen: Option<(Moment, Duration)>) -> Self {
+        Self { taken: taken.iter().copied().collect(), frozen }
+    }
+
+    /// When alerts were taken, oldest first, and the last freeze.
+    #[must_use]
+    pub fn remembered(&self) -> (Vec<Moment>, Option<(Moment, Duration)>) {
+        (self.taken.iter().copied().collect(), self.frozen)
+    }
+
     /// A playbook took an alert.
     pub fn taken(&mut self, at: Moment) {
         if usize::try_from(STORM_ALERTS_MAX).is_ok_and(|max| max < self.taken.len()) {

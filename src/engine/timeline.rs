@@ -29,6 +29,18 @@ struct Last {
 }
 
 impl Timeline {
+    /// As it was saved.
+    #[must_use]
+    pub fn from_memory(clock: Option<(Stamp, u64)>) -> Self {
+        Self { last: clock.map(|(stamp, passed_ms)| Last { stamp, passed_ms }) }
+    }
+
+    /// When the last record was written, and how much time is proven to have passed until then, in milliseconds.
+    #[must_use]
+    pub fn remembered(&self) -> Option<(Stamp, u64)> {
+        self.last.map(|last| (last.stamp, last.passed_ms))
+    }
+
     /// Where a stamp stands. A stamp from before the last record counts as the same moment.
     #[must_use]
     pub fn moment(&self, stamp: &Stamp) -> Moment {

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 const PIECE_LEN: usize = 256 << 10;
 /// Far more than any record: a file with longer lines is not a log.
-const LINE_LEN_MAX: usize = 16 << 20;
+const LINE_LEN_MAX: usize = 64 << 20;
 
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

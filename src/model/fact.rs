@@ -6,6 +6,7 @@ use super::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
 use super::id::{ActId, IncidentId, Seq};
 use super::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use super::label::{Fingerprint, Labels};
+use super::memory::Memory;
 use super::notice::{Notice, NoticeOutcome};
 use super::pause::{Pause, PauseScope};
 use super::reason::{Gate, Reason};
@@ -79,6 +80,8 @@ pub enum Fact {
     BreakerReset(BreakerReset),
     /// Too many alerts came at once: nothing is done for a while.
     StormFrozen(StormFrozen),
+    /// All that is known, in one record: what came before need not be read any more.
+    StateSaved(Box<Memory>),
 }
 
 /// See [`Fact::LogOpened`].
@@ -505,6 +508,7 @@ impl Fact {
             Self::BreakerOpened(_) => "breaker.opened",
             Self::BreakerReset(_) => "breaker.reset",
             Self::StormFrozen(_) => "storm.frozen",
+            Self::StateSaved(_) => "state.saved",
         }
     }
 
@@ -522,6 +526,7 @@ impl Fact {
             | Self::PauseCleared(_)
             | Self::BreakerReset(_)
             | Self::StormFrozen(_)
+            | Self::StateSaved(_)
             | Self::AlertsRejected(_) => None,
             Self::AlertReceived(received) => match received.taken {
                 Taken::ByPlaybook { .. } => Some(IncidentId(seq)),

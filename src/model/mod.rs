@@ -14,6 +14,7 @@ pub mod incident;
 pub mod label;
 pub mod limit;
 pub mod matcher;
+pub mod memory;
 pub mod moment;
 pub mod notice;
 pub mod pause;

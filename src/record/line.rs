@@ -14,7 +14,7 @@ use crate::model::stamp::Stamp;
 /// The schema version this program writes, and the only one it reads.
 pub const SCHEMA_VERSION: u64 = 1;
 
-/// The longest line [`encode`] writes, in bytes, its newline included.
+/// The longest line [`encode`] writes, in bytes, its newline included; `state.saved` alone may be longer.
 pub const RECORD_LEN_MAX: usize = 64 * 1024;
 
 /// One line, taken apart.
@@ -88,7 +88,8 @@ pub fn encode(record: &Record, log: LogId, prev: &Hash, out: &mut Vec<u8>) -> Ha
         header::push(record, log, out);
         push_body(record, cap, out);
         hash = Seal::push(out, start, prev);
-        if out.len() - start <= RECORD_LEN_MAX {
+        // The whole state is never cut: what is missing from it would be forgotten.
+        if out.len() - start <= RECORD_LEN_MAX || matches!(record.fact, Fact::StateSaved(_)) {
             break;
         }
     }

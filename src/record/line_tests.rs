@@ -94,7 +94,7 @@ proptest! {
 #[test]
 fn a_record_that_would_grow_too_long_is_cut_and_still_reads_back() {
     for text in ["x".repeat(90_000), "\u{9b}".repeat(40_000), "\u{1}\n\"".repeat(30_000)] {
-        for fact in every_shape(&text).into_iter().filter(|fact| fact.kind() != "log.open") {
+        for fact in every_shape(&text).into_iter().filter(|fact| !matches!(fact.kind(), "log.open" | "state.saved")) {
             let line = line_of(fact.clone());
             assert!(line.len() < RECORD_LEN_MAX, "{} has {} bytes", fact.kind(), line.len());
             assert_eq!(read_back(fact.clone()).kind(), fact.kind());
@@ -102,6 +102,27 @@ fn a_record_that_would_grow_too_long_is_cut_and_still_reads_back() {
                 assert!(line.contains(&format!(r#"{{"_cut":true,"sha256":"{}""#, Hash::of(text.as_bytes()))));
             }
         }
+    }
+}
+
+#[test]
+fn the_whole_state_is_never_cut() {
+    let mut memory = sample::memory(&"x".repeat(90_000));
+    memory.taken = vec![memory.taken[0]; 50_000];
+    let fact = Fact::StateSaved(Box::new(memory));
+    assert!(RECORD_LEN_MAX < line_of(fact.clone()).len());
+    assert_eq!(read_back(fact.clone()), fact);
+}
+
+#[test]
+fn a_state_with_a_fact_that_this_version_does_not_know_is_an_error() {
+    let line = line_of(Fact::StateSaved(Box::new(sample::memory("x"))));
+    for (known, unknown) in
+        [(r#""kind":"action.intent""#, r#""kind":"action.wish""#), (r#""help":"yes""#, r#""help":"so""#)]
+    {
+        assert!(line.contains(known), "{line}");
+        let error = decode(line.replace(known, unknown).as_bytes()).unwrap_err();
+        assert!(matches!(&error, LineError::Body { kind, .. } if kind == "state.saved"), "{error}");
     }
 }
 

@@ -11,6 +11,8 @@ use crate::model::fact::{
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::{Fingerprint, Labels};
+use crate::model::memory::{Attempt, Ended, Episode, Help, Memory, OpenIncident, OwnAct, PauseInForce};
+use crate::model::moment::Moment;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Gate, Reason};
@@ -313,5 +315,60 @@ fn brakes(text: &str) -> Vec<Fact> {
         }),
         Fact::BreakerReset(BreakerReset { target, by: text.into(), reason: text.into() }),
         Fact::StormFrozen(StormFrozen { alerts: 60, per: minute, freeze: minute * 10 }),
+        Fact::StateSaved(Box::default()),
+        Fact::StateSaved(Box::new(memory(text))),
     ]
+}
+
+/// Something of everything.
+pub(crate) fn memory(text: &str) -> Memory {
+    let at = |seconds: i64| Moment {
+        wall: moment() + TimeDelta::seconds(seconds),
+        passed_ms: u64::try_from(seconds).unwrap() * 1000,
+    };
+    let (playbook, web): (Arc<str>, Arc<str>) = ("web-restart".into(), "web-1".into());
+    let Fact::AlertReceived(received) = alert(text, taken()) else { panic!("another kind") };
+    let pause = Pause { scope: PauseScope::All, by: text.into(), reason: text.into(), length: None };
+    let episode = Episode {
+        starts_at: received.starts_at,
+        seen: at(0),
+        ended: Some(at(9)),
+        ends_at: None,
+        incident: Some(INCIDENT),
+        playbook: Some(Arc::clone(&playbook)),
+        nobody: None,
+        acted: true,
+    };
+    let unknown =
+        Episode { ended: None, incident: None, playbook: None, nobody: Some(Reason::NoMatch), ..episode.clone() };
+    let (target, dry_run) = (Some(Arc::clone(&web)), false);
+    let attempt =
+        Attempt { incident: INCIDENT, playbook: Arc::clone(&playbook), target, at: at(3), ended: None, dry_run };
+    let (deadline, container) = (Duration::from_secs(40), ContainerId::parse(&"96af1178".repeat(8)).unwrap());
+    Memory {
+        clock: Some((record(7, Fact::LogClosed).at, 9_000)),
+        episodes: vec![(received.fingerprint, episode), (Fingerprint(7), unknown)],
+        ended: vec![(received.fingerprint, at(9))],
+        incidents: vec![OpenIncident {
+            id: INCIDENT,
+            opened: at(0),
+            alert: received,
+            story: story(text).into_iter().map(|fact| (at(1), fact)).collect(),
+        }],
+        attempts: vec![attempt.clone(), Attempt { target: None, ended: Some(at(5)), dry_run: true, ..attempt }],
+        ends: Help::ALL
+            .iter()
+            .map(|help| Ended {
+                incident: INCIDENT,
+                playbook: Arc::clone(&playbook),
+                target: Arc::clone(&web),
+                at: at(5),
+                help: *help,
+            })
+            .collect(),
+        pauses: vec![PauseInForce { pause, set: at(4) }],
+        taken: vec![at(0), at(1)],
+        frozen: Some((at(2), Duration::from_secs(600))),
+        own_acts: vec![OwnAct { act: act(1), container, from: at(3), deadline, to: Some(at(4)) }],
+    }
 }

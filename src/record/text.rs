@@ -22,9 +22,12 @@ pub(super) struct Cap {
 }
 
 impl Cap {
+    /// Everything stays whole.
+    pub(super) const NONE: Self = Self { text: usize::MAX, set: usize::MAX };
+
     /// What is tried, in this order, until the record is short enough.
     pub(super) const STEPS: [Self; 4] = [
-        Self { text: usize::MAX, set: usize::MAX },
+        Self::NONE,
         Self { text: 8 * 1024, set: 32 * 1024 },
         Self { text: 2 * 1024, set: 12 * 1024 },
         Self { text: 512, set: 3 * 1024 },

@@ -104,6 +104,24 @@ pub(super) mod optional {
     }
 }
 
+/// For `#[serde(with = "time::exact")]`: as [`optional`], and always there.
+pub(super) mod exact {
+    use super::*;
+
+    pub(in crate::record) fn serialize<S: Serializer>(
+        moment: &DateTime<Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        optional::serialize(&Some(*moment), serializer)
+    }
+
+    pub(in crate::record) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<DateTime<Utc>, D::Error> {
+        optional::deserialize(deserializer)?.ok_or_else(|| de::Error::custom("a moment is missing"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

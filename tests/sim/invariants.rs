@@ -9,6 +9,7 @@ use crate::tries::{
 };
 use crate::witness::{Charge, Witness};
 use sickbay::engine::incident::Phase;
+use sickbay::engine::state::State;
 use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
@@ -17,6 +18,7 @@ use sickbay::model::limit::{Scope, Window};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
 use sickbay::playbook::definition::Playbook;
+use sickbay::record::{Hash, LogId, decode, encode};
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
 use std::sync::Arc;
@@ -64,6 +66,7 @@ pub(crate) const OF_STEPS: &[(&str, OfStep)] = &[
 /// Asked when all is calm again.
 pub(crate) const OF_THE_END: &[(&str, OfStep)] = &[
     ("any_prefix_of_the_log_replays_to_the_same_state", any_prefix_of_the_log_replays_to_the_same_state),
+    ("the_whole_state_is_in_one_record", the_whole_state_is_in_one_record),
     ("every_incident_comes_to_its_end", every_incident_comes_to_its_end),
     ("looking_tells_what_happened", looking_tells_what_happened),
 ];
@@ -442,7 +445,7 @@ pub(crate) fn an_answer_tells_what_is_recorded(world: &World, ack: &Ack, body: &
 }
 
 fn any_prefix_of_the_log_replays_to_the_same_state(witness: &Witness, world: &World) -> Verdict {
-    let mut state = sickbay::engine::state::State::default();
+    let mut state = State::default();
     let mut checkpoints = witness.checkpoints.iter();
     let mut next = checkpoints.next();
     for (count, record) in world.disk().records().iter().enumerate() {
@@ -453,6 +456,33 @@ fn any_prefix_of_the_log_replays_to_the_same_state(witness: &Witness, world: &Wo
             next = checkpoints.next();
         }
         state.apply(record);
+    }
+    Ok(())
+}
+
+/// Written as a line and read back, it says all that the records before it said.
+fn the_whole_state_is_in_one_record(witness: &Witness, world: &World) -> Verdict {
+    let records = world.disk().records();
+    for (count, live) in &witness.checkpoints {
+        let Some(at) = count.checked_sub(1).and_then(|last| records.get(last)).map(|last| last.at) else { continue };
+        let saved = Record { seq: live.next_seq(), at, fact: Fact::StateSaved(Box::new(live.memory())) };
+        let mut line = Vec::new();
+        encode(&saved, LogId(1), &Hash::GENESIS, &mut line);
+        line.pop();
+        let read =
+            decode(&line).map_err(|error| format!("after {count} records the saved state is unreadable: {error}"))?;
+        let Some(read) = read.into_record() else { return Err("it is of an unknown kind".to_owned()) };
+        let (mut goes_on, mut starts_here) = (live.clone(), State::default());
+        goes_on.apply(&saved);
+        starts_here.apply(&read);
+        if goes_on != starts_here {
+            return Err(format!("the state after {count} records is not what its record says"));
+        }
+        let mut undisturbed = live.clone();
+        undisturbed.apply(&Record { fact: Fact::LogClosed, ..saved });
+        if goes_on != undisturbed {
+            return Err(format!("saving the state after {count} records changes it"));
+        }
     }
     Ok(())
 }

@@ -55,6 +55,12 @@ pub(in crate::cli) fn words(fact: &Fact) -> String {
         | Fact::BreakerOpened(_)
         | Fact::BreakerReset(_)
         | Fact::StormFrozen(_) => brake(fact),
+        Fact::StateSaved(memory) => format!(
+            "all that is known: {} episodes, {} open incidents, {} attempts",
+            memory.episodes.len(),
+            memory.incidents.len(),
+            memory.attempts.len()
+        ),
     };
     printable(&text).into_owned()
 }
@@ -77,6 +83,7 @@ pub(in crate::cli) fn heading(fact: &Fact) -> &'static str {
         Fact::PauseSet(_) | Fact::PauseCleared(_) => "pause",
         Fact::BreakerOpened(_) | Fact::BreakerReset(_) => "breaker",
         Fact::StormFrozen(_) => "storm",
+        Fact::StateSaved(_) => "state",
     }
 }
 
@@ -106,6 +113,7 @@ fn brake(fact: &Fact) -> String {
         | Fact::ConfigLoaded(_)
         | Fact::ConfigRejected(_)
         | Fact::ClockJumped(_)
+        | Fact::StateSaved(_)
         | Fact::AlertReceived(_)
         | Fact::AlertEnded(_)
         | Fact::AlertsRejected(_)

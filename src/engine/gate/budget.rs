@@ -1,10 +1,11 @@
 //! Budgets: the playbook's cooldown and windows, then the windows of the settings. Every one must have room.
 
 use super::Question;
-use crate::engine::budget::{Attempt, Full};
+use crate::engine::budget::Full;
 use crate::model::duration::format_duration;
 use crate::model::fact::Refusal;
 use crate::model::limit::Scope;
+use crate::model::memory::Attempt;
 use crate::model::reason::{Gate, Reason};
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod decision;
 mod log;
 mod notice;
 mod parts;
+mod state;
 mod step;
 
 use super::json::write_json;
@@ -52,6 +53,7 @@ pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
         Fact::BreakerOpened(opened) => write_json(&brake::OpenedLine::from(opened), out),
         Fact::BreakerReset(reset) => write_json(&brake::ResetLine::new(reset, cap), out),
         Fact::StormFrozen(storm) => write_json(&brake::StormLine::from(storm), out),
+        Fact::StateSaved(memory) => write_json(&state::StateLine::from(&**memory), out),
     }
 }
 
@@ -84,6 +86,7 @@ pub(super) fn read_body(kind: &str, line: &[u8]) -> Option<Result<Fact, Problem>
         "pause.cleared" => read(line, |body: brake::ClearedLine<'_>| Ok(Fact::PauseCleared(body.into()))),
         "breaker.opened" => read(line, |body: brake::OpenedLine<'_>| Ok(Fact::BreakerOpened(body.into()))),
         "breaker.reset" => read(line, |body: brake::ResetLine<'_>| Ok(Fact::BreakerReset(body.into()))),
+        "state.saved" => read(line, |body: state::StateLine<'_>| Ok(Fact::StateSaved(Box::new(body.try_into()?)))),
         "storm.frozen" => read(line, |body: brake::StormLine| Ok(Fact::StormFrozen(body.into()))),
         _newer => return None,
     };

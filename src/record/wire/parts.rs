@@ -6,8 +6,10 @@ use crate::model::fact::Branch;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::Fingerprint;
+use crate::model::memory::Help;
 use crate::model::pause::PauseScope;
 use crate::model::reason::{Gate, Reason};
+use crate::model::stamp::BootId;
 use crate::model::target::{ContainerId, ContainerName};
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
@@ -61,6 +63,8 @@ wordable! {
     PauseScope: "the scope of a pause", |word: &str| word.parse().ok();
     ContainerName: "a container name", |word: &str| ContainerName::parse(word).ok();
     ContainerId: "a full container id", ContainerId::parse;
+    Help: "how a run helped", Help::parse;
+    BootId: "a boot", |word: &str| u32::from_str_radix(word, 16).ok().map(BootId);
 }
 
 impl Wordable for Branch {

@@ -1,0 +1,80 @@
+//! The whole state as one record, and back: a start that finds such a record need not read what came before.
+//!
+//! What follows from the rest is not saved: who is running, how many episodes are open. Incidents are saved as what
+//! happened to them, so that there is one way in which they come to be what they are.
+
+use super::State;
+use crate::engine::budget::Ledger;
+use crate::engine::history::History;
+use crate::engine::incident::Incident;
+use crate::engine::own_acts::OwnActs;
+use crate::engine::pause::Pauses;
+use crate::engine::storm::StormWatch;
+use crate::engine::timeline::Timeline;
+use crate::model::fact::{AlertReceived, Taken};
+use crate::model::memory::{Memory, OpenIncident};
+use crate::model::moment::Moment;
+use std::sync::Arc;
+
+impl State {
+    /// All of it, for a record. The record's own number and time are not in it.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let mut episodes: Vec<_> =
+            self.episodes.iter().map(|(fingerprint, episode)| (*fingerprint, Box::as_ref(episode).clone())).collect();
+        episodes.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        let open = |incident: &Incident| OpenIncident {
+            id: incident.id,
+            opened: incident.opened,
+            alert: Arc::clone(&incident.alert),
+            story: incident.story.clone(),
+        };
+        let (taken, frozen) = self.storm.remembered();
+        Memory {
+            clock: self.timeline.remembered(),
+            episodes,
+            ended: self.ended.iter().copied().collect(),
+            incidents: self.incidents().map(open).collect(),
+            attempts: self.ledger.iter().cloned().collect(),
+            ends: self.history.iter().cloned().collect(),
+            pauses: self.pauses.iter().cloned().collect(),
+            taken,
+            frozen,
+            own_acts: self.own_acts.iter().cloned().collect(),
+        }
+    }
+
+    /// What such a record says is all there is.
+    pub(super) fn recall(&mut self, memory: &Memory) {
+        let incidents = memory.incidents.iter().filter_map(|open| {
+            let incident = told_anew(open.opened, &open.alert, open)?;
+            Some((open.id, Box::new(incident)))
+        });
+        let episodes = memory.episodes.iter().map(|(fingerprint, episode)| (*fingerprint, Box::new(episode.clone())));
+        *self = Self {
+            next_seq: self.next_seq,
+            timeline: Timeline::from_memory(memory.clock),
+            episodes: episodes.collect(),
+            incidents: incidents.collect(),
+            ledger: Ledger::from_memory(&memory.attempts),
+            history: History::from_memory(&memory.ends),
+            pauses: Pauses::from_memory(&memory.pauses),
+            storm: StormWatch::from_memory(&memory.taken, memory.frozen),
+            own_acts: OwnActs::from_memory(&memory.own_acts),
+            ended: memory.ended.iter().copied().collect(),
+            ..Self::default()
+        };
+        self.open_episodes = self.episodes.values().filter(|episode| episode.ended.is_none()).count();
+        self.running = self.incidents.values().filter(|incident| incident.run().is_some()).map(|it| it.id).collect();
+    }
+}
+
+/// The incident that these facts make; `None` if its alert was taken by nobody, which no record says.
+fn told_anew(opened: Moment, alert: &Arc<AlertReceived>, open: &OpenIncident) -> Option<Incident> {
+    debug_assert!(matches!(alert.taken, Taken::ByPlaybook { .. }), "only what was taken opens an incident");
+    let mut incident = Incident::open(open.id, alert, opened)?;
+    for (at, fact) in &open.story {
+        incident.apply(fact, *at);
+    }
+    Some(incident)
+}
