@@ -308,6 +308,7 @@ impl Dispatcher {
             | Effect::Reconcile(_)
             | Effect::Verify { .. }
             | Effect::Sleep { .. }
+            | Effect::AwaitAlert { .. }
             | Effect::SendNotice { .. } => false,
         }
     }

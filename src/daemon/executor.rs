@@ -1,15 +1,19 @@
-//! Carries out effects and brings their results back as events. The only caller of `docker` and `notifier`.
+//! Carries out effects and brings their results back as events. The only caller of `docker`, `notifier` and
+//! `alertmanager`.
 //!
 //! It decides nothing: what may be done was decided by the gates, and an action needs the permit they made.
 
 use super::tasks::Tasks;
+use crate::alertmanager::Witnesses;
 use crate::docker;
 use crate::engine::effect::{Effect, PermittedAction};
 use crate::engine::event::Event;
 use crate::model::action::ActionOutcome;
-use crate::model::fact::StepResult;
+use crate::model::fact::{AlertReceived, StepResult};
 use crate::model::id::IncidentId;
 use crate::model::notice::{Notice, NoticeOutcome};
+use crate::model::target::TargetQuery;
+use crate::model::testimony::ASK_EVERY;
 use crate::notifier::Notifier;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +48,7 @@ impl Hands {
 pub struct Executor {
     hands: Hands,
     notifiers: Arc<HashMap<String, Notifier>>,
+    witnesses: Witnesses,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
@@ -52,8 +57,13 @@ pub struct Executor {
 impl Executor {
     /// Makes one; results go to `results`.
     #[must_use]
-    pub fn new(hands: Hands, notifiers: HashMap<String, Notifier>, results: mpsc::Sender<Event>, tasks: Tasks) -> Self {
-        Self { hands, notifiers: Arc::new(notifiers), results, tasks, asked: HashMap::new() }
+    pub fn new(
+        hands: Hands,
+        (notifiers, witnesses): (HashMap<String, Notifier>, Witnesses),
+        results: mpsc::Sender<Event>,
+        tasks: Tasks,
+    ) -> Self {
+        Self { hands, notifiers: Arc::new(notifiers), witnesses, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -61,12 +71,7 @@ impl Executor {
     pub fn start(&mut self, effect: Effect, waited: Duration) -> Option<Event> {
         let reader = self.hands.reader().clone();
         match effect {
-            Effect::ResolveTarget { incident, query } => {
-                self.look("resolve", incident, async move {
-                    let report = docker::resolve(&reader, &query).await;
-                    Event::TargetResolved { incident, report }
-                });
-            }
+            Effect::ResolveTarget { incident, query, alert } => self.resolve(incident, query, alert),
             // Nobody outside needs to be asked.
             Effect::SkipTarget { incident } => return Some(Event::TargetSkipped { incident }),
             Effect::Capture { incident, index, target, spec } => {
@@ -104,6 +109,9 @@ impl Executor {
                     Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited }
                 });
             }
+            Effect::AwaitAlert { incident, index, alert, remaining } => {
+                self.await_alert((incident, index), alert, remaining);
+            }
             Effect::SendNotice { notice, repeat } => self.tell(notice, repeat),
         }
         None
@@ -114,6 +122,31 @@ impl Executor {
         let now = Instant::now();
         self.asked.retain(|_, asked| now.duration_since(*asked) < ASK_AGAIN_AFTER);
         self.asked.insert(incident, now).is_some()
+    }
+
+    fn resolve(&self, incident: IncidentId, query: TargetQuery, alert: Option<Arc<AlertReceived>>) {
+        let (reader, witnesses) = (self.hands.reader().clone(), self.witnesses.clone());
+        self.look("resolve", incident, async move {
+            // Docker is looked at last: what the gates see of the container is as young as can be.
+            let testimony = match alert {
+                Some(alert) if !witnesses.is_empty() => Some(witnesses.ask(&alert).await),
+                Some(_) | None => None,
+            };
+            let report = docker::resolve(&reader, &query).await;
+            Event::TargetResolved { incident, report, testimony }
+        });
+    }
+
+    fn await_alert(&self, (incident, index): (IncidentId, usize), alert: Arc<AlertReceived>, remaining: Duration) {
+        let witnesses = self.witnesses.clone();
+        self.look("await alert", incident, async move {
+            if witnesses.is_empty() {
+                tokio::time::sleep(remaining).await;
+                return Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
+            }
+            tokio::time::sleep(remaining.min(ASK_EVERY)).await;
+            Event::AlertWitnessed { incident, index, testimony: witnesses.ask(&alert).await }
+        });
     }
 
     fn look(&self, name: &'static str, incident: IncidentId, work: impl Future<Output = Event> + Send + 'static) {

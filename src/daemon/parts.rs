@@ -1,10 +1,11 @@
 //! Makes the daemon's parts out of settings: notifiers, senders, the hands, the metrics.
 
 use super::executor::Hands;
+use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Reader, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, Pace};
 use crate::receiver::auth::{Credential, Sender, Senders};
-use crate::settings::{SenderAuth, Settings};
+use crate::settings::{AlertmanagerSettings, SenderAuth, Settings};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +32,29 @@ pub fn notifiers(settings: &Settings) -> Result<HashMap<String, Notifier>, Strin
         notifiers.insert(notifier.name.clone(), Notifier::Http(Box::new(made)));
     }
     Ok(notifiers)
+}
+
+/// Who is asked from now on whether an alert still fires: in place of those whom `witnesses` knew.
+///
+/// # Errors
+/// Which Alertmanager cannot be asked, and why; then it is as before.
+pub fn alertmanagers(settings: &Settings, metrics: &Arc<Metrics>, witnesses: Witnesses) -> Result<Witnesses, String> {
+    let config = |entry: &AlertmanagerSettings| InstanceConfig {
+        url: entry.url.clone(),
+        credential: entry.auth.as_ref().map(|auth| match auth {
+            SenderAuth::Bearer(token) => alertmanager::Credential::Bearer(token.clone()),
+            SenderAuth::Basic { username, password } => {
+                alertmanager::Credential::Basic { username: username.clone(), password: password.clone() }
+            }
+        }),
+    };
+    let configs: Vec<InstanceConfig> = settings.alertmanagers.iter().map(config).collect();
+    let counted = Arc::clone(metrics);
+    let observer: alertmanager::Observer =
+        Arc::new(move |operation, code| counted.alertmanager_requested(operation, code));
+    let replaced = witnesses.replace(&configs, Some(&observer));
+    replaced.map_err(|(place, error)| format!("alertmanagers[{place}]: {error}"))?;
+    Ok(witnesses)
 }
 
 /// Who may send alerts.

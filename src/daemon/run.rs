@@ -9,6 +9,7 @@ use super::parts::{self, VERSION};
 use super::probe::probe;
 use super::switches::Switches;
 use super::tasks::Tasks;
+use crate::alertmanager::Witnesses;
 use crate::docker::watch_events;
 use crate::engine::event::Event;
 use crate::engine::ruleset::Ruleset;
@@ -84,6 +85,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let switches = Switches::listen(&settings.storage_path).map_err(RunError::Signals)?;
     let metrics = parts::metrics(seconds(&clock));
     let notifiers = parts::notifiers(&settings).map_err(RunError::Settings)?;
+    let witnesses = parts::alertmanagers(&settings, &metrics, Witnesses::default()).map_err(RunError::Settings)?;
     let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
     metrics.playbooks_loaded(playbooks.iter().count());
     let condition = Condition { playbooks: Some(playbooks.iter().count()), ..Condition::default() };
@@ -115,7 +117,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
     let file_read = switches.watch(&tasks, results.clone()).await;
-    let executor = Executor::new(hands, notifiers, results, tasks.clone());
+    let executor = Executor::new(hands, (notifiers, witnesses), results, tasks.clone());
     let ruleset = Ruleset { playbooks, policy: settings.policy() };
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };

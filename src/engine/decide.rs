@@ -11,7 +11,7 @@ use super::judge::{self, Judgment};
 use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
-use super::{breaker, intake, switch, tick};
+use super::{breaker, intake, switch, tick, witness};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
     ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished,
@@ -21,6 +21,7 @@ use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
 use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
+use crate::model::testimony::Testimony;
 use std::time::Duration;
 
 /// More moves than any incident can make at once: a guard against a loop that would be our own mistake.
@@ -50,9 +51,14 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
             draft.started(recovered, (version, hostname, files));
         }
         Event::NotificationReceived(notification) => intake::notification(&mut draft, notification),
-        Event::TargetResolved { incident, report } => draft.target_known(incident, Some(report)),
-        Event::TargetSkipped { incident } => draft.target_known(incident, None),
+        Event::TargetResolved { incident, report, testimony } => {
+            draft.target_known(incident, (Some(report), testimony));
+        }
+        Event::TargetSkipped { incident } => draft.target_known(incident, (None, None)),
         Event::StepEnded { incident, index, elapsed, result } => draft.step_ended(incident, index, (elapsed, result)),
+        Event::AlertWitnessed { incident, index, testimony } => {
+            witness::heard(&mut draft, (incident, index), &testimony);
+        }
         Event::ActionReturned { act, outcome } => {
             draft.came_back(act.incident, Fact::ActionFinished(ActionFinished { act, outcome }));
         }
@@ -122,9 +128,9 @@ impl Draft<'_> {
         }
     }
 
-    fn target_known(&mut self, incident: IncidentId, report: Option<TargetReport>) {
+    fn target_known(&mut self, incident: IncidentId, told: (Option<TargetReport>, Option<Testimony>)) {
         let Some(incident) = self.state.incident(incident) else { return };
-        let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, report, self.now);
+        let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, told, self.now);
         let mut incident = incident.clone();
         let began = !facts.is_empty();
         for fact in facts {
@@ -154,7 +160,7 @@ impl Draft<'_> {
     }
 
     /// Something an incident waited for came back. What fits nothing it waits for is dropped.
-    fn came_back(&mut self, incident: IncidentId, fact: Fact) {
+    pub(super) fn came_back(&mut self, incident: IncidentId, fact: Fact) {
         let Some(before) = self.state.incident(incident) else { return };
         let mut after = before.clone();
         after.apply(&fact, *self.now);

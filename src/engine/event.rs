@@ -7,6 +7,7 @@ use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
+use crate::model::testimony::Testimony;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub enum Event {
         incident: IncidentId,
         /// The answer.
         report: TargetReport,
+        /// What Alertmanager said about the alert, if it was asked.
+        testimony: Option<Testimony>,
     },
     /// No step needs a target.
     TargetSkipped {
@@ -48,6 +51,15 @@ pub enum Event {
         elapsed: Duration,
         /// How it went.
         result: StepResult,
+    },
+    /// Alertmanager was asked about the alert that a verify step waits for.
+    AlertWitnessed {
+        /// The incident.
+        incident: IncidentId,
+        /// The step's number in its branch when the question was put: an answer for another step is ignored.
+        index: usize,
+        /// What it said.
+        testimony: Testimony,
     },
     /// An action's call came back, or not.
     ActionReturned {

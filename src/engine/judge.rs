@@ -1,17 +1,18 @@
 //! What the gates make of Docker's answer: a run begins, an action is permitted, or a refusal is recorded.
 
-use super::advance;
 use super::effect::{ActionPermit, Effect};
 use super::gate::{self, Question, refuse};
 use super::incident::{Incident, Phase, Run};
 use super::ruleset::Ruleset;
 use super::state::State;
+use super::{advance, witness};
 use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::container::{Container, ContainerState, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
 use crate::model::id::ActId;
 use crate::model::moment::Moment;
 use crate::model::reason::{Gate, Reason};
+use crate::model::testimony::Testimony;
 use crate::playbook::definition::Playbook;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -26,12 +27,12 @@ pub(super) struct Judgment {
     pub(super) effect: Option<Effect>,
 }
 
-/// Judges what Docker said about the container an incident needs next.
+/// Judges what Docker said about the container an incident needs next, and Alertmanager about its alert.
 pub(super) fn judge(
     state: &State,
     ruleset: &Ruleset,
     incident: &Incident,
-    report: Option<TargetReport>,
+    (report, testimony): (Option<TargetReport>, Option<Testimony>),
     now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
@@ -41,7 +42,8 @@ pub(super) fn judge(
         Err(refusal) => (None, Some(refusal)),
     };
     let policy = &ruleset.policy;
-    let question = Question { state, policy, playbook, incident, view: view.as_ref(), now };
+    let testimony = testimony.as_ref();
+    let question = Question { state, policy, playbook, incident, view: view.as_ref(), testimony, now };
     let Some(run) = incident.run() else {
         return match unseen {
             Some(refusal) => not_seen(&question, refusal),
@@ -52,9 +54,9 @@ pub(super) fn judge(
     let paused = || gate::paused(&question).err();
     match (action_at(playbook, run), &view, unseen) {
         (Some(_), _, _) if run.has_acted() && paused().is_some() => held(&question, run, paused()),
-        (Some(_), _, Some(refusal)) => not_seen(&question, refusal),
+        (Some(_), _, Some(refusal)) => witness::ends_alert(&question, not_seen(&question, refusal)),
         (Some(action), Some(view), None) if run.at_dependents() => dependent(&question, run, &action, view),
-        (Some(action), Some(view), None) => act(&question, run, action, view),
+        (Some(action), Some(view), None) => witness::ends_alert(&question, act(&question, run, action, view)),
         // An answer nobody waits for any more.
         (Some(_) | None, _, _) => Judgment::default(),
     }
@@ -201,6 +203,7 @@ fn intend(
         dependent,
         dependents,
         dry_run: run.dry_run,
+        witness: question.testimony.cloned(),
     };
     let permit = (!run.dry_run).then(|| ActionPermit::new(act, action, target, deadline, intended.pre.clone()));
     Judgment { facts: vec![Fact::ActionIntended(intended)], effect: permit.map(Effect::RunAction) }

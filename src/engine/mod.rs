@@ -28,5 +28,6 @@ mod tests;
 mod tick;
 pub mod timeline;
 mod values;
+mod witness;
 
 pub use decide::{Decision, decide};

@@ -107,6 +107,7 @@ fn question_of(draft: &Draft<'_>, incident: &Incident) -> Option<Effect> {
         | Effect::Reconcile(_)
         | Effect::Verify { .. }
         | Effect::Sleep { .. }
+        | Effect::AwaitAlert { .. }
         | Effect::SendNotice { .. } => None,
     };
     if !held_back || draft.decision.effects.iter().any(|effect| about(effect) == Some(incident.id)) {

@@ -54,6 +54,11 @@ impl RunSeen {
         self.names.first().is_some_and(|own| own == name)
     }
 
+    /// Whether it was about to do something already.
+    pub(crate) fn has_acted(&self) -> bool {
+        self.acted
+    }
+
     /// Whether it holds the container of this name.
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.names.iter().any(|held| held == name)

@@ -10,4 +10,5 @@ mod hands_off;
 mod pauses;
 mod runs;
 mod when;
+mod witness;
 pub(super) mod world;

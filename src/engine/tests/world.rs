@@ -86,7 +86,7 @@ impl World {
     }
 
     pub(super) fn docker(&mut self, incident: IncidentId, report: TargetReport) {
-        self.feed(Event::TargetResolved { incident, report });
+        self.feed(Event::TargetResolved { incident, report, testimony: None });
     }
 
     pub(super) fn step(&mut self, incident: IncidentId, index: usize, result: StepResult) {
