@@ -13,7 +13,7 @@ use crate::model::fact::{AlertReceived, StepResult};
 use crate::model::id::IncidentId;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::target::TargetQuery;
-use crate::model::testimony::ASK_EVERY;
+use crate::model::testimony::{ASK_EVERY, Heard};
 use crate::notifier::Notifier;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl Executor {
                 });
             }
             Effect::AwaitAlert { incident, index, alert, remaining } => {
-                self.await_alert((incident, index), alert, remaining);
+                self.wait_for_alert((incident, index), alert, remaining);
             }
             Effect::SendNotice { notice, repeat } => self.tell(notice, repeat),
         }
@@ -128,16 +128,17 @@ impl Executor {
         let (reader, witnesses) = (self.hands.reader().clone(), self.witnesses.clone());
         self.look("resolve", incident, async move {
             // Docker is looked at last: what the gates see of the container is as young as can be.
-            let testimony = match alert {
-                Some(alert) if !witnesses.is_empty() => Some(witnesses.ask(&alert).await),
-                Some(_) | None => None,
+            let heard = match alert {
+                None => Heard::NotPut,
+                Some(_) if witnesses.is_empty() => Heard::Nobody,
+                Some(alert) => Heard::Said(witnesses.ask(&alert).await),
             };
             let report = docker::resolve(&reader, &query).await;
-            Event::TargetResolved { incident, report, testimony }
+            Event::TargetResolved { incident, report, heard }
         });
     }
 
-    fn await_alert(&self, (incident, index): (IncidentId, usize), alert: Arc<AlertReceived>, remaining: Duration) {
+    fn wait_for_alert(&self, (incident, index): (IncidentId, usize), alert: Arc<AlertReceived>, remaining: Duration) {
         let witnesses = self.witnesses.clone();
         self.look("await alert", incident, async move {
             if witnesses.is_empty() {

@@ -21,7 +21,7 @@ use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
 use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
-use crate::model::testimony::Testimony;
+use crate::model::testimony::Heard;
 use std::time::Duration;
 
 /// More moves than any incident can make at once: a guard against a loop that would be our own mistake.
@@ -51,10 +51,8 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
             draft.started(recovered, (version, hostname, files));
         }
         Event::NotificationReceived(notification) => intake::notification(&mut draft, notification),
-        Event::TargetResolved { incident, report, testimony } => {
-            draft.target_known(incident, (Some(report), testimony));
-        }
-        Event::TargetSkipped { incident } => draft.target_known(incident, (None, None)),
+        Event::TargetResolved { incident, report, heard } => draft.target_known(incident, (Some(report), heard)),
+        Event::TargetSkipped { incident } => draft.target_known(incident, (None, Heard::NotPut)),
         Event::StepEnded { incident, index, elapsed, result } => draft.step_ended(incident, index, (elapsed, result)),
         Event::AlertWitnessed { incident, index, testimony } => {
             witness::heard(&mut draft, (incident, index), &testimony);
@@ -128,7 +126,7 @@ impl Draft<'_> {
         }
     }
 
-    fn target_known(&mut self, incident: IncidentId, told: (Option<TargetReport>, Option<Testimony>)) {
+    fn target_known(&mut self, incident: IncidentId, told: (Option<TargetReport>, Heard)) {
         let Some(incident) = self.state.incident(incident) else { return };
         let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, told, self.now);
         let mut incident = incident.clone();

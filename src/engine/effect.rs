@@ -20,8 +20,8 @@ pub enum Effect {
         incident: IncidentId,
         /// The question.
         query: TargetQuery,
-        /// Ask Alertmanager first, if one is configured, whether this alert still fires. A witness that is away must not
-        /// keep the answer back.
+        /// Right before a first act: ask Alertmanager first, if one is configured, whether this alert still fires. A
+        /// witness that is away must not keep the answer back.
         alert: Option<Arc<AlertReceived>>,
     },
     /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.

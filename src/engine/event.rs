@@ -7,7 +7,7 @@ use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
-use crate::model::testimony::Testimony;
+use crate::model::testimony::{Heard, Testimony};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ pub enum Event {
         incident: IncidentId,
         /// The answer.
         report: TargetReport,
-        /// What Alertmanager said about the alert, if it was asked.
-        testimony: Option<Testimony>,
+        /// What Alertmanager said about the alert, if the question was put right before a first act.
+        heard: Heard,
     },
     /// No step needs a target.
     TargetSkipped {

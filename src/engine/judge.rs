@@ -12,7 +12,7 @@ use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFin
 use crate::model::id::ActId;
 use crate::model::moment::Moment;
 use crate::model::reason::{Gate, Reason};
-use crate::model::testimony::Testimony;
+use crate::model::testimony::Heard;
 use crate::playbook::definition::Playbook;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) fn judge(
     state: &State,
     ruleset: &Ruleset,
     incident: &Incident,
-    (report, testimony): (Option<TargetReport>, Option<Testimony>),
+    (report, heard): (Option<TargetReport>, Heard),
     now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
@@ -42,7 +42,7 @@ pub(super) fn judge(
         Err(refusal) => (None, Some(refusal)),
     };
     let policy = &ruleset.policy;
-    let testimony = testimony.as_ref();
+    let testimony = heard.testimony();
     let question = Question { state, policy, playbook, incident, view: view.as_ref(), testimony, now };
     let Some(run) = incident.run() else {
         return match unseen {
@@ -54,6 +54,8 @@ pub(super) fn judge(
     let paused = || gate::paused(&question).err();
     match (action_at(playbook, run), &view, unseen) {
         (Some(_), _, _) if run.has_acted() && paused().is_some() => held(&question, run, paused()),
+        // Asked before the run began, perhaps twice. The question about the first act is still under way.
+        (Some(_), _, _) if !run.has_acted() && heard == Heard::NotPut => Judgment::default(),
         (Some(_), _, Some(refusal)) => witness::ends_alert(&question, not_seen(&question, refusal)),
         (Some(action), Some(view), None) if run.at_dependents() => dependent(&question, run, &action, view),
         (Some(action), Some(view), None) => witness::ends_alert(&question, act(&question, run, action, view)),

@@ -39,6 +39,28 @@ pub struct Testimony {
     pub detail: String,
 }
 
+/// What was heard of an alert together with an answer about its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The question was not the one right before a first act.
+    NotPut,
+    /// It was, and no Alertmanager is configured.
+    Nobody,
+    /// It was, and Alertmanager said this.
+    Said(Testimony),
+}
+
+impl Heard {
+    /// What was said, if anything was.
+    #[must_use]
+    pub fn testimony(&self) -> Option<&Testimony> {
+        match self {
+            Self::Said(testimony) => Some(testimony),
+            Self::NotPut | Self::Nobody => None,
+        }
+    }
+}
+
 /// What one instance answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {

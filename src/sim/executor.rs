@@ -18,7 +18,7 @@ use crate::model::notice::NoticeOutcome;
 use crate::model::reconcile::{Inquiry, Look, after_refusal};
 use crate::model::recovery::{Sight, Vigil};
 use crate::model::target::{ContainerId, TargetQuery};
-use crate::model::testimony::{ASK_EVERY, Testimony};
+use crate::model::testimony::{ASK_EVERY, Heard};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub(super) struct Asking {
     incident: IncidentId,
     query: TargetQuery,
     /// What Alertmanager said before.
-    testimony: Option<Testimony>,
+    heard: Heard,
 }
 
 /// A question that Alertmanager has had for so long, and what comes next.
@@ -128,7 +128,7 @@ impl World {
                 self.later(remaining, Pending::Returned(incident, event));
             }
             Effect::AwaitAlert { incident, index, alert, remaining } => {
-                self.await_alert((incident, index), alert, remaining);
+                self.wait_for_alert((incident, index), alert, remaining);
             }
             Effect::SendNotice { notice, repeat: _ } => {
                 let durable = self.disk.durable();
@@ -151,11 +151,17 @@ impl World {
                 let (took, then) = (api.takes(now), AfterInquiry::Ask(incident, query));
                 self.later(took, Pending::Inquired(Box::new(Inquiring { alert, took, then })));
             }
-            (Some(_) | None, _) => self.ask_docker(Asking { incident, query, testimony: None }),
+            (Some(_), None) => self.ask_docker(Asking { incident, query, heard: Heard::Nobody }),
+            (None, _) => self.ask_docker(Asking { incident, query, heard: Heard::NotPut }),
         }
     }
 
-    fn await_alert(&mut self, (incident, index): (IncidentId, usize), alert: Arc<AlertReceived>, remaining: Duration) {
+    fn wait_for_alert(
+        &mut self,
+        (incident, index): (IncidentId, usize),
+        alert: Arc<AlertReceived>,
+        remaining: Duration,
+    ) {
         let now = self.clock.now();
         let Some(api) = &self.api else {
             let event = Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
@@ -197,7 +203,7 @@ impl World {
         let testimony = api.answer(&alert, (now, took));
         match then {
             AfterInquiry::Ask(incident, query) => {
-                self.ask_docker(Asking { incident, query, testimony: Some(testimony) });
+                self.ask_docker(Asking { incident, query, heard: Heard::Said(testimony) });
             }
             AfterInquiry::Tell(incident, index) => {
                 self.returned(incident, Event::AlertWitnessed { incident, index, testimony });
@@ -206,7 +212,7 @@ impl World {
     }
 
     pub(super) fn ask(&mut self, asking: Asking) {
-        let Asking { incident, query, testimony } = asking;
+        let Asking { incident, query, heard } = asking;
         let now = self.clock.now();
         let (until, by) = self.weather.docker_slow;
         let report = if now < self.weather.docker_away || (now < until && READ_WITHIN <= by) {
@@ -217,7 +223,7 @@ impl World {
             self.docker.resolve(&query, self.clock.wall())
         };
         let late = self.lateness();
-        self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report, testimony }));
+        self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report, heard }));
     }
 
     /// A container as a look shows it now, or why it shows nothing.

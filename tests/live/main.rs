@@ -23,6 +23,7 @@ mod scenarios;
 mod storm;
 mod support;
 mod when;
+mod witness;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

@@ -9,7 +9,7 @@ use crate::model::fact::{Answer, Fact, StepResult};
 use crate::model::id::IncidentId;
 use crate::model::reason::{Gate, Reason};
 use crate::model::target::TargetQuery;
-use crate::model::testimony::{Says, Testimony};
+use crate::model::testimony::{Heard, Says, Testimony};
 use crate::playbook::definition::{Playbook, Verb, VerifySpec};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn says(says: Says) -> Testimony {
 
 /// capture, restart, and a verify that wants the alert to end within 5 minutes.
 fn until_resolved() -> Playbook {
-    let mut playbook = restarting();
+    let mut playbook = Playbook { on_failure: Vec::new(), ..restarting() };
     let within = Some(Duration::from_secs(300));
     playbook.steps[2].verb = Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
     playbook
@@ -36,14 +36,14 @@ fn before_the_act(playbook: Playbook) -> (World, IncidentId, Alert) {
     (world, incident, alert)
 }
 
-fn witnessed(world: &mut World, incident: IncidentId, testimony: Option<Testimony>) {
+fn witnessed(world: &mut World, incident: IncidentId, heard: Heard) {
     let report = found(container("web"));
-    world.feed(Event::TargetResolved { incident, report, testimony });
+    world.feed(Event::TargetResolved { incident, report, heard });
 }
 
 fn waits_for_its_alert() -> (World, IncidentId, Alert) {
     let (mut world, incident, alert) = before_the_act(until_resolved());
-    witnessed(&mut world, incident, None);
+    witnessed(&mut world, incident, Heard::Nobody);
     let act = world.permitted().unwrap();
     world.feed(Event::ActionReturned { act, outcome: ActionOutcome::Succeeded { post: None } });
     world.now_s += 20;
@@ -65,13 +65,13 @@ fn alertmanager_is_asked_right_before_the_first_act_and_for_no_later_one() {
         panic!("{:?}", world.effects)
     };
     assert_eq!((asked.fingerprint, &asked.labels), (alert.fingerprint, &alert.labels));
-    witnessed(&mut world, incident, Some(says(Says::Firing)));
+    witnessed(&mut world, incident, Heard::Said(says(Says::Firing)));
     assert!(world.permitted().is_some());
 
     let mut twice = restarting();
     twice.steps.insert(2, twice.steps[1].clone());
     let (mut world, incident, _) = before_the_act(twice);
-    witnessed(&mut world, incident, None);
+    witnessed(&mut world, incident, Heard::Nobody);
     let act = world.permitted().unwrap();
     world.feed(Event::ActionReturned { act, outcome: ActionOutcome::Succeeded { post: None } });
     assert!(matches!(&world.effects[..], [Effect::ResolveTarget { alert: None, .. }]), "{:?}", world.effects);
@@ -81,7 +81,7 @@ fn alertmanager_is_asked_right_before_the_first_act_and_for_no_later_one() {
 fn an_alert_that_alertmanager_says_has_ended_is_not_acted_on_and_its_incident_ends() {
     let (mut world, incident, alert) = before_the_act(restarting());
     let before = world.log.len();
-    witnessed(&mut world, incident, Some(says(Says::NotFiring)));
+    witnessed(&mut world, incident, Heard::Said(says(Says::NotFiring)));
     assert!(world.effects.is_empty(), "{:?}", world.effects);
     assert_eq!(world.kinds(before), ["decision", "alert.ended", "incident.closed"]);
     assert_eq!(world.verdict(), Some(("cancelled", Some(Reason::ResolvedFirst))));
@@ -103,12 +103,12 @@ fn an_alert_that_alertmanager_says_has_ended_is_not_acted_on_and_its_incident_en
 fn a_witness_that_cannot_tell_refuses_nothing_and_is_quoted_in_the_intent() {
     for testimony in [says(Says::CannotTell), says(Says::Firing)] {
         let (mut world, incident, _) = before_the_act(restarting());
-        witnessed(&mut world, incident, Some(testimony.clone()));
+        witnessed(&mut world, incident, Heard::Said(testimony.clone()));
         assert!(world.permitted().is_some(), "{testimony:?}");
         assert_eq!(last_intent(&world), Some(&Some(testimony)));
     }
     let (mut world, incident, _) = before_the_act(restarting());
-    witnessed(&mut world, incident, None);
+    witnessed(&mut world, incident, Heard::Nobody);
     assert_eq!(last_intent(&world), Some(&None), "nobody was asked");
 }
 
@@ -184,4 +184,14 @@ fn a_restart_waits_on_and_one_without_the_playbook_does_not_wait_for_ever() {
     assert_eq!(world.verdict(), Some(("recovered", None)), "it ended while nobody listened");
     without.feed(started());
     assert_eq!(without.verdict(), Some(("abandoned", Some(Reason::PlaybookChanged))));
+}
+
+#[test]
+fn an_answer_to_an_earlier_question_never_stands_for_the_one_before_the_first_act() {
+    let (mut world, incident, _) = before_the_act(restarting());
+    let before = world.log.len();
+    witnessed(&mut world, incident, Heard::NotPut);
+    assert!(world.effects.is_empty() && world.log.len() == before, "{:?}", world.effects);
+    witnessed(&mut world, incident, Heard::Nobody);
+    assert!(world.permitted().is_some());
 }
