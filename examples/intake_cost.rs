@@ -9,6 +9,7 @@ use sickbay::engine::ruleset::Ruleset;
 use sickbay::engine::state::State;
 use sickbay::engine::{Decision, decide};
 use sickbay::model::fact::Record;
+use sickbay::model::policy::Policy;
 use sickbay::model::stamp::{BootId, Stamp};
 use sickbay::playbook::index::Playbooks;
 use sickbay::playbook::{RuleFile, load};
@@ -92,7 +93,7 @@ impl Bench {
 
 fn main() -> std::io::Result<()> {
     let loaded = load(&[rules()]);
-    let ruleset = Ruleset { playbooks: Playbooks::new(loaded.playbooks), ..Ruleset::default() };
+    let ruleset = Ruleset::new(Playbooks::new(loaded.playbooks), Policy::default());
     let wall = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default();
     let at = Stamp { wall, up_ms: 1_000_000, boot: BootId(1) };
     let spent = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];

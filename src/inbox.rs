@@ -2,8 +2,9 @@
 //!
 //! The dispatcher is the only reader. A full or closed inbox is an answer, not a wait: the sender gets 503 and tries again.
 
-use crate::engine::event::Event;
+use crate::engine::event::{Event, NewConfig};
 use crate::engine::receipt::{AlertReceipt, Reply, Switched};
+use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::Snapshot;
 use crate::model::alert::Notification;
 use crate::model::pause::{Pause, PauseScope};
@@ -60,7 +61,7 @@ impl Inbox {
         })?;
         match answer.await.map_err(|_dropped| Unavailable::Closed)? {
             Reply::Alerts(receipts) => Ok(receipts),
-            Reply::Switched(_) => Err(Unavailable::Closed),
+            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
         }
     }
 
@@ -80,14 +81,37 @@ impl Inbox {
         self.switch(Event::ResumeRequested { scope, by, reason }).await
     }
 
-    /// Waits for a place: in a storm of alerts, the switch is needed most.
+    /// Hands in what a reload read, and waits until the record of it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn reload(&self, new: NewConfig) -> Result<Changes, Unavailable> {
+        match self.ask(Event::Reloaded(Box::new(new))).await? {
+            Reply::Reloaded(changes) => Ok(changes),
+            Reply::Alerts(_) | Reply::Switched(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+        }
+    }
+
+    /// Has it recorded why nothing was reloaded, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn reload_failed(&self, problem: String) -> Result<(), Unavailable> {
+        self.ask(Event::ReloadFailed { problem }).await.map(|_reply| ())
+    }
+
     async fn switch(&self, event: Event) -> Result<Switched, Unavailable> {
+        match self.ask(event).await? {
+            Reply::Switched(switched) => Ok(switched),
+            Reply::Alerts(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+        }
+    }
+
+    /// Waits for a place: in a storm of alerts, the switch is needed most.
+    async fn ask(&self, event: Event) -> Result<Reply, Unavailable> {
         let (delivery, answer) = question(event);
         self.deliveries.send(delivery).await.map_err(|_closed| Unavailable::Closed)?;
-        match answer.await.map_err(|_dropped| Unavailable::Closed)? {
-            Reply::Switched(switched) => Ok(switched),
-            Reply::Alerts(_) => Err(Unavailable::Closed),
-        }
+        answer.await.map_err(|_dropped| Unavailable::Closed)
     }
 
     /// The latest copy of the state.

@@ -9,6 +9,7 @@
 use sickbay::model::incident::Verdict;
 use sickbay::model::reason::{Gate, Reason};
 use sickbay::playbook::{condition, names};
+use sickbay::settings::fixed::FIXED;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -279,6 +280,16 @@ fn every_key_and_name_of_the_language_is_documented() {
         assert!(not_executed.contains(&format!("`{root}.{name}`")), "{root}.{name}");
     }
     names::LATER.iter().for_each(|path| assert!(not_executed.contains(&format!("`{path}`")), "{path}"));
+}
+
+#[test]
+fn the_settings_that_only_a_start_can_change_are_listed() {
+    for page in ["README.md", "docs/decisions/0009-reload.md"] {
+        let text = read(page);
+        let paragraph =
+            text.split("\n\n").find(|paragraph| FIXED.iter().all(|key| paragraph.contains(&format!("`{key}`"))));
+        assert!(paragraph.is_some(), "{page} does not name all of {FIXED:?}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn with_steps(steps: &str) -> Loaded {
 }
 
 fn verbs(loaded: &Loaded) -> Vec<&'static str> {
-    loaded.playbooks[0].steps.iter().map(|step| step.verb.word()).collect()
+    loaded.playbooks[0].attempts.first.steps.iter().map(|step| step.verb.word()).collect()
 }
 
 struct Expected {
@@ -130,9 +130,9 @@ fn a_full_playbook_means_what_it_says() {
     assert_eq!(windows, [(3, 3600), (7, 86400)]);
     assert_eq!(web.limits.cooldown, Duration::from_secs(600));
     assert_eq!(web.limits.scope, sickbay::model::limit::Scope::Playbook);
-    let titles: Vec<&str> = web.steps.iter().map(|step| step.title()).collect();
+    let titles: Vec<&str> = web.attempts.first.steps.iter().map(|step| step.title()).collect();
     assert_eq!(titles, ["Keep the evidence", "restart", "verify", "wait", "notify"]);
-    let Verb::Verify(verify) = &web.steps[2].verb else { panic!() };
+    let Verb::Verify(verify) = &web.attempts.first.steps[2].verb else { panic!() };
     let secs = Duration::from_secs;
     let expected = VerifySpec {
         health: HealthGoal::Healthy,
@@ -142,7 +142,7 @@ fn a_full_playbook_means_what_it_says() {
         alert_resolved: false,
     };
     assert_eq!(*verify, expected);
-    let Verb::Restart(restart) = &web.steps[1].verb else { panic!() };
+    let Verb::Restart(restart) = &web.attempts.first.steps[1].verb else { panic!() };
     assert_eq!((restart.stop_timeout, restart.start_if_stopped), (Some(secs(20)), true));
     assert_eq!(web.on_failure.len(), 3);
     assert!(matches!(&worker.target, Some(TargetSpec::Compose { .. })));
@@ -166,9 +166,31 @@ fn acting_brings_its_evidence_and_its_verification() {
     assert_eq!(verbs(&both), ["capture", "stop", "wait", "start", "verify"]);
     assert_eq!(verbs(&with_steps("      - stop: {}\n")), ["capture", "stop", "verify"]);
     assert_eq!(verbs(&with_steps("      - start: {}\n")), ["capture", "start", "verify"]);
-    let Verb::Capture(capture) = &with_steps("      - restart: {}\n").playbooks[0].steps[0].verb else { panic!() };
+    let Verb::Capture(capture) = &with_steps("      - restart: {}\n").playbooks[0].attempts.first.steps[0].verb else {
+        panic!()
+    };
     assert_eq!(*capture, CaptureSpec::default());
     assert_eq!(verbs(&with_steps("      - notify: {to: [log], message: hi}\n")), ["notify"]);
+}
+
+#[test]
+fn every_attempt_brings_its_evidence_and_its_verification() {
+    let file = files("valid").into_iter().find(|file| file.path == "attempts.yaml").unwrap();
+    let loaded = load(&[file]);
+    let [stubborn, one] = &loaded.playbooks[..] else { panic!("{:?}", loaded.problems) };
+    let tries: Vec<(Option<&str>, Vec<&str>)> = stubborn
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.name.as_deref(), attempt.steps.iter().map(|step| step.verb.word()).collect()))
+        .collect();
+    let expected = [
+        (Some("a plain restart"), vec!["capture", "restart", "verify"]),
+        (Some("off for a minute"), vec!["capture", "stop", "wait", "start", "verify", "notify"]),
+        (None, vec!["capture", "restart", "verify"]),
+    ];
+    assert_eq!(tries, expected);
+    assert_eq!((stubborn.attempts.count(), one.attempts.count()), (3, 1));
+    assert!(stubborn.attempts.steps(0).is_empty() && stubborn.attempts.steps(4).is_empty());
 }
 
 fn revisions(text: &str) -> Vec<String> {
@@ -299,7 +321,7 @@ fn notifiers_are_checked_only_where_they_are_known() {
 #[test]
 fn the_documented_examples_are_refused_for_what_is_not_executed_and_nothing_else() {
     let cases = [
-        ("restart-unhealthy-web", vec!["`http`", "`run.attempt`", "`run.url`"]),
+        ("restart-unhealthy-web", vec!["`http`", "`run.url`"]),
         ("scale-out-workers", vec!["`service`", "`target.replicas`", "`scale`", "`replicas_running`", "`on_resolved`"]),
         ("restart-primary-database", vec!["`approval`", "`top`", "`on_denied`"]),
         ("disk-filling", vec!["`key`"]),
@@ -319,7 +341,7 @@ fn the_documented_examples_are_refused_for_what_is_not_executed_and_nothing_else
     let whole = load(&[RuleFile { path: "language.yaml".to_owned(), text: text.clone() }]);
     let refusals = whole.problems.iter().filter(|problem| problem.code == "playbook.not-executed").count();
     assert!(head.contains("time_intervals:"));
-    assert_eq!(refusals, 12);
+    assert_eq!(refusals, 11);
 }
 
 #[test]
@@ -360,6 +382,6 @@ fn a_scalar_is_kept_as_written() {
     let loaded = one(text);
     assert!(!loaded.has_errors(), "{:?}", loaded.problems);
     assert_eq!((&*loaded.playbooks[0].name, loaded.playbooks[0].description.as_str()), ("0755", "1.10"));
-    let Verb::Notify(notify) = &loaded.playbooks[0].steps[0].verb else { panic!() };
+    let Verb::Notify(notify) = &loaded.playbooks[0].attempts.first.steps[0].verb else { panic!() };
     assert_eq!((notify.message.source(), notify.severity.as_str()), ("no", "info"));
 }

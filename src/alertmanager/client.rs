@@ -70,24 +70,24 @@ pub enum InstanceError {
 pub struct Witnesses(Arc<RwLock<Vec<Arc<Instance>>>>);
 
 impl Witnesses {
-    /// Takes the place of those that were there, for questions to come. Their requests are told to `observer`.
+    /// These. Their requests are told to `observer`.
     ///
     /// # Errors
-    /// The place of the one that cannot be asked, and why; then nothing is changed.
-    pub fn replace(
-        &self,
-        configs: &[InstanceConfig],
-        observer: Option<&Observer>,
-    ) -> Result<(), (usize, InstanceError)> {
+    /// The place of the one that cannot be asked, and why.
+    pub fn new(configs: &[InstanceConfig], observer: Option<&Observer>) -> Result<Self, (usize, InstanceError)> {
         let instances = configs.iter().enumerate().map(|(place, config)| {
             Instance::new(config, DEADLINE, observer.cloned()).map(Arc::new).map_err(|error| (place, error))
         });
-        let instances = instances.collect::<Result<Vec<_>, _>>()?;
-        self.set(instances);
-        Ok(())
+        Ok(Self::of(instances.collect::<Result<_, _>>()?))
     }
 
-    pub(super) fn set(&self, instances: Vec<Arc<Instance>>) {
+    pub(super) fn of(instances: Vec<Arc<Instance>>) -> Self {
+        Self(Arc::new(RwLock::new(instances)))
+    }
+
+    /// From here on, those of another one are asked. Questions under way go on.
+    pub fn replace_by(&self, other: &Self) {
+        let instances = other.instances();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = instances;
     }
 

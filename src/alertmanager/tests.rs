@@ -130,8 +130,7 @@ async fn cluster(manners: &[Manner]) -> (Says, String) {
     for manner in manners {
         services.push(service(*manner).await);
     }
-    let witnesses = Witnesses::default();
-    witnesses.set(services.iter().map(|service| instance(&service.url, None, None)).collect());
+    let witnesses = Witnesses::of(services.iter().map(|service| instance(&service.url, None, None)).collect());
     let testimony = witnesses.ask(&alert()).await;
     (testimony.says, testimony.detail)
 }
@@ -191,10 +190,9 @@ async fn the_question_carries_the_labels_the_prefix_and_the_secret_and_is_counte
         let counts = Arc::clone(&counted);
         let observer: Observer =
             Arc::new(move |operation, code| counts.lock().unwrap().push(format!("{operation} {code}")));
-        let witnesses = Witnesses::default();
         let instance = instance(&service.url, credential, Some(observer));
         assert!(!format!("{instance:?}").contains("s3cret"), "{instance:?}");
-        witnesses.set(vec![instance]);
+        let witnesses = Witnesses::of(vec![instance]);
         assert_eq!(witnesses.ask(&alert()).await.says, Says::NotFiring);
         let query = "active=true&silenced=true&inhibited=true&filter=alertname%3D%22Down%22\
                      &filter=container%3D%22a+%5C%22b%5C%22%22";
@@ -214,8 +212,7 @@ async fn nobody_listening_is_told_with_the_cause_and_counted_as_an_error() {
     let counts = Arc::clone(&counted);
     let observer: Observer =
         Arc::new(move |operation, code| counts.lock().unwrap().push(format!("{operation} {code}")));
-    let witnesses = Witnesses::default();
-    witnesses.set(vec![instance(&url, None, Some(observer))]);
+    let witnesses = Witnesses::of(vec![instance(&url, None, Some(observer))]);
     let testimony = witnesses.ask(&alert()).await;
     assert_eq!(testimony.says, Says::CannotTell);
     assert!(testimony.detail.contains("refused") && !testimony.detail.contains("s3cret"), "{}", testimony.detail);
@@ -223,13 +220,12 @@ async fn nobody_listening_is_told_with_the_cause_and_counted_as_an_error() {
 }
 
 #[test]
-fn wrong_settings_are_named_and_change_nothing() {
-    let witnesses = Witnesses::default();
+fn wrong_settings_are_named_with_their_place() {
     let config = |url: &str, token: Option<&str>| InstanceConfig {
         url: url.to_owned(),
         credential: token.map(|token| Credential::Bearer(SecretString::from(token))),
     };
-    assert_eq!(witnesses.replace(&[config("https://am.example/alertmanager", Some("t"))], None), Ok(()));
+    assert!(Witnesses::new(&[config("https://am.example/alertmanager", Some("t"))], None).is_ok());
     for (url, token, error) in [
         ("am:9093", None, InstanceError::Url),
         ("file:///etc/passwd", None, InstanceError::Url),
@@ -240,7 +236,18 @@ fn wrong_settings_are_named_and_change_nothing() {
     ] {
         assert!(!error.to_string().contains("s3cret"));
         let configs = [config("http://am:9093", None), config(url, token)];
-        assert_eq!(witnesses.replace(&configs, None), Err((1, error)), "{url}");
-        assert!(!witnesses.is_empty());
+        assert_eq!(Witnesses::new(&configs, None).map(|_| ()), Err((1, error)), "{url}");
     }
+}
+
+#[tokio::test]
+async fn after_a_reload_others_are_asked() {
+    let (before, after) = (service(Manner::Lists).await, service(Manner::Lacks(OLD)).await);
+    let witnesses = Witnesses::of(vec![instance(&before.url, None, None)]);
+    let asked = witnesses.clone();
+    assert_eq!(asked.ask(&alert()).await.says, Says::Firing);
+    witnesses.replace_by(&Witnesses::of(vec![instance(&after.url, None, None)]));
+    assert_eq!(asked.ask(&alert()).await.says, Says::NotFiring);
+    witnesses.replace_by(&Witnesses::default());
+    assert!(asked.is_empty());
 }

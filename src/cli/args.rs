@@ -3,6 +3,7 @@
 use super::check::CheckArgs;
 use super::log::LogArgs;
 use super::pause::{PauseArgs, ResumeArgs};
+use super::reload::ReloadArgs;
 use super::serve::ServeArgs;
 use super::status::{HealthcheckArgs, StatusArgs};
 use clap::{Parser, Subcommand};
@@ -32,16 +33,18 @@ pub(super) enum Command {
     Pause(PauseArgs),
     /// End a pause
     Resume(ResumeArgs),
+    /// Have a running daemon read its settings and playbooks anew
+    Reload(ReloadArgs),
     /// Exit with 0 if a daemon answers, for Docker's HEALTHCHECK
     Healthcheck(HealthcheckArgs),
 }
 
 const EXIT_CODES: &str = "Exit codes:
   0   fine
-  1   findings of check, log verify or healthcheck; pause or resume was refused
+  1   findings of check, log verify or healthcheck; pause, resume or reload was refused
   2   wrong usage
   3   check --lint-fatal: only lint; log verify: only a torn last line
-  4   no daemon answers (status, pause, resume)
+  4   no daemon answers (status, pause, resume, reload)
   65  the incident log is damaged
   69  a listen address cannot be used
   70  the daemon had to stop: its incident log failed, or an internal error

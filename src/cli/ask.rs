@@ -82,7 +82,7 @@ fn request(question: Question<'_>) -> Result<Request<Full<Bytes>>, String> {
     if uri.scheme_str() != Some("http") {
         return Err(format!("{url} is not an http URL; this version speaks plain HTTP only"));
     }
-    let mut request = Request::builder().method(method).uri(uri);
+    let mut request = Request::builder().method(method).uri(uri).header(header::ACCEPT, "application/json");
     if !body.is_empty() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }

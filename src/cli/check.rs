@@ -4,6 +4,7 @@
 //! [`run`] first.
 
 use super::drawing;
+use crate::playbook::definition::Playbook;
 use crate::playbook::{Loaded, Problem, RuleFile, Severity, load, load_knowing};
 use crate::settings::rules::{is_test, read_one, text_of};
 use crate::settings::{self, Overrides, Settings, rules};
@@ -269,11 +270,16 @@ fn report_on(source: Source, loaded: &Loaded) -> FileReport {
             let playbooks: Vec<_> = loaded.playbooks.iter().filter(|playbook| of_file(&playbook.source)).collect();
             FileReport {
                 playbooks: playbooks.len(),
-                steps: playbooks.iter().map(|playbook| playbook.steps.len() + playbook.on_failure.len()).sum(),
+                steps: playbooks.iter().map(|playbook| steps_of(playbook)).sum(),
                 problems: problems.cloned().map(ProblemReport::from).collect(),
                 text: file.text,
                 ..empty(file.path, if failed { Verdict::Failed } else { Verdict::Ok })
             }
         }
     }
+}
+
+/// How many steps a playbook has, with those that were added.
+fn steps_of(playbook: &Playbook) -> usize {
+    playbook.attempts.iter().map(|attempt| attempt.steps.len()).sum::<usize>() + playbook.on_failure.len()
 }

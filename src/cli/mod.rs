@@ -6,6 +6,7 @@ pub mod check;
 mod drawing;
 pub mod log;
 pub mod pause;
+pub mod reload;
 pub mod serve;
 pub mod status;
 
@@ -42,6 +43,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(&args, &mut stdout),
         Command::Pause(args) => pause::pause(&args, &mut stdout),
         Command::Resume(args) => pause::resume(&args, &mut stdout),
+        Command::Reload(args) => reload::run(&args, &mut stdout),
         Command::Healthcheck(args) => Ok(status::healthcheck(&args)),
     };
     match done.and_then(|code| stdout.flush().map(|()| code)) {

@@ -2,14 +2,12 @@
 
 use super::complain;
 use crate::daemon::clock::Clock;
+use crate::daemon::config::{Config, Sources};
 use crate::daemon::run::{Daemon, RunError, run as run_daemon};
 use crate::incident_log::OpenError;
-use crate::playbook::index::Playbooks;
-use crate::playbook::{Problem, RuleFile, Severity, load_knowing};
-use crate::settings::{self, Overrides, Settings};
-use crate::telemetry::logging::{self, LogFormat};
+use crate::settings::{self, Overrides};
+use crate::telemetry::logging::{self, LevelSwitch, LogFormat};
 use clap::Args;
-use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -72,15 +70,10 @@ struct Refused {
     problem: String,
 }
 
-fn config(problem: impl Into<String>) -> Refused {
-    Refused { code: CONFIG, problem: problem.into() }
-}
-
 /// Everything that can be wrong before a socket is bound.
 struct Prepared {
-    settings: Settings,
-    playbooks: Playbooks,
-    files: Vec<(String, String)>,
+    config: Config,
+    sources: Sources,
 }
 
 fn prepare(args: &ServeArgs) -> Result<Prepared, Refused> {
@@ -94,34 +87,24 @@ fn prepare(args: &ServeArgs) -> Result<Prepared, Refused> {
         log_format: args.log_format.clone(),
         insecure_no_auth: args.insecure_no_auth,
     };
-    let settings = settings::load(overrides, args.config_file.as_deref()).map_err(|error| config(error.to_string()))?;
-    let texts = settings::rules::read(&settings.rules).map_err(|error| config(error.to_string()))?;
-    let files = texts.iter().map(|(path, text)| (path.clone(), hex::encode(Sha256::digest(text)))).collect();
-    let texts: Vec<RuleFile> = texts.into_iter().map(|(path, text)| RuleFile { path, text }).collect();
-    let loaded = load_knowing(&texts, &settings.notifier_names());
-    if loaded.has_errors() {
-        let errors: Vec<String> =
-            loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).map(one_line).collect();
-        let problem = format!("the playbooks are not valid; `sickbay check` shows each place:\n{}", errors.join("\n"));
-        return Err(config(problem));
-    }
-    Ok(Prepared { settings, playbooks: Playbooks::new(loaded.playbooks), files })
-}
-
-fn one_line(problem: &Problem) -> String {
-    let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{}:{}:{}: {}{hint}", problem.file, problem.line, problem.column, problem.message)
+    let sources = Sources { overrides, config_file: args.config_file.clone() };
+    let config = sources.read().map_err(|error| Refused { code: CONFIG, problem: error.to_string() })?;
+    Ok(Prepared { config, sources })
 }
 
 fn serve(prepared: Prepared) -> u8 {
-    let format = match prepared.settings.log.format {
+    let log = prepared.config.settings.log;
+    let format = match log.format {
         settings::LogFormat::Logfmt => LogFormat::Logfmt,
         settings::LogFormat::Json => LogFormat::Json,
     };
-    if let Err(error) = logging::init(format, prepared.settings.log.level.as_str()) {
-        complain(&error.to_string());
-        return CONFIG;
-    }
+    let level = match logging::init(format, log.level.as_str()) {
+        Ok(level) => level,
+        Err(error) => {
+            complain(&error.to_string());
+            return CONFIG;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -129,20 +112,21 @@ fn serve(prepared: Prepared) -> u8 {
             return INTERNAL;
         }
     };
-    let code = runtime.block_on(listen_and_run(prepared));
+    let code = runtime.block_on(listen_and_run(prepared, level));
     // Whatever is still blocked must not keep the process alive: the log holds all that matters.
     runtime.shutdown_background();
     code
 }
 
-async fn listen_and_run(Prepared { settings, playbooks, files }: Prepared) -> u8 {
+async fn listen_and_run(Prepared { config, sources }: Prepared, level: LevelSwitch) -> u8 {
+    let settings = &config.settings;
     let mut listeners = Vec::new();
     for address in &settings.web.listen_addresses {
         match TcpListener::bind(address).await {
             Ok(listener) => {
                 let bound = listener.local_addr().unwrap_or(*address);
                 let (version, dry_run) = (env!("CARGO_PKG_VERSION"), settings.dry_run);
-                let loaded = playbooks.iter().count();
+                let loaded = config.playbooks.iter().count();
                 tracing::info!(address = %bound, version, dry_run, playbooks = loaded, "listening");
                 listeners.push(listener);
             }
@@ -162,7 +146,7 @@ async fn listen_and_run(Prepared { settings, playbooks, files }: Prepared) -> u8
         }
     };
     let stopping = CancellationToken::new();
-    let daemon = Daemon { settings, playbooks, files, listeners, clock };
+    let daemon = Daemon { config, sources, level, listeners, clock };
     let running = run_daemon(daemon, stopping.clone());
     let mut running = std::pin::pin!(running);
     let ended = tokio::select! {

@@ -187,7 +187,10 @@ impl Dispatcher {
                     self.handle_due();
                     self.metrics.queue_length(incoming.inbox.len());
                 }
-                _ = ticks.tick() => self.handle(Event::Ticked, None),
+                _ = ticks.tick() => {
+                    self.handle(Event::Ticked, None);
+                    self.ruleset.forget_unused(&self.state);
+                }
                 _ = pauses.tick() => self.end_pauses(),
                 _ = copies.tick() => self.publish(),
             }
@@ -243,7 +246,7 @@ impl Dispatcher {
     fn handle_at(&mut self, at: Stamp, event: Event, ack: Option<Answer>) {
         let known_before = self.state.next_seq();
         let from_outside = matches!(event, Event::NotificationReceived(_));
-        let Decision { facts, mut effects, reply } = decide(&self.state, &self.ruleset, event, &at);
+        let Decision { facts, mut effects, reply, ruleset } = decide(&self.state, &self.ruleset, event, &at);
         if from_outside {
             effects.retain(|effect| !self.asks_again_too_soon(effect, known_before));
         }
@@ -254,6 +257,10 @@ impl Dispatcher {
             self.state.apply(&record);
             self.observer.observe(&record);
             self.batch.push(record);
+        }
+        if let Some(ruleset) = ruleset {
+            // What comes next is decided by the new one, and released only once the record of it is durable.
+            self.ruleset = ruleset;
         }
         if switched {
             self.count_pauses();

@@ -16,7 +16,7 @@ use crate::model::target::TargetQuery;
 use crate::model::testimony::{ASK_EVERY, Heard};
 use crate::notifier::Notifier;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -43,11 +43,37 @@ impl Hands {
     }
 }
 
+/// Where messages go, by name. Cheap to clone.
+///
+/// A notifier that a reload takes out of the settings stays: runs that began before it may still name it.
+#[derive(Clone, Debug)]
+pub struct Notifiers(Arc<RwLock<HashMap<String, Arc<Notifier>>>>);
+
+impl Notifiers {
+    /// These.
+    #[must_use]
+    pub fn new(named: HashMap<String, Notifier>) -> Self {
+        let notifiers = Self(Arc::default());
+        notifiers.add(named);
+        notifiers
+    }
+
+    /// Adds these, in place of those of the same name.
+    pub fn add(&self, named: HashMap<String, Notifier>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(named.into_iter().map(|(name, notifier)| (name, Arc::new(notifier))));
+    }
+
+    fn get(&self, name: &str) -> Option<Arc<Notifier>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}
+
 /// Carries out effects.
 #[derive(Debug)]
 pub struct Executor {
     hands: Hands,
-    notifiers: Arc<HashMap<String, Notifier>>,
+    notifiers: Notifiers,
     witnesses: Witnesses,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
@@ -59,11 +85,11 @@ impl Executor {
     #[must_use]
     pub fn new(
         hands: Hands,
-        (notifiers, witnesses): (HashMap<String, Notifier>, Witnesses),
+        (notifiers, witnesses): (Notifiers, Witnesses),
         results: mpsc::Sender<Event>,
         tasks: Tasks,
     ) -> Self {
-        Self { hands, notifiers: Arc::new(notifiers), witnesses, results, tasks, asked: HashMap::new() }
+        Self { hands, notifiers, witnesses, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -182,11 +208,11 @@ impl Executor {
 
     fn tell(&self, notice: Notice, repeat: bool) {
         let results = self.results.clone();
-        let notifiers = Arc::clone(&self.notifiers);
+        let notifier = self.notifiers.get(&notice.notifier);
         let act = notice.act;
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
         let work = async move {
-            let outcome = match notifiers.get(&notice.notifier) {
+            let outcome = match notifier {
                 Some(notifier) => notifier.send(&notice, repeat).await,
                 None => {
                     let error = format!("no notifier named {} in the settings", notice.notifier);

@@ -4,11 +4,13 @@
 //! Read [`run`] for the wiring, then [`dispatcher`].
 
 pub mod clock;
+pub mod config;
 pub mod dispatcher;
 pub mod executor;
 pub mod observe;
 pub mod parts;
 pub mod probe;
+pub mod reload;
 pub mod run;
 pub mod switches;
 pub mod tasks;

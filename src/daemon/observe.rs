@@ -60,7 +60,9 @@ impl Observer {
                 let (by_ms, rebooted) = (jump.by_ms, jump.rebooted);
                 tracing::warn!(by_ms, rebooted, "the wall clock was set; limits go by the boot clock");
             }
+            Fact::ConfigLoaded(loaded) => self.metrics.config_loaded(loaded.playbooks.len(), seconds(&record.at)),
             Fact::ConfigRejected(rejected) => {
+                self.metrics.config_rejected();
                 tracing::error!(problem = rejected.problem, "not reloaded; what was loaded stays");
             }
             Fact::AttemptEnded(ended) => {
@@ -77,7 +79,6 @@ impl Observer {
             | Fact::StormFrozen(_) => brake(&record.fact),
             Fact::LogOpened(_)
             | Fact::LogClosed
-            | Fact::ConfigLoaded(_)
             | Fact::AlertEnded(_)
             | Fact::TargetVerified(_)
             | Fact::StepFinished(_) => {}
@@ -92,7 +93,10 @@ impl Observer {
             }
             Reply::Switched(Switched::NotPaused(scope)) => tracing::warn!(pause.scope = %scope, "it was not paused"),
             Reply::Switched(Switched::TooMany) => tracing::error!("not paused: too many pauses stand already"),
-            Reply::Switched(Switched::Paused { .. } | Switched::Resumed(_)) | Reply::Alerts(_) => {}
+            Reply::Switched(Switched::Paused { .. } | Switched::Resumed(_))
+            | Reply::Alerts(_)
+            | Reply::Reloaded(_)
+            | Reply::NotReloaded => {}
         }
     }
 
@@ -202,4 +206,9 @@ fn brake(fact: &Fact) {
     } else if let Fact::StormFrozen(storm) = fact {
         tracing::error!(alerts = storm.alerts, "a storm of alerts: nothing is done for a while");
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge of seconds")]
+fn seconds(at: &Stamp) -> f64 {
+    at.wall.timestamp_millis() as f64 / 1000.0
 }

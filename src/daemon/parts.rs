@@ -1,6 +1,6 @@
 //! Makes the daemon's parts out of settings: notifiers, senders, the hands, the metrics.
 
-use super::executor::Hands;
+use super::executor::{Hands, Notifiers};
 use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Reader, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, Pace};
@@ -13,11 +13,22 @@ use std::sync::Arc;
 /// This build's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Notifiers by their names.
+pub type Named = HashMap<String, Notifier>;
+
+/// Where messages go, and who is asked whether an alert still fires.
+///
+/// # Errors
+/// Which of them cannot be made, and why.
+pub fn outside(settings: &Settings, metrics: &Arc<Metrics>) -> Result<(Notifiers, Witnesses), String> {
+    Ok((Notifiers::new(notifiers(settings)?), alertmanagers(settings, metrics)?))
+}
+
 /// All notifiers by name, the built-in `log` among them.
 ///
 /// # Errors
 /// Which notifier cannot be made, and why.
-pub fn notifiers(settings: &Settings) -> Result<HashMap<String, Notifier>, String> {
+pub fn notifiers(settings: &Settings) -> Result<Named, String> {
     let mut notifiers = HashMap::from([("log".to_owned(), Notifier::Log)]);
     for notifier in &settings.notifiers {
         let http = &notifier.http;
@@ -34,11 +45,11 @@ pub fn notifiers(settings: &Settings) -> Result<HashMap<String, Notifier>, Strin
     Ok(notifiers)
 }
 
-/// Who is asked from now on whether an alert still fires: in place of those whom `witnesses` knew.
+/// Who is asked whether an alert still fires.
 ///
 /// # Errors
-/// Which Alertmanager cannot be asked, and why; then it is as before.
-pub fn alertmanagers(settings: &Settings, metrics: &Arc<Metrics>, witnesses: Witnesses) -> Result<Witnesses, String> {
+/// Which Alertmanager cannot be asked, and why.
+pub fn alertmanagers(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Witnesses, String> {
     let config = |entry: &AlertmanagerSettings| InstanceConfig {
         url: entry.url.clone(),
         credential: entry.auth.as_ref().map(|auth| match auth {
@@ -52,9 +63,8 @@ pub fn alertmanagers(settings: &Settings, metrics: &Arc<Metrics>, witnesses: Wit
     let counted = Arc::clone(metrics);
     let observer: alertmanager::Observer =
         Arc::new(move |operation, code| counted.alertmanager_requested(operation, code));
-    let replaced = witnesses.replace(&configs, Some(&observer));
-    replaced.map_err(|(place, error)| format!("alertmanagers[{place}]: {error}"))?;
-    Ok(witnesses)
+    let witnesses = Witnesses::new(&configs, Some(&observer));
+    witnesses.map_err(|(place, error)| format!("alertmanagers[{place}]: {error}"))
 }
 
 /// Who may send alerts.

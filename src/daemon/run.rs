@@ -3,13 +3,14 @@
 //! Order of stopping: HTTP, then what was taken is decided, then actions get their grace, then the last record.
 
 use super::clock::Clock;
+use super::config::{Config, Sources};
 use super::dispatcher::{Dispatcher, Incoming, LogPoisoned, LogStatus, Parts};
 use super::executor::Executor;
 use super::parts::{self, VERSION};
 use super::probe::probe;
+use super::reload::Reloader;
 use super::switches::Switches;
 use super::tasks::Tasks;
-use crate::alertmanager::Witnesses;
 use crate::docker::watch_events;
 use crate::engine::event::Event;
 use crate::engine::ruleset::Ruleset;
@@ -18,17 +19,19 @@ use crate::engine::state::State;
 use crate::inbox::Inbox;
 use crate::incident_log::{self, LogEvent, LogWriter, OpenError};
 use crate::model::id::Seq;
-use crate::playbook::index::Playbooks;
 use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::settings::Settings;
+use crate::telemetry::logging::LevelSwitch;
 use crate::telemetry::metrics::Metrics;
 use crate::web::guard::Guard;
 use crate::web::health::{Condition, LogCondition, Phase, Readiness};
+use crate::web::reload::{WISHES_LEN_MAX, Wish};
 use crate::web::routes::{Mode, Site, router};
 use crate::web::server::{ServerLimits, serve};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -41,12 +44,12 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// What the daemon runs with.
 #[derive(Debug)]
 pub struct Daemon {
-    /// Resolved settings.
-    pub settings: Settings,
-    /// Checked playbooks.
-    pub playbooks: Playbooks,
-    /// Each loaded file with its SHA-256, for the record.
-    pub files: Vec<(String, String)>,
+    /// Settings and playbooks.
+    pub config: Config,
+    /// Where they came from, for a reload.
+    pub sources: Sources,
+    /// How much is logged, for a reload.
+    pub level: LevelSwitch,
     /// Bound sockets.
     pub listeners: Vec<TcpListener>,
     /// The time.
@@ -69,7 +72,7 @@ pub enum RunError {
     #[error("the incident log's thread cannot be started: {0}")]
     Thread(std::io::Error),
     /// The system does not pass on signals.
-    #[error("the signals that pause and resume cannot be listened to: {0}")]
+    #[error("the signals that pause, resume and reload cannot be listened to: {0}")]
     Signals(std::io::Error),
     /// One of our own tasks panicked.
     #[error("an internal task failed; the log above says where. Start sickbay again: it goes on from its incident log")]
@@ -81,22 +84,22 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] if it cannot start, or must end. Each says what to do.
 pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunError> {
-    let Daemon { settings, playbooks, files, listeners, clock } = daemon;
+    let Daemon { config, sources, level, listeners, clock } = daemon;
+    let Config { settings, playbooks, files } = config;
     let switches = Switches::listen(&settings.storage_path).map_err(RunError::Signals)?;
+    let hangups = signal(SignalKind::hangup()).map_err(RunError::Signals)?;
     let metrics = parts::metrics(seconds(&clock));
-    let notifiers = parts::notifiers(&settings).map_err(RunError::Settings)?;
-    let witnesses = parts::alertmanagers(&settings, &metrics, Witnesses::default()).map_err(RunError::Settings)?;
+    let outside = parts::outside(&settings, &metrics).map_err(RunError::Settings)?;
     let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
-    metrics.playbooks_loaded(playbooks.iter().count());
-    let condition = Condition { playbooks: Some(playbooks.iter().count()), ..Condition::default() };
-    let condition = Arc::new(watch::channel(condition).0);
+    let condition = loaded(playbooks.iter().count(), &metrics, &clock);
     let broken = CancellationToken::new();
     let tasks = Tasks::new(stopping.clone(), broken.clone());
     let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot::default()));
     let (inbox, deliveries) = Inbox::new(snapshots);
-    let site = site(&settings, &clock, inbox, (&metrics, &condition));
+    let (reloads, wishes) = mpsc::channel(WISHES_LEN_MAX);
+    let site = site(&settings, &clock, (inbox.clone(), reloads), (&metrics, &condition));
     let web_stopping = CancellationToken::new();
-    let web = serve(listeners, router(site), ServerLimits::default(), web_stopping.clone());
+    let web = serve(listeners, router(Arc::clone(&site)), ServerLimits::default(), web_stopping.clone());
     tasks.watch("docker events", watch_events(hands.reader().clone()));
     tasks.watch("probe", probe(hands.reader().clone(), (Arc::clone(&metrics), clock.clone()), Arc::clone(&condition)));
 
@@ -104,7 +107,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let opened = match incident_log::open(&settings.storage_path, |record| state.apply(&record)) {
         Ok(opened) => opened,
         Err(error @ OpenError::Damaged(_)) => {
-            drop(deliveries);
+            drop((deliveries, wishes));
             safe_mode(&error, &condition, web, (web_stopping, stopping)).await;
             return Err(error.into());
         }
@@ -117,8 +120,10 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
     let file_read = switches.watch(&tasks, results.clone()).await;
-    let executor = Executor::new(hands, (notifiers, witnesses), results, tasks.clone());
-    let ruleset = Ruleset { playbooks, policy: settings.policy() };
+    let executor = Executor::new(hands, outside.clone(), results, tasks.clone());
+    let ruleset = Ruleset::new(playbooks, settings.policy());
+    let reloader = Reloader { sources, settings, inbox, site, outside, level, condition: Arc::clone(&condition) };
+    tasks.watch("reload", reloader.run(wishes, hangups));
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
     let started = Event::Started { recovered, version: VERSION.to_owned(), hostname: hostname(), files };
@@ -137,13 +142,24 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
             return outcome.map_err(RunError::from);
         }
     };
-    // Senders that are still waiting get their 503 before the process ends.
     web_stopping.cancel();
+    last_answers(web).await;
+    outcome
+}
+
+/// Settings and so many playbooks are there; nothing else is known yet.
+fn loaded(playbooks: usize, metrics: &Metrics, clock: &Clock) -> Arc<watch::Sender<Condition>> {
+    metrics.config_loaded(playbooks, seconds(clock));
+    let condition = Condition { playbooks: Some(playbooks), ..Condition::default() };
+    Arc::new(watch::channel(condition).0)
+}
+
+/// Senders that are still waiting get their 503 before the process ends.
+async fn last_answers(web: impl Future<Output = ()>) {
     tokio::select! {
         () = web => {}
         () = tokio::time::sleep(LAST_ANSWERS) => {}
     }
-    outcome
 }
 
 /// Starts the log's writer, and follows how far it is.
@@ -163,7 +179,7 @@ fn write_log(
 fn site(
     settings: &Settings,
     clock: &Clock,
-    inbox: Inbox,
+    (inbox, reloads): (Inbox, mpsc::Sender<Wish>),
     (metrics, condition): (&Arc<Metrics>, &watch::Sender<Condition>),
 ) -> Arc<Site> {
     let limits = WebhookLimits { max_body: settings.webhook.max_body, ..WebhookLimits::default() };
@@ -173,6 +189,7 @@ fn site(
         webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, wall),
         inbox,
         guard: Guard::new(settings.web.api_token.as_ref()),
+        reloads,
         readiness: Readiness::new(condition.subscribe()),
         metrics: Arc::clone(metrics),
         version: VERSION.to_owned(),

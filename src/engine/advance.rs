@@ -6,7 +6,7 @@
 use super::effect::{Effect, Reconciliation};
 use super::incident::{Incident, Phase, Run, Stage};
 use super::ruleset::Ruleset;
-use super::{gate, judge, values};
+use super::{attempts, gate, judge, values};
 use crate::model::action::{ActionOutcome, Goal, TargetIdent};
 use crate::model::fact::{
     ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef,
@@ -35,9 +35,13 @@ pub(super) enum Move {
     Rest,
 }
 
-/// The playbook in the very revision that took the alert, if it is still loaded.
+/// The playbook in the very revision that took the alert, if that still counts.
+///
+/// What has begun, further tries included, ends by what it began with. What has not begun does not begin by a text that is no longer loaded: whoever
+/// changed, removed or disabled the playbook does not want that text to run.
 pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
-    ruleset.playbooks.get(&incident.playbook).filter(|playbook| playbook.revision == incident.revision)
+    let (name, revision) = (&incident.playbook, &incident.revision);
+    if incident.has_begun() { ruleset.revision(name, revision) } else { ruleset.loaded(name, revision) }
 }
 
 /// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.
@@ -50,9 +54,16 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, re
             Move::Record(closed(incident, Verdict::Cancelled, Some(Reason::ResolvedFirst), detail))
         }
         (Phase::Refused { refusal, .. }, _) if incident.alert_ended => {
-            let detail = "the alert ended; nothing was done".to_owned();
-            Move::Record(closed(incident, Verdict::Cancelled, Some(refusal.reason), detail))
+            let nothing = || {
+                let detail = "the alert ended; nothing was done".to_owned();
+                closed(incident, Verdict::Cancelled, Some(refusal.reason), detail)
+            };
+            Move::Record(attempts::ended_between(incident, Some(refusal.reason)).unwrap_or_else(nothing))
         }
+        (Phase::BetweenTries, _) => match attempts::ended_between(incident, None).filter(|_| incident.alert_ended) {
+            Some(closed) => Move::Record(closed),
+            None => attempts::next_move(incident, ruleset, now),
+        },
         (Phase::AwaitingTarget | Phase::Refused { .. }, None) => Move::Record(playbook_changed(incident)),
         (Phase::AwaitingTarget, Some(playbook)) => match ask_target(incident, playbook) {
             Ok(effect) => Move::Do(effect),
@@ -137,6 +148,9 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
             remaining: alert_remaining(playbook, run, now),
         }),
         Stage::Ready | Stage::Told(_) => {
+            if let Some(ended) = attempts::ended(incident, run) {
+                return Move::Record(ended);
+            }
             let Some(playbook) = playbook else {
                 return Move::Record(playbook_changed(incident));
             };
@@ -165,7 +179,7 @@ pub(super) fn alert_remaining(playbook: Option<&Playbook>, run: &Run, now: &Mome
 /// The steps the run is at.
 pub(super) fn steps_of<'a>(playbook: &'a Playbook, run: &Run) -> &'a [Step] {
     match run.branch {
-        Branch::Steps => &playbook.steps,
+        Branch::Steps => playbook.attempts.steps(run.attempt.number),
         Branch::OnFailure => &playbook.on_failure,
     }
 }
@@ -206,8 +220,13 @@ pub(super) fn step_fact(
     Fact::StepFinished(StepFinished { incident: incident.id, step, elapsed, result })
 }
 
-fn playbook_changed(incident: &Incident) -> Fact {
-    let detail = format!("the playbook {} is no longer loaded in this revision", incident.playbook);
+pub(super) fn playbook_changed(incident: &Incident) -> Fact {
+    let (name, revision) = (&incident.playbook, &incident.revision);
+    let detail = if incident.has_begun() {
+        format!("the playbook {name} is no longer loaded in revision {revision}")
+    } else {
+        format!("the playbook {name} was changed, removed or disabled before anything was done")
+    };
     closed(incident, Verdict::Abandoned, Some(Reason::PlaybookChanged), detail)
 }
 
@@ -248,7 +267,7 @@ fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), n
             let mut watched = run.touched.clone();
             if watched.is_empty() {
                 // Nothing had to be done: it is to stay as the last action wanted it.
-                let last = playbook.steps.iter().take(run.index).rev().find_map(|step| step.verb.action());
+                let last = steps_of(playbook, run).iter().take(run.index).rev().find_map(|step| step.verb.action());
                 let goal = last.map_or(Goal::Up, |action| action.goal());
                 let untouched =
                     |target: &TargetIdent| super::effect::Watched { target: target.clone(), before: None, goal };
@@ -283,7 +302,7 @@ fn notify(
         })
     };
     let about = target.clone().unwrap_or_else(|| incident.alert.labels.value("alertname").to_owned());
-    let title = spec.title.as_ref().map_or_else(|| format!("{}: {about}", playbook.name), render);
+    let title = spec.title.as_ref().map_or_else(|| format!("{}: {about}{}", playbook.name, tries(run)), render);
     let mark = if run.dry_run { "[dry run] " } else { "" };
     let notice = Notice {
         act: incident.next_act(),
@@ -299,6 +318,16 @@ fn notify(
     Move::RecordAndDo(Fact::NoticeIntended(NoticeIntended { notice }), effect)
 }
 
+/// How many tries were made, where there is more than one.
+fn tries(run: &Run) -> String {
+    let attempt = run.attempt;
+    match run.branch {
+        _ if !attempt.is_one_of_several() => String::new(),
+        Branch::Steps => format!(" (try {attempt})"),
+        Branch::OnFailure => format!(" (after {attempt} tries)"),
+    }
+}
+
 /// The end of a step.
 pub(super) fn finished(incident: &Incident, run: &Run, step: &Step, (elapsed, result): (Duration, StepResult)) -> Fact {
     let step = step_ref(run, step);
@@ -312,9 +341,10 @@ pub(super) fn step_ref(run: &Run, step: &Step) -> StepRef {
 
 /// All steps are done: the verdict.
 fn over(incident: &Incident, run: &Run) -> Fact {
-    if let Some(failure) = &run.failure {
-        let detail = format!("{}: {}", failure.step, failure.error);
-        return closed(incident, failure.verdict, None, detail);
+    if let Some((verdict, words)) = attempts::verdict(run) {
+        let detail =
+            run.no_further.map_or_else(|| words.clone(), |reason| format!("{words}; no further try: {reason}"));
+        return closed(incident, verdict, run.no_further, detail);
     }
     if run.dry_run {
         let detail = "dry run: nothing was changed, so nothing could recover by it".to_owned();

@@ -24,11 +24,12 @@ pub(super) fn tripped(
     } else {
         None
     };
-    let run = incident.run().filter(|run| !run.dry_run && !run.touched.is_empty())?;
+    let run = incident.run().filter(|run| !run.dry_run && !run.touched.is_empty() && run.no_further.is_none())?;
     let target: Arc<str> = run.target.as_ref()?.name.as_str().into();
     let Standing { failures, .. } = state.history().standing(&target, &policy.breaker, policy.relapse_within, now);
     let failures = failures + 1;
-    let open = help == Some(Help::No) && policy.breaker.failures <= failures;
+    let enough = policy.breaker.failures <= failures || run.was_the_last_resort();
+    let open = help == Some(Help::No) && enough;
     open.then(|| {
         let open_for = policy.breaker.open_for;
         Fact::BreakerOpened(BreakerOpened { incident: incident.id, target, failures, open_for })

@@ -22,7 +22,7 @@ pub struct Attempt {
     pub target: Option<Arc<str>>,
     /// When it was charged.
     pub at: Moment,
-    /// When its incident closed; `None` while it is under way.
+    /// When its incident closed, or the try ended; `None` while it is under way.
     pub ended: Option<Moment>,
     /// Whether it was a dry run.
     pub dry_run: bool,
@@ -53,17 +53,18 @@ impl Ledger {
         self.0.push_back(attempt);
     }
 
-    /// Notes that the run of an incident is over.
+    /// Notes that the run of an incident, or the try under way, is over.
     pub fn end(&mut self, incident: IncidentId, at: Moment) {
-        if let Some(attempt) = self.0.iter_mut().rev().find(|attempt| attempt.incident == incident) {
+        let under_way = |attempt: &&mut Attempt| attempt.incident == incident && attempt.ended.is_none();
+        if let Some(attempt) = self.0.iter_mut().rev().find(under_way) {
             attempt.ended = Some(at);
         }
     }
 
-    /// Whether the incident has been charged.
+    /// Whether the incident has been charged for what is under way.
     #[must_use]
     pub fn has_charged(&self, incident: IncidentId) -> bool {
-        self.0.iter().rev().any(|attempt| attempt.incident == incident)
+        self.0.iter().rev().any(|attempt| attempt.incident == incident && attempt.ended.is_none())
     }
 
     /// The first of the windows that has no room for another attempt, counting only what `counts` selects.

@@ -33,6 +33,8 @@ pub(super) fn of(question: &Question<'_>) -> Given {
             ("id", text(incident.id.to_string())),
             ("playbook", text(&*incident.playbook)),
             ("dry_run", Some(Value::Bool(question.dry_run()))),
+            ("attempt", Some(Value::Int(incident.attempt().into()))),
+            ("attempts", Some(Value::Int(playbook.attempts.count().into()))),
         ],
     );
     let window = playbook.limits.windows.first();

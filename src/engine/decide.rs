@@ -11,11 +11,12 @@ use super::judge::{self, Judgment};
 use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
+use super::switch::Occasion;
 use super::{breaker, intake, switch, tick, witness};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
-    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, Fact, LogOpened, LogRecovered, NoticeFinished,
-    StepResult, StormFrozen,
+    ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
+    NoticeFinished, StepResult, StormFrozen,
 };
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
@@ -36,15 +37,19 @@ pub struct Decision {
     pub effects: Vec<Effect>,
     /// For whoever brought the event, once all facts are durable.
     pub reply: Reply,
+    /// What to decide by from the next event on, if that is no longer what this was decided by.
+    pub ruleset: Option<Ruleset>,
 }
 
 /// Decides.
 #[must_use]
 pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> Decision {
     let moment = state.timeline().moment(now);
-    let mut draft = Draft { state, ruleset, now: &moment, decision: Decision::default(), taken: 0 };
+    let replaced = if let Event::Reloaded(new) = &event { Some(ruleset.replaced_by(new, state)) } else { None };
+    let ruleset_now = replaced.as_ref().unwrap_or(ruleset);
+    let mut draft = Draft { state, ruleset: ruleset_now, now: &moment, decision: Decision::default(), taken: 0 };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
-    let starting = matches!(event, Event::Started { .. });
+    let occasion = Occasion::of(&event);
     switch::run_out(&mut draft);
     match event {
         Event::Started { recovered, version, hostname, files } => {
@@ -72,11 +77,21 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::BreakerResetRequested { target, by, reason } => {
             draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
         }
+        Event::Reloaded(new) => {
+            draft.decision.reply = Reply::Reloaded(ruleset.changes_to(&new.playbooks));
+            draft.reloaded(ruleset, new.files);
+        }
+        Event::ReloadFailed { problem } => {
+            draft.decision.reply = Reply::NotReloaded;
+            draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem }));
+        }
         Event::Ticked => tick::expire(&mut draft),
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }
-    switch::ask_again(&mut draft, starting);
-    draft.decision
+    switch::ask_again(&mut draft, occasion);
+    let mut decision = draft.decision;
+    decision.ruleset = replaced;
+    decision
 }
 
 /// A decision in the making.
@@ -115,15 +130,37 @@ impl Draft<'_> {
         (version, hostname, files): (String, String, Vec<(String, String)>),
     ) {
         let dry_run = self.ruleset.policy.dry_run;
-        let playbooks =
-            self.ruleset.playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
-        let playbooks = playbooks.collect();
         self.decision.facts.extend(recovered.map(Fact::LogRecovered));
         self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
-        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded: false }));
+        self.config_loaded(files, false);
         for incident in self.state.incidents() {
             self.carry_on(incident.clone(), true);
         }
+    }
+
+    /// The ruleset is the new one already. Runs go on by the revision they began with. What has not begun goes on only
+    /// if its very playbook is still loaded; otherwise its alert is taken by what is loaded now: at once if it is being
+    /// decided about this moment, else when it is delivered again.
+    fn reloaded(&mut self, before: &Ruleset, files: Vec<(String, String)>) {
+        self.config_loaded(files, true);
+        for incident in self.state.incidents() {
+            if incident.has_begun() || advance::playbook_of(incident, self.ruleset).is_some() {
+                continue;
+            }
+            self.carry_on(incident.clone(), false);
+            // How complete its notification was is known only if the playbook before had asked.
+            let complete = before.loaded(&incident.playbook, &incident.revision).is_some_and(|old| old.acts());
+            if incident.phase == Phase::AwaitingTarget && !incident.alert_ended && complete {
+                intake::take_anew(self, &incident.alert);
+            }
+        }
+    }
+
+    fn config_loaded(&mut self, files: Vec<(String, String)>, reloaded: bool) {
+        let Ruleset { playbooks, policy, .. } = self.ruleset;
+        let playbooks = playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
+        let (playbooks, dry_run) = (playbooks.collect(), policy.dry_run);
+        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded }));
     }
 
     fn target_known(&mut self, incident: IncidentId, told: (Option<TargetReport>, Heard)) {
@@ -185,9 +222,10 @@ impl Draft<'_> {
             resuming = false;
             let over = matches!(fact, Fact::IncidentClosed(_));
             let opened = breaker::tripped(self.state, &self.ruleset.policy, (&incident, &fact), self.now);
-            incident.apply(&fact, *self.now);
-            self.decision.facts.push(fact);
-            self.decision.facts.extend(opened);
+            for fact in std::iter::once(fact).chain(opened) {
+                incident.apply(&fact, *self.now);
+                self.decision.facts.push(fact);
+            }
             if let Some(effect) = effect {
                 self.decision.effects.push(effect);
                 return;
@@ -202,7 +240,7 @@ impl Draft<'_> {
     pub(super) fn not_begun(&self, incident: Option<IncidentId>) -> Option<&Incident> {
         let incident = self.state.incident(incident?)?;
         match incident.phase {
-            Phase::AwaitingTarget | Phase::Refused { .. } => Some(incident),
+            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries => Some(incident),
             Phase::Running(_) => None,
         }
     }

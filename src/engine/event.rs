@@ -7,7 +7,9 @@ use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
+use crate::model::policy::Policy;
 use crate::model::testimony::{Heard, Testimony};
+use crate::playbook::index::Playbooks;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,8 +110,26 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Settings and playbooks were read anew, and nothing is wrong with them.
+    Reloaded(Box<NewConfig>),
+    /// Settings or playbooks were read anew, and cannot be used.
+    ReloadFailed {
+        /// The first problem, with its place, and how many more there are.
+        problem: String,
+    },
     /// Time passed: about once a minute.
     Ticked,
     /// The daemon stops in good order.
     Stopping,
+}
+
+/// What a reload read: it takes the place of everything at once.
+#[derive(Clone, Debug)]
+pub struct NewConfig {
+    /// All playbooks.
+    pub playbooks: Playbooks,
+    /// What the settings impose on them.
+    pub policy: Policy,
+    /// Each file with its SHA-256.
+    pub files: Vec<(String, String)>,
 }

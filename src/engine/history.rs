@@ -39,6 +39,8 @@ pub enum Help {
     NotForLong,
     /// It failed, did not help, or nobody can tell.
     No,
+    /// It did not help, and it was the last of several tries: nothing is left to try.
+    NoneLeft,
     /// A person says that what came before counts no more.
     Reset,
 }
@@ -64,6 +66,8 @@ pub struct Standing {
     pub failures: u32,
     /// When the last of them ended.
     pub last: Option<Moment>,
+    /// Whether one of them was the last of several tries: then their number does not matter.
+    pub none_left: bool,
 }
 
 /// All ends that may still count, oldest first.
@@ -116,7 +120,8 @@ impl History {
                 Help::Reset => break,
                 Help::Yes if within <= age => break,
                 Help::Yes => {}
-                Help::No | Help::NotForLong => {
+                Help::No | Help::NoneLeft | Help::NotForLong => {
+                    standing.none_left |= ended.help == Help::NoneLeft;
                     standing.failures += 1;
                     standing.last.get_or_insert(ended.at);
                 }
@@ -145,7 +150,7 @@ impl Standing {
     #[must_use]
     pub fn is_open(&self, breaker: &Breaker, now: &Moment) -> bool {
         let left = self.last.map(|last| now.remaining(&last, breaker.open_for));
-        breaker.failures <= self.failures && left.is_some_and(|left| !left.is_zero())
+        (self.none_left || breaker.failures <= self.failures) && left.is_some_and(|left| !left.is_zero())
     }
 }
 
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn runs_in_a_row_that_do_not_help_open_it_and_only_lasting_help_closes_it() {
-        use Help::{No, NotForLong, Reset, Yes};
+        use Help::{No, NoneLeft, NotForLong, Reset, Yes};
         for (name, ends, now, failures, open) in [
             ("two failures", vec![(0, No), (10, No)], 11, 2, false),
             ("three failures", vec![(0, No), (10, No), (20, No)], 21, 3, true),
@@ -186,6 +191,10 @@ mod tests {
             ("failures after lasting help begin anew", vec![(0, No), (10, No), (20, Yes), (40, No)], 41, 1, false),
             ("a trial after its time", vec![(0, No), (10, No), (20, No)], 80, 3, false),
             ("a trial that failed opens it again", vec![(0, No), (10, No), (20, No), (81, No)], 100, 4, true),
+            ("the last of several tries", vec![(0, No), (10, NoneLeft)], 11, 2, true),
+            ("a trial after it", vec![(0, No), (10, NoneLeft)], 70, 2, false),
+            ("a trial after it that failed", vec![(0, No), (10, NoneLeft), (71, No)], 72, 3, true),
+            ("help that lasted after it", vec![(10, NoneLeft), (71, Yes), (90, No)], 91, 1, false),
             ("a person resets", vec![(0, No), (10, No), (20, No), (21, Reset)], 22, 0, false),
             ("what is too old is forgotten", vec![(0, No), (10, No), (1445, No)], 1446, 2, false),
         ] {

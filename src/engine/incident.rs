@@ -3,6 +3,7 @@
 //! [`Incident::apply`] is the only way it changes; the running daemon and a replay of the log share it. What comes next
 //! is decided in `advance`, from this state alone.
 
+use super::attempts;
 use crate::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent};
 use crate::model::container::ContainerState;
 use crate::model::fact::{
@@ -10,8 +11,9 @@ use crate::model::fact::{
     StepResult, Taken,
 };
 use crate::model::id::{ActId, IncidentId};
-use crate::model::incident::Verdict;
+use crate::model::incident::{AttemptNumber, Verdict};
 use crate::model::moment::Moment;
+use crate::model::reason::Reason;
 use crate::model::step::Watched;
 use crate::model::target::ContainerId;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ pub struct Incident {
     pub alert_ended: bool,
     /// How many acts have been numbered.
     pub acts: u32,
+    /// The last try that did not help, once there is one.
+    pub tried: Option<Box<Tried>>,
     /// What it is doing.
     pub phase: Phase,
 }
@@ -43,15 +47,26 @@ pub struct Incident {
 pub enum Phase {
     /// Docker is being asked about the target.
     AwaitingTarget,
-    /// A gate said no. It is asked again when the alert is delivered again.
+    /// A gate said no. It is asked again when the alert is delivered again, and before a further try also by itself.
     Refused {
         /// Which gate and why.
         refusal: Refusal,
         /// When it said no.
         at: Moment,
     },
+    /// A try did not help; the next is asked for when the cooldown is over. The target is held by nobody meanwhile.
+    BetweenTries,
     /// The gates said yes: its steps are being done.
     Running(Box<Run>),
+}
+
+/// A try that came to its end without success, and was not the last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// The run as it ended, before its `on_failure`.
+    pub run: Run,
+    /// When it ended: the cooldown is counted from here.
+    pub at: Moment,
 }
 
 /// The run of an incident.
@@ -63,6 +78,10 @@ pub struct Run {
     pub dry_run: bool,
     /// SHA-256 of the plan, hex, if the playbook acts.
     pub plan: Option<String>,
+    /// Which try it is.
+    pub attempt: AttemptNumber,
+    /// Why no further try follows although there would be one; its end is recorded already.
+    pub no_further: Option<Reason>,
     /// Which list of steps.
     pub branch: Branch,
     /// The step in that list.
@@ -145,7 +164,7 @@ impl Incident {
         };
         let alert = Arc::clone(alert);
         let phase = Phase::AwaitingTarget;
-        Some(Self { id, alert, playbook, revision, opened: at, alert_ended: false, acts: 0, phase })
+        Some(Self { id, alert, playbook, revision, opened: at, alert_ended: false, acts: 0, tried: None, phase })
     }
 
     /// The name of the next act.
@@ -159,8 +178,21 @@ impl Incident {
     pub fn run(&self) -> Option<&Run> {
         match &self.phase {
             Phase::Running(run) => Some(run),
-            Phase::AwaitingTarget | Phase::Refused { .. } => None,
+            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries => None,
         }
+    }
+
+    /// Whether its steps are being done, or one try of them was.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.run().is_some() || self.tried.is_some()
+    }
+
+    /// Which try is under way, or would be the next.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        let next = || self.tried.as_ref().map_or(1, |tried| tried.run.attempt.number.saturating_add(1));
+        self.run().map_or_else(next, |run| run.attempt.number)
     }
 
     /// Moves on by one fact about this incident. Facts that do not fit its phase change nothing: a log may hold them,
@@ -169,18 +201,15 @@ impl Incident {
         match fact {
             Fact::AlertEnded(_) => self.alert_ended = true,
             Fact::Decided(decided) => match &decided.answer {
-                Answer::Run { dry_run, plan } => {
-                    let run = Run::start(decided.target.clone(), *dry_run, plan.clone(), at);
+                Answer::Run { dry_run, plan, attempt } => {
+                    let mut run = Run::start(decided.target.clone(), (*dry_run, plan.clone()), *attempt, at);
+                    run.notes.extend(self.tried.iter().flat_map(|tried| tried.run.notes.iter().cloned()));
                     self.phase = Phase::Running(Box::new(run));
                 }
-                Answer::Refused(refusal) => match &mut self.phase {
-                    // There is no way back once something was done: the run waits where it is.
-                    Phase::Running(run) if run.has_acted() => run.held = Some(refusal.clone()),
-                    Phase::AwaitingTarget | Phase::Refused { .. } | Phase::Running(_) => {
-                        self.phase = Phase::Refused { refusal: refusal.clone(), at };
-                    }
-                },
+                Answer::Refused(refusal) => self.refused(refusal, at),
             },
+            Fact::AttemptEnded(ended) => self.attempt_ended(ended.attempt, at),
+            Fact::BreakerOpened(_) => self.no_further_try(Reason::BreakerOpen, at),
             Fact::ActionIntended(intended) => self.acts = self.acts.max(intended.act.number),
             Fact::NoticeIntended(intended) => self.acts = self.acts.max(intended.notice.act.number),
             Fact::LogOpened(_)
@@ -190,11 +219,9 @@ impl Incident {
             | Fact::ConfigRejected(_)
             | Fact::ClockJumped(_)
             | Fact::TargetVerified(_)
-            | Fact::AttemptEnded(_)
             | Fact::IncidentRelapsed(_)
             | Fact::PauseSet(_)
             | Fact::PauseCleared(_)
-            | Fact::BreakerOpened(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_)
             | Fact::AlertReceived(_)
@@ -209,14 +236,51 @@ impl Incident {
             run.apply(fact, at);
         }
     }
+
+    fn refused(&mut self, refusal: &Refusal, at: Moment) {
+        match &mut self.phase {
+            // There is no way back once something was done: the run waits where it is.
+            Phase::Running(run) if run.has_acted() => run.held = Some(refusal.clone()),
+            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries | Phase::Running(_) => {
+                self.phase = Phase::Refused { refusal: refusal.clone(), at };
+                if attempts::ends_the_tries(refusal) {
+                    self.no_further_try(refusal.reason, at);
+                }
+            }
+        }
+    }
+
+    /// A try is over and another may follow.
+    fn attempt_ended(&mut self, number: u32, at: Moment) {
+        if let Some(run) = self.run().filter(|run| run.attempt.number == number) {
+            self.tried = Some(Box::new(Tried { run: run.clone(), at }));
+            self.phase = Phase::BetweenTries;
+        }
+    }
+
+    /// There would be another try, and it must not be made: `on_failure` of the last one is next.
+    fn no_further_try(&mut self, reason: Reason, at: Moment) {
+        let waits = matches!(self.phase, Phase::BetweenTries | Phase::Refused { .. });
+        if let Some(tried) = self.tried.as_ref().filter(|_| waits) {
+            let run = Run { no_further: Some(reason), since: at, ..tried.run.clone() };
+            self.phase = Phase::Running(Box::new(run));
+        }
+    }
 }
 
 impl Run {
-    fn start(target: Option<TargetIdent>, dry_run: bool, plan: Option<String>, at: Moment) -> Self {
+    fn start(
+        target: Option<TargetIdent>,
+        (dry_run, plan): (bool, Option<String>),
+        attempt: AttemptNumber,
+        at: Moment,
+    ) -> Self {
         Self {
             target,
             dry_run,
             plan,
+            attempt,
+            no_further: None,
             branch: Branch::Steps,
             index: 0,
             since: at,
@@ -236,6 +300,18 @@ impl Run {
     #[must_use]
     pub fn has_acted(&self) -> bool {
         !self.touched.is_empty()
+    }
+
+    /// Whether it was the last of several tries, and in vain.
+    #[must_use]
+    pub fn was_the_last_resort(&self) -> bool {
+        self.attempt.is_one_of_several() && self.attempt.is_last() && self.asks_for_another()
+    }
+
+    /// Whether it ended so that another try may mend what this one did not. What nobody understands, nobody treats.
+    #[must_use]
+    pub fn asks_for_another(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| matches!(failure.verdict, Verdict::Ineffective | Verdict::Failed))
     }
 
     fn apply(&mut self, fact: &Fact, at: Moment) {

@@ -92,6 +92,9 @@ fn sight(episode: Option<&Episode>, alert: &Alert, draft: &Draft<'_>) -> Sight {
 fn firing(draft: &mut Draft<'_>, alert: Alert, from: &From) -> AlertReceipt {
     let episode = draft.state.episode(alert.fingerprint);
     let first = match sight(episode, &alert, draft) {
+        Sight::Repeat if is_free(episode) && draft.ruleset.playbooks.select(&alert.labels).is_some() => {
+            FirstSight::Reconsidered
+        }
         Sight::Repeat => return repeat(draft, alert.fingerprint, episode, from),
         Sight::First(first) => first,
     };
@@ -107,6 +110,32 @@ fn firing(draft: &mut Draft<'_>, alert: Alert, from: &From) -> AlertReceipt {
         return receipt(fingerprint, AlertAnswer::Duplicate, Some(handled));
     }
     take(draft, alert, from, first)
+}
+
+/// Whether a playbook that is loaded by now may take an episode that goes on: nobody has it, and nothing was done.
+fn is_free(episode: Option<&Episode>) -> bool {
+    let by_nobody = |nobody| matches!(nobody, Some(Reason::NoMatch | Reason::PlaybookChanged));
+    episode.is_some_and(|episode| !episode.acted && by_nobody(episode.nobody))
+}
+
+/// Takes an alert that was taken a moment ago by a playbook that a reload changed.
+pub(super) fn take_anew(draft: &mut Draft<'_>, received: &AlertReceived) {
+    let from = From {
+        sender: Arc::clone(&received.sender),
+        receiver_name: Arc::clone(&received.receiver_name),
+        group_key: Arc::clone(&received.group_key),
+        truncated_alerts: 0,
+    };
+    let alert = Alert {
+        status: AlertStatus::Firing,
+        labels: received.labels.clone(),
+        annotations: received.annotations.clone(),
+        starts_at: received.starts_at,
+        ends_at: None,
+        generator_url: received.generator_url.clone(),
+        fingerprint: received.fingerprint,
+    };
+    take(draft, alert, &from, FirstSight::Reconsidered);
 }
 
 /// The fingerprint of the alert recorded last.
@@ -138,7 +167,11 @@ fn repeat(draft: &mut Draft<'_>, fingerprint: Fingerprint, episode: Option<&Epis
 /// First sight of an episode: fresh, and taken by a playbook?
 fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> AlertReceipt {
     let fingerprint = alert.fingerprint;
-    if let Err(reason) = gate::at_first_sight(&alert, &draft.ruleset.policy, draft.now) {
+    // What a playbook had taken was fresh then; what nobody wanted for long does not begin because of a new playbook.
+    let was_taken = first == FirstSight::Reconsidered
+        && draft.state.episode(fingerprint).is_some_and(|episode| episode.nobody != Some(Reason::NoMatch));
+    let fresh = if was_taken { Ok(()) } else { gate::at_first_sight(&alert, &draft.ruleset.policy, draft.now) };
+    if let Err(reason) = fresh {
         record(draft, alert, from, (first, Taken::ByNobody(reason)));
         return AlertReceipt { reason: Some(reason), ..receipt(fingerprint, AlertAnswer::Refused, None) };
     }

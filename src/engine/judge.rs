@@ -5,11 +5,12 @@ use super::gate::{self, Question, refuse};
 use super::incident::{Incident, Phase, Run};
 use super::ruleset::Ruleset;
 use super::state::State;
-use super::{advance, witness};
+use super::{advance, attempts, witness};
 use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::container::{Container, ContainerState, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
 use crate::model::id::ActId;
+use crate::model::incident::AttemptNumber;
 use crate::model::moment::Moment;
 use crate::model::reason::{Gate, Reason};
 use crate::model::testimony::Heard;
@@ -44,6 +45,9 @@ pub(super) fn judge(
     let policy = &ruleset.policy;
     let testimony = heard.testimony();
     let question = Question { state, policy, playbook, incident, view: view.as_ref(), testimony, now };
+    if attempts::too_early(incident, playbook, now) {
+        return Judgment::default();
+    }
     let Some(run) = incident.run() else {
         return match unseen {
             Some(refusal) => not_seen(&question, refusal),
@@ -104,7 +108,8 @@ fn begin(question: &Question<'_>) -> Judgment {
         return refused(question.incident, question.playbook, target, refusal);
     }
     let plan = target.as_ref().filter(|_| question.playbook.acts()).map(|target| plan_hash(question, target));
-    let answer = Answer::Run { dry_run: question.dry_run(), plan };
+    let attempt = AttemptNumber { number: question.incident.attempt(), count: question.playbook.attempts.count() };
+    let answer = Answer::Run { dry_run: question.dry_run(), plan, attempt };
     Judgment { facts: vec![decided(question.incident, target, answer)], effect: None }
 }
 
@@ -162,7 +167,7 @@ fn already(run: &Run, action: &Action, container: &Container) -> Option<String> 
 }
 
 fn not_needed(question: &Question<'_>, run: &Run, words: String) -> Judgment {
-    let Some(step) = question.playbook.steps.get(run.index) else { return Judgment::default() };
+    let Some(step) = advance::steps_of(question.playbook, run).get(run.index) else { return Judgment::default() };
     let (incident, step) = (question.incident.id, advance::step_ref(run, step));
     let result = StepResult::NotNeeded(words);
     let fact = Fact::StepFinished(StepFinished { incident, step, elapsed: Duration::ZERO, result });
@@ -225,7 +230,7 @@ fn refused(incident: &Incident, playbook: &Playbook, target: Option<TargetIdent>
     }
     let fact = match incident.run().filter(|run| !run.touched.is_empty()) {
         Some(run) => {
-            let Some(step) = playbook.steps.get(run.index) else { return Judgment::default() };
+            let Some(step) = advance::steps_of(playbook, run).get(run.index) else { return Judgment::default() };
             let result = StepResult::Failed(format!("not done: {} ({})", refusal.detail, refusal.reason));
             let step = advance::step_ref(run, step);
             Fact::StepFinished(StepFinished { incident: incident.id, step, elapsed: Duration::ZERO, result })
@@ -246,7 +251,7 @@ fn action_at(playbook: &Playbook, run: &Run) -> Option<Action> {
     if run.branch != crate::model::fact::Branch::Steps || !matches!(run.stage, super::incident::Stage::Ready) {
         return None;
     }
-    playbook.steps.get(run.index)?.verb.action()
+    advance::steps_of(playbook, run).get(run.index)?.verb.action()
 }
 
 /// What exactly is about to happen: any difference makes another hash.
@@ -258,5 +263,7 @@ fn plan_hash(question: &Question<'_>, target: &TargetIdent) -> String {
         hash.update([0]);
     }
     hash.update(question.incident.id.to_string().as_bytes());
+    hash.update([0]);
+    hash.update(question.incident.attempt().to_be_bytes());
     hex::encode(hash.finalize())
 }

@@ -3,6 +3,7 @@
 //! Read [`event::Event`] and [`effect::Effect`], then [`decide::decide`] and [`state::State`].
 
 mod advance;
+mod attempts;
 mod breaker;
 pub mod budget;
 mod condition_values;

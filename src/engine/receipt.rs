@@ -1,5 +1,6 @@
-//! What whoever brought an event is told: about each alert of a notification, or about a pause.
+//! What whoever brought an event is told: about each alert of a notification, about a pause, or about a reload.
 
+use super::ruleset::Changes;
 use crate::model::id::IncidentId;
 use crate::model::label::Fingerprint;
 use crate::model::pause::{Pause, PauseScope};
@@ -13,6 +14,10 @@ pub enum Reply {
     Alerts(Vec<AlertReceipt>),
     /// To somebody at the kill switch.
     Switched(Switched),
+    /// To whoever had settings and playbooks read anew: what that changed.
+    Reloaded(Changes),
+    /// They cannot be used, and that is recorded.
+    NotReloaded,
 }
 
 impl Default for Reply {

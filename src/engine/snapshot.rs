@@ -46,7 +46,7 @@ pub struct IncidentSummary {
     pub alertname: String,
     /// The target's name, once known.
     pub target: Option<String>,
-    /// What it is doing: `awaiting_target`, `refused`, `running`, or `held` before its next act.
+    /// What it is doing: `awaiting_target`, `refused`, `running`, `between_tries`, or `held` before its next act.
     pub doing: &'static str,
     /// Why a gate refused or holds it, if one does.
     pub reason: Option<Reason>,

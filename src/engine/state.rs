@@ -61,7 +61,7 @@ pub struct Episode {
     pub incident: Option<IncidentId>,
     /// The playbook that took it.
     pub playbook: Option<Arc<str>>,
-    /// Why nobody took it.
+    /// Why nobody took it, or has it any more.
     pub nobody: Option<Reason>,
     /// Whether something was done for it: then nothing is done again.
     pub acted: bool,
@@ -115,6 +115,11 @@ impl State {
         self.running.iter().filter_map(|id| self.incident(*id))
     }
 
+    /// The incidents that go by the playbook they began with, in no order. Looks at all open ones.
+    pub fn begun(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values().map(|incident| &**incident).filter(|incident| incident.has_begun())
+    }
+
     /// The attempts that count against limits.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
@@ -155,12 +160,18 @@ impl State {
             Fact::AlertEnded(ended) => self.alert_ended(ended, at),
             Fact::Decided(decided) => self.decided(decided, at),
             Fact::ActionIntended(intended) => self.action_intended(intended, at),
-            Fact::AttemptEnded(ended) => self.run_ended(ended.incident, Help::of(ended.verdict, None), at),
+            Fact::AttemptEnded(ended) => {
+                self.ledger.end(ended.incident, at);
+                self.run_ended(ended.incident, Help::of(ended.verdict, None), at);
+            }
             Fact::ActionFinished(finished) => self.own_acts.finished(finished, at),
             Fact::ActionReconciled(reconciled) => self.own_acts.reconciled(reconciled, at),
             Fact::IncidentClosed(closed) => {
                 self.ledger.end(closed.incident, at);
                 self.run_ended(closed.incident, Help::of(closed.verdict, closed.reason), at);
+                if closed.reason == Some(Reason::PlaybookChanged) {
+                    self.set_free(closed.incident);
+                }
                 self.incidents.remove(&closed.incident);
                 self.running.remove(&closed.incident);
             }
@@ -221,7 +232,7 @@ impl State {
             nobody,
             acted: false,
         };
-        if received.sight == FirstSight::Reopened
+        if matches!(received.sight, FirstSight::Reopened | FirstSight::Reconsidered)
             && let Some(before) = self.episodes.get(&received.fingerprint)
         {
             episode.starts_at = episode.starts_at.max(before.starts_at);
@@ -267,7 +278,7 @@ impl State {
 
     fn decided(&mut self, decided: &Decided, at: Moment) {
         match &decided.answer {
-            Answer::Run { plan: None, dry_run } => {
+            Answer::Run { plan: None, dry_run, attempt: _ } => {
                 // A run that changes nothing is charged here; the others when they first intend to.
                 let target = decided.target.as_ref().map(|target| Arc::from(target.name.as_str()));
                 let playbook = Arc::clone(&decided.playbook);
@@ -282,11 +293,13 @@ impl State {
     /// A run, or one try of it, is over: how it ended counts for the next ones if something was done.
     fn run_ended(&mut self, incident: IncidentId, help: Option<Help>, at: Moment) {
         let acted = self.incidents.get(&incident).and_then(|incident| Some((incident, incident.run()?)));
-        let acted = acted.filter(|(_, run)| !run.dry_run && !run.touched.is_empty());
+        // A try whose end is recorded counts once, although its `on_failure` came later.
+        let acted = acted.filter(|(_, run)| !run.dry_run && !run.touched.is_empty() && run.no_further.is_none());
         if let Some((incident, run)) = acted
             && let (Some(target), Some(help)) = (&run.target, help)
         {
             let (playbook, target) = (Arc::clone(&incident.playbook), target.name.as_str().into());
+            let help = if help == Help::No && run.was_the_last_resort() { Help::NoneLeft } else { help };
             self.history.add(Ended { incident: incident.id, playbook, target, at, help });
         }
     }
@@ -297,6 +310,17 @@ impl State {
             && episode.incident == Some(incident)
         {
             episode.acted = true;
+        }
+    }
+
+    /// Its playbook is gone before anything was done: another one may take the alert, if it goes on.
+    fn set_free(&mut self, incident: IncidentId) {
+        let fingerprint = self.incidents.get(&incident).map(|incident| incident.alert.fingerprint);
+        if let Some(episode) = fingerprint.and_then(|fingerprint| self.episodes.get_mut(&fingerprint))
+            && episode.incident == Some(incident)
+            && !episode.acted
+        {
+            episode.nobody = Some(Reason::PlaybookChanged);
         }
     }
 
@@ -330,6 +354,10 @@ impl State {
             let (doing, reason, target) = match &incident.phase {
                 Phase::AwaitingTarget => ("awaiting_target", None, None),
                 Phase::Refused { refusal, .. } => ("refused", Some(refusal.reason), None),
+                Phase::BetweenTries => {
+                    let target = incident.tried.as_ref().and_then(|tried| tried.run.target.as_ref());
+                    ("between_tries", None, target.map(|target| target.name.to_string()))
+                }
                 Phase::Running(run) => {
                     let (doing, reason) =
                         run.held.as_ref().map_or(("running", None), |held| ("held", Some(held.reason)));

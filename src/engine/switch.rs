@@ -2,11 +2,12 @@
 //!
 //! Every move is a fact first. What was held back is only asked about again: the gates decide anew, each time.
 
-use super::advance;
 use super::decide::Draft;
 use super::effect::Effect;
+use super::event::Event;
 use super::incident::{Incident, Phase};
 use super::receipt::{Reply, Switched};
+use super::{advance, attempts};
 use crate::model::fact::{Fact, PauseCleared, Refusal};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
@@ -25,7 +26,7 @@ pub(super) fn pause(draft: &mut Draft<'_>, pause: Pause) {
     let known = match &pause.scope {
         PauseScope::All | PauseScope::Target(_) => true,
         PauseScope::Host(name) => **name == *draft.ruleset.policy.host,
-        PauseScope::Playbook(name) => draft.ruleset.playbooks.get(name).is_some(),
+        PauseScope::Playbook(name) => draft.ruleset.knows(name),
     };
     draft.decision.reply = Reply::Switched(Switched::Paused { pause: pause.clone(), replaced, known });
     draft.decision.facts.push(Fact::PauseSet(pause));
@@ -71,11 +72,34 @@ pub(super) fn run_out(draft: &mut Draft<'_>) {
     draft.decision.facts.extend(ended.collect::<Vec<Fact>>());
 }
 
-/// After everything else is decided: if a pause ended, whatever a pause held back is asked about again. At the start of
-/// the daemon as well, because it may have ended right before the last stop.
-pub(super) fn ask_again(draft: &mut Draft<'_>, starting: bool) {
+/// What an event may let go on, beside what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The daemon starts: a pause may have ended right before the last stop.
+    Start,
+    /// Time passed: a try may be due.
+    Tick,
+    /// Nothing but the end of a pause.
+    Other,
+}
+
+impl Occasion {
+    pub(super) fn of(event: &Event) -> Self {
+        if matches!(event, Event::Started { .. }) {
+            Self::Start
+        } else if matches!(event, Event::Ticked) {
+            Self::Tick
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// After everything else is decided: what waits is asked about again. If a pause ended, whatever a pause held back; when
+/// time passes, the tries whose time has come.
+pub(super) fn ask_again(draft: &mut Draft<'_>, occasion: Occasion) {
     let mut pauses = draft.state.pauses().clone();
-    let mut ended = starting;
+    let mut ended = occasion == Occasion::Start;
     for fact in &draft.decision.facts {
         if let Fact::PauseCleared(cleared) = fact {
             pauses.clear(&cleared.scope, &cleared.by);
@@ -85,35 +109,43 @@ pub(super) fn ask_again(draft: &mut Draft<'_>, starting: bool) {
         }
     }
     // While everything stands still, nobody needs to be asked.
-    if !ended || pauses.iter().any(|standing| standing.pause.scope == PauseScope::All) {
+    ended &= !pauses.iter().any(|standing| standing.pause.scope == PauseScope::All);
+    let ticked = occasion != Occasion::Other;
+    if !ended && !ticked {
         return;
     }
-    let asked: Vec<Effect> = draft.state.incidents().filter_map(|incident| question_of(draft, incident)).collect();
+    let question = |incident: &Incident| {
+        let next = if ended { held_back(draft, incident) } else { None };
+        next.or_else(|| attempts::question(draft, incident).filter(|_| ticked))
+    };
+    let waits = |incident: &&Incident| !is_asked_about(draft, incident);
+    let asked: Vec<Effect> = draft.state.incidents().filter(waits).filter_map(question).collect();
     draft.decision.effects.extend(asked);
 }
 
-/// The question that an incident held back by a pause goes on with, unless it is being asked already.
-fn question_of(draft: &Draft<'_>, incident: &Incident) -> Option<Effect> {
-    let paused = |refusal: &Refusal| refusal.reason == Reason::Paused;
-    let held_back = match &incident.phase {
-        Phase::AwaitingTarget => false,
-        Phase::Refused { refusal, .. } => paused(refusal) && !incident.alert_ended,
-        Phase::Running(run) => run.held.as_ref().is_some_and(paused),
-    };
-    let about = |effect: &Effect| match effect {
-        Effect::ResolveTarget { incident, .. } | Effect::SkipTarget { incident } => Some(*incident),
+/// Whether the question about an incident is on its way already.
+fn is_asked_about(draft: &Draft<'_>, incident: &Incident) -> bool {
+    draft.decision.effects.iter().any(|effect| match effect {
+        Effect::ResolveTarget { incident: asked, .. } | Effect::SkipTarget { incident: asked } => *asked == incident.id,
         Effect::Capture { .. }
         | Effect::RunAction(_)
         | Effect::Reconcile(_)
         | Effect::Verify { .. }
         | Effect::Sleep { .. }
         | Effect::AwaitAlert { .. }
-        | Effect::SendNotice { .. } => None,
+        | Effect::SendNotice { .. } => false,
+    })
+}
+
+/// The question that an incident held back by a pause goes on with.
+fn held_back(draft: &Draft<'_>, incident: &Incident) -> Option<Effect> {
+    let paused = |refusal: &Refusal| refusal.reason == Reason::Paused;
+    let held_back = match &incident.phase {
+        Phase::AwaitingTarget | Phase::BetweenTries => false,
+        Phase::Refused { refusal, .. } => paused(refusal) && !incident.alert_ended,
+        Phase::Running(run) => run.held.as_ref().is_some_and(paused),
     };
-    if !held_back || draft.decision.effects.iter().any(|effect| about(effect) == Some(incident.id)) {
-        return None;
-    }
-    let playbook = advance::playbook_of(incident, draft.ruleset)?;
+    let playbook = advance::playbook_of(incident, draft.ruleset).filter(|_| held_back)?;
     match incident.run() {
         Some(run) => advance::ask_next(incident, run),
         None => advance::ask_target(incident, playbook).ok(),

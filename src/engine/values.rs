@@ -46,7 +46,8 @@ pub(super) fn of_run(incident: &Incident, run: &Run, playbook: &Playbook) -> Val
     });
     let window = playbook.limits.windows.first();
     let failed = run.failure.as_ref().map(|failure| {
-        let title = playbook.steps.get(failure.index).map_or(failure.step, |step| step.title());
+        let title =
+            playbook.attempts.steps(run.attempt.number).get(failure.index).map_or(failure.step, |step| step.title());
         context! { name => title, error => failure.error.as_str(), verdict => failure.verdict.as_str() }
     });
     context! {
@@ -59,6 +60,8 @@ pub(super) fn of_run(incident: &Incident, run: &Run, playbook: &Playbook) -> Val
             id => incident.id.to_string(),
             playbook => &*incident.playbook,
             dry_run => run.dry_run,
+            attempt => run.attempt.number,
+            attempts => run.attempt.count,
         },
         limits => context! {
             runs => window.map(|window| window.runs),

@@ -4,7 +4,7 @@
 
 use super::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
 use super::id::{ActId, IncidentId, Seq};
-use super::incident::{EpisodeEnd, FirstSight, Verdict};
+use super::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use super::label::{Fingerprint, Labels};
 use super::notice::{Notice, NoticeOutcome};
 use super::pause::{Pause, PauseScope};
@@ -64,7 +64,7 @@ pub enum Fact {
     NoticeFinished(NoticeFinished),
     /// The target recovered; a verify step still waits for its alert to end.
     TargetVerified(TargetVerified),
-    /// A try came to its end without success, and another may follow.
+    /// A try came to its end without success, and it was not the last: another may follow.
     AttemptEnded(AttemptEnded),
     /// An incident came to its end.
     IncidentClosed(IncidentClosed),
@@ -301,6 +301,8 @@ pub enum Answer {
         dry_run: bool,
         /// SHA-256 of the plan, hex, or `None` if the playbook has no action.
         plan: Option<String>,
+        /// Which try of the playbook begins.
+        attempt: AttemptNumber,
     },
     /// No.
     Refused(Refusal),
@@ -317,7 +319,8 @@ pub struct Refusal {
     pub detail: String,
     /// The values the gate saw, by name: durations in Prometheus' grammar, numbers in decimal digits.
     pub inputs: Vec<(String, String)>,
-    /// How long until the same question may have another answer. Asked again only when the alert is delivered again.
+    /// How long until the same question may have another answer. Asked again when the alert is delivered again, and
+    /// between two tries by itself.
     pub retry_after: Duration,
 }
 

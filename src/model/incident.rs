@@ -2,6 +2,38 @@
 
 use super::reason::codes;
 
+/// Which try of a playbook, and how many it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptNumber {
+    /// From 1.
+    pub number: u32,
+    /// How many the playbook has; 1 if it has only `steps`.
+    pub count: u32,
+}
+
+impl AttemptNumber {
+    /// The only try of a playbook with `steps`.
+    pub const ONLY: Self = Self { number: 1, count: 1 };
+
+    /// Whether no other follows.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        self.count <= self.number
+    }
+
+    /// Whether there are others before or after it.
+    #[must_use]
+    pub fn is_one_of_several(self) -> bool {
+        1 < self.count
+    }
+}
+
+impl std::fmt::Display for AttemptNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.number, self.count)
+    }
+}
+
 codes! {
     /// How an incident ended. Only `Recovered` counts as success.
     Verdict {
@@ -45,5 +77,7 @@ codes! {
         Reopened = "reopened",
         /// It began anew and we never heard the end of the one before.
         Recurred = "recurred",
+        /// It goes on, and what was loaded since then may take it: nothing was done for it before.
+        Reconsidered = "reconsidered",
     }
 }

@@ -38,13 +38,70 @@ pub struct Playbook {
     pub condition: Option<Condition>,
     /// How often it may run.
     pub limits: Limits,
-    /// What is done, in order.
-    pub steps: Vec<Step>,
-    /// What is done when a step failed: notices and evidence only.
+    /// What is done: try after try, until one helps.
+    pub attempts: Attempts,
+    /// What is done when the last try failed: notices and evidence only.
     pub on_failure: Vec<Step>,
 }
 
 impl Playbook {
+    /// Whether any step changes something.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.attempts.iter().any(Attempt::acts)
+    }
+}
+
+/// The tries of a playbook, in order: one or more.
+#[derive(Clone, Debug)]
+pub struct Attempts {
+    /// The first.
+    pub first: Attempt,
+    /// Those that follow where the one before did not help.
+    pub more: Vec<Attempt>,
+}
+
+impl Attempts {
+    /// What a playbook with plain `steps` does.
+    #[must_use]
+    pub fn only(steps: Vec<Step>) -> Self {
+        Self { first: Attempt { name: None, steps }, more: Vec::new() }
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.more.len()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// The try of this number, from 1.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<&Attempt> {
+        self.iter().nth(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// The steps of the try of this number; none if there is no such try.
+    #[must_use]
+    pub fn steps(&self, number: u32) -> &[Step] {
+        self.get(number).map_or(&[], |attempt| &attempt.steps)
+    }
+}
+
+/// One try.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// How people call it.
+    pub name: Option<String>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Attempt {
     /// Whether any step changes something.
     #[must_use]
     pub fn acts(&self) -> bool {
@@ -66,7 +123,7 @@ pub enum TargetSpec {
     },
 }
 
-/// One entry of `steps` or `on_failure`.
+/// One entry of `steps` (of the playbook or of an attempt) or `on_failure`.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// How templates refer to it: `steps.ID`.

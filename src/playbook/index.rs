@@ -112,6 +112,7 @@ mod tests {
     use crate::model::limit::Limits;
     use crate::model::matcher::parse_matchers;
     use crate::model::time_interval::Schedule;
+    use crate::playbook::definition::Attempts;
     use proptest::prelude::*;
 
     fn playbook(name: &str, enabled: bool, matchers: &str) -> Playbook {
@@ -127,7 +128,7 @@ mod tests {
             condition: None,
             target: None,
             limits: Limits::default(),
-            steps: Vec::new(),
+            attempts: Attempts::only(Vec::new()),
             on_failure: Vec::new(),
         }
     }

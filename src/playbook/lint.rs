@@ -2,12 +2,13 @@
 //!
 //! Nothing here keeps a playbook from being loaded, and nothing here reads YAML. Read [`playbook`] first.
 
+use super::attempts::Marks;
 use super::definition::{Playbook, TargetSpec};
 use super::problem::{Findings, Note};
 use super::raw::Fields;
 use super::resolve::{Resolved, matches_any_alert};
-use super::steps::Marks;
 use super::yaml::Span;
+use crate::model::duration::format_duration;
 use crate::model::limit::Limits;
 use crate::model::matcher::{MatchOp, Matcher};
 
@@ -37,7 +38,7 @@ pub(super) fn matcher(matcher: &Matcher, at: Span, findings: &mut Findings<'_>) 
 }
 
 /// One playbook by itself.
-pub(super) fn playbook(playbook: &Playbook, fields: &Fields<'_>, marks: &Marks, findings: &mut Findings<'_>) {
+pub(super) fn playbook(playbook: &Playbook, fields: &Fields<'_>, marks: &[Marks], findings: &mut Findings<'_>) {
     let place = |name: &str| fields.get(name).map_or(fields.at, |field| field.key);
     if let Some(missing) = contradiction(&playbook.matchers) {
         let message = format!("no alert can satisfy both `{}` and `{}`", missing.0, missing.1);
@@ -50,11 +51,11 @@ pub(super) fn playbook(playbook: &Playbook, fields: &Fields<'_>, marks: &Marks, 
         let note = Note::warning("lint.only-negative", place("matchers"), "the matchers only say what not to treat");
         findings.push(note.hint("name what it is for as well, such as `- alertname = \"…\"`"));
     }
-    if let Some(at) = marks.no_verify {
+    for at in marks.iter().filter_map(|marks| marks.no_verify) {
         let note = Note::warning("lint.no-verify", at, "nobody looks whether the action helped");
         findings.push(note.hint("without `verify` nobody knows how it ended: the verdict is `unknown`"));
     }
-    if let Some(at) = marks.no_capture {
+    for at in marks.iter().filter_map(|marks| marks.no_capture) {
         let note = Note::warning("lint.no-capture", at, "the action destroys the evidence");
         findings.push(note.hint("`capture: {logs: 50}` costs little and is all that is left afterwards"));
     }
@@ -63,6 +64,7 @@ pub(super) fn playbook(playbook: &Playbook, fields: &Fields<'_>, marks: &Marks, 
         findings.push(note.hint("add `on_failure` with a `notify` to whoever is on call"));
     }
     limits(&playbook.limits, fields, findings);
+    room_for_all(playbook, fields, findings);
     if let Some(name) = playbook.target.as_ref().and_then(monitoring) {
         let message = format!("the target `{name}` looks like a part of the monitoring itself");
         let hint = "who restarts what alerts and acts may silence the alert it is treating";
@@ -83,6 +85,17 @@ fn limits(limits: &Limits, fields: &Fields<'_>, findings: &mut Findings<'_>) {
     if limits.cooldown.is_zero() {
         let note = Note::warning("lint.no-cooldown", field.key, "a cooldown of nothing: runs may follow at once");
         findings.push(note.hint("give the target time to show whether the last run helped"));
+    }
+}
+
+/// Tries that the playbook's own limits hold back until a window has room again.
+fn room_for_all(playbook: &Playbook, fields: &Fields<'_>, findings: &mut Findings<'_>) {
+    let (Some(field), tries) = (fields.get("attempts"), playbook.attempts.count()) else { return };
+    if let Some(narrow) = playbook.limits.windows.iter().find(|window| window.runs < tries) {
+        let (runs, per) = (narrow.runs, format_duration(narrow.per));
+        let message = format!("{tries} attempts, and `limits` allow {runs} runs per {per}");
+        let hint = "each attempt is a run: allow as many, or the later ones wait until there is room again";
+        findings.push(Note::warning("lint.attempts-beyond-limits", field.key, message).hint(hint));
     }
 }
 

@@ -1,8 +1,8 @@
 //! Playbooks: YAML text in, [`definition::Playbook`]s out, or every problem with its place.
 //!
 //! Pure: text comes in as [`RuleFile`]s, and whoever calls [`load()`] has read the files. Read [`definition`] for what a
-//! playbook is, `raw` for the keys of the language, `resolve`, `when` and
-//! `steps` for what makes it valid.
+//! playbook is, `raw` for the keys of the language, `resolve`, `when`,
+//! `attempts` and `steps` for what makes it valid.
 
 pub mod condition;
 pub mod definition;
@@ -10,6 +10,7 @@ pub mod index;
 pub mod names;
 pub mod template;
 
+mod attempts;
 mod limits;
 mod lint;
 mod load;

@@ -6,7 +6,7 @@
 pub const FIXED: &[(&str, &[&str])] = &[
     ("alert", &["name", "fingerprint", "starts_at", "generator_url"]),
     ("target", &["name", "id", "image"]),
-    ("run", &["id", "playbook", "dry_run"]),
+    ("run", &["id", "playbook", "dry_run", "attempt", "attempts"]),
     ("limits", &["runs", "per", "cooldown"]),
     ("failed", &["name", "error", "verdict"]),
 ];
@@ -15,7 +15,7 @@ pub const FIXED: &[(&str, &[&str])] = &[
 pub const OF_A_STEP: &[&str] = &["elapsed", "detail"];
 
 /// Paths that the language has and this version does not fill in.
-pub const LATER: &[&str] = &["run.attempt", "run.url"];
+pub const LATER: &[&str] = &["run.url"];
 
 /// A path such as `run.uid` of which the part behind the root does not exist, with the names that do.
 pub(super) fn unknown(path: &str) -> Option<(&str, &'static [&'static str])> {

@@ -69,6 +69,7 @@ pub(super) static PLAYBOOK: Shape = Shape {
         now("limits"),
         later("approval"),
         now("steps"),
+        now("attempts"),
         now("on_failure"),
         later("on_denied"),
         later("on_resolved"),
@@ -100,6 +101,9 @@ pub(super) static LIMIT: Shape = Shape {
     ],
     ordered: false,
 };
+
+/// One entry of `attempts`.
+pub(super) static ATTEMPT: Shape = Shape { noun: "an attempt", keys: &[now("name"), now("steps")], ordered: true };
 
 /// One entry of `steps` or `on_failure`: exactly one of the verbs, and what goes with any step.
 pub(super) static STEP: Shape = Shape {

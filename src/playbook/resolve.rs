@@ -1,15 +1,15 @@
 //! One entry of `playbooks` into a [`Playbook`], valid by construction.
 //!
-//! Every rule is checked even after one is broken, so that one run of `check` shows all there is to mend. Steps are read
-//! by `steps`, times and conditions by `when`, lint is in `lint`. Read [`playbook`] first.
+//! Every rule is checked even after one is broken, so that one run of `check` shows all there is to mend. What it does is
+//! read by `attempts`, times and conditions by `when`, lint is in `lint`. Read [`playbook`] first.
 
+use super::attempts::{self, Doings};
 use super::definition::{Playbook, TargetSpec};
 use super::lint;
 use super::load::Reading;
 use super::names;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
-use super::steps::{self, Steps};
 use super::template::Template;
 use super::when;
 use super::yaml::{Content, Node, Span};
@@ -51,21 +51,21 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
     let condition = fields.get("if").and_then(|field| when::condition(field, fields.get("target").is_some(), findings));
     let limits =
         fields.get("limits").map_or_else(|| Some(Limits::default()), |field| super::limits::limits(field, findings));
-    let steps = steps::read(&fields, reading);
+    let doings = attempts::read(&fields, reading);
     let findings = &mut reading.findings;
-    if let Some((verb, at)) = steps.first_on_target
+    if let Some((verb, at)) = doings.first_on_target
         && fields.get("target").is_none()
     {
         let note = Note::error("playbook.target", at, format!("`{verb}` needs a `target`"));
         findings.push(note.hint("say which container is meant: target: {container: \"{{ labels.container }}\"}"));
     }
     if let Some(matchers) = &matchers {
-        refuse_matching_everything(matchers, matchers_span, &steps, findings);
+        refuse_matching_everything(matchers, matchers_span, &doings, findings);
     }
     if findings.errors() != errors {
         return None;
     }
-    let Steps { steps, on_failure, marks, .. } = steps;
+    let (attempts, on_failure, marks) = doings.into_attempts()?;
     let playbook = Playbook {
         name: name?.into(),
         revision: revision(entry, findings.text(), &intervals).into(),
@@ -78,7 +78,7 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
         target,
         condition,
         limits: limits?,
-        steps,
+        attempts,
         on_failure,
     };
     lint::playbook(&playbook, &fields, &marks, findings);
@@ -148,10 +148,9 @@ fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matc
 }
 
 /// An acting playbook must say what it is for.
-fn refuse_matching_everything(matchers: &[Matcher], at: Span, steps: &Steps, findings: &mut Findings<'_>) {
-    let acts = steps.steps.iter().any(|step| step.verb.action().is_some());
+fn refuse_matching_everything(matchers: &[Matcher], at: Span, doings: &Doings, findings: &mut Findings<'_>) {
     let narrows = |matcher: &Matcher| !matches_any_alert(matcher);
-    if acts && !matchers.iter().any(narrows) {
+    if doings.acts() && !matchers.iter().any(narrows) {
         let message = "these matchers match every alert, and the playbook acts";
         let hint = "name what it is for, such as `- alertname = \"BlackboxProbeFailed\"`";
         findings.push(Note::error("playbook.matches-everything", at, message).hint(hint));

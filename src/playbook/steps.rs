@@ -1,7 +1,7 @@
-//! `steps` and `on_failure` into [`Step`]s, with the evidence and the verification that acting calls for.
+//! One entry of a list of steps into a [`Step`].
 //!
-//! Knows each verb's arguments and bounds. Does not know limits, targets or matchers; that is `resolve`. Read [`read`]
-//! first.
+//! Knows each verb's arguments and bounds. Which lists there are, and what must stand in them, is `attempts`. Read
+//! [`step`] first.
 
 use super::definition::{CaptureSpec, HealthGoal, NotifySpec, RestartSpec, Step, StopSpec, Verb, VerifySpec};
 use super::load::Reading;
@@ -9,11 +9,8 @@ use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
 use super::resolve::{one_of, positive, template};
 use super::yaml::{Content, Node, Span};
-use crate::model::action::Goal;
 use std::time::Duration;
 
-/// What the text of any notice may name; `target` and `failed` join them where there is one.
-const ROOTS: [&str; 6] = ["labels", "annotations", "alert", "steps", "run", "limits"];
 /// The longest that Docker may wait before it kills.
 const STOP_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// The most log lines kept as evidence.
@@ -21,128 +18,21 @@ const LOG_LINES_MAX: u32 = 1000;
 /// Longest `id` of a step.
 const ID_LEN_MAX: usize = 64;
 
-/// Everything a playbook does.
-#[derive(Debug, Default)]
-pub(super) struct Steps {
-    /// What is done, in order, with what was added.
-    pub(super) steps: Vec<Step>,
-    /// What is done when a step failed.
-    pub(super) on_failure: Vec<Step>,
-    /// The first step that needs a target, and where it stands.
-    pub(super) first_on_target: Option<(&'static str, Span)>,
-    /// What the author did without.
-    pub(super) marks: Marks,
-}
-
-/// Where the author said that something which is added by itself shall not be.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks {
-    /// `capture: none`
-    pub(super) no_capture: Option<Span>,
-    /// `verify: none`
-    pub(super) no_verify: Option<Span>,
-}
-
 /// What a step's text may name: the ids of the steps before it, and the roots.
 type Sees<'a> = (&'a [&'a str], &'a [&'a str]);
 
 /// What one list entry turned out to be.
-enum Entry {
+pub(super) enum Entry {
+    /// A step.
     Step(Step),
+    /// `capture: none`, and where it stands.
     NoCapture(Span),
+    /// `verify: none`, and where it stands.
     NoVerify(Span),
 }
 
-/// Reads both lists of a playbook; every problem is in the findings.
-pub(super) fn read(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Steps {
-    let mut steps = Steps::default();
-    let Some(field) = fields.need("steps", &mut reading.findings) else { return steps };
-    let hint = "start each step with `- `, such as `- restart: {}`";
-    let Some(entries) = field.list(hint, &mut reading.findings) else { return steps };
-    if entries.is_empty() {
-        reading.findings.push(Note::error("playbook.steps", field.key, "a playbook needs at least one step"));
-    }
-    let mut ids = Vec::new();
-    let mut roots = ROOTS.to_vec();
-    roots.extend(fields.get("target").map(|_| "target"));
-    for entry in entries {
-        match step(entry, (&mut ids, &roots), reading, &mut steps.first_on_target) {
-            Some(Entry::Step(step)) => {
-                refuse_health_after_stop(&steps.steps, &step, entry.span, &mut reading.findings);
-                steps.steps.push(step);
-            }
-            Some(Entry::NoCapture(at)) => steps.marks.no_capture = Some(at),
-            Some(Entry::NoVerify(at)) => steps.marks.no_verify = Some(at),
-            None => {}
-        }
-    }
-    refuse_contradictions(&steps, &mut reading.findings);
-    let on_failure = fields.get("on_failure").and_then(|field| field.list(hint, &mut reading.findings));
-    roots.push("failed");
-    for entry in on_failure.unwrap_or_default() {
-        refuse_outside_failure(entry, &mut reading.findings);
-        if let Some(Entry::Step(step)) = step(entry, (&mut ids, &roots), reading, &mut steps.first_on_target) {
-            steps.on_failure.push(step);
-        }
-    }
-    add_what_acting_calls_for(&mut steps);
-    steps
-}
-
-/// Invariant: a playbook that acts captures before its first action and verifies after its last one, unless its author
-/// said `none`. A stop that is followed by a start is verified with it; a stop that is the last is verified as stopped.
-fn add_what_acting_calls_for(steps: &mut Steps) {
-    let added = |verb: Verb| Step { id: None, name: None, verb };
-    let acts = |step: &Step| step.verb.action().is_some();
-    let Some(last) = steps.steps.iter().rposition(acts) else { return };
-    let verified = steps.steps.iter().skip(last).any(|step| matches!(step.verb, Verb::Verify(_)));
-    if !verified && steps.marks.no_verify.is_none() {
-        steps.steps.insert(last + 1, added(Verb::Verify(VerifySpec::default())));
-    }
-    let Some(first) = steps.steps.iter().position(acts) else { return };
-    let captured = steps.steps.iter().take(first).any(|step| matches!(step.verb, Verb::Capture(_)));
-    if !captured && steps.marks.no_capture.is_none() {
-        steps.steps.insert(first, added(Verb::Capture(CaptureSpec::default())));
-    }
-}
-
-fn refuse_contradictions(steps: &Steps, findings: &mut Findings<'_>) {
-    let has = |word: &str| steps.steps.iter().any(|step| step.verb.word() == word);
-    for (word, mark) in [("capture", steps.marks.no_capture), ("verify", steps.marks.no_verify)] {
-        if let Some(at) = mark.filter(|_| has(word)) {
-            let message = format!("`{word}: none`, but another step does `{word}`");
-            findings.push(Note::error("playbook.contradiction", at, message).hint("remove one of them"));
-        }
-    }
-}
-
-/// What was stopped has no health: `verify` sees whether it is stopped.
-fn refuse_health_after_stop(before: &[Step], step: &Step, at: Span, findings: &mut Findings<'_>) {
-    let Verb::Verify(spec) = &step.verb else { return };
-    let last = before.iter().rev().find_map(|step| step.verb.action());
-    if last.is_some_and(|action| action.goal() == Goal::Down) && spec.health != HealthGoal::Auto {
-        let message = "this `verify` asks for `health`, but the last action before it is a `stop`";
-        let hint = "leave `health` out: after a `stop`, `verify` watches that the target stays stopped";
-        findings.push(Note::error("playbook.verify", at, message).hint(hint));
-    }
-}
-
-/// After a failure people are told and evidence is kept; nothing is changed any more.
-fn refuse_outside_failure(entry: &Node, findings: &mut Findings<'_>) {
-    let Content::Map(entries) = &entry.content else { return };
-    let none = |node: &Node| matches!(&node.content, Content::Scalar { text, plain: true } if text == "none");
-    let wrong = entries.iter().filter(|entry| {
-        matches!(entry.key.as_str(), "restart" | "start" | "stop" | "verify")
-            || (entry.key == "capture" && none(&entry.value))
-    });
-    for wrong in wrong {
-        let message = format!("this `{}` cannot stand in `on_failure`", wrong.key);
-        let note = Note::error("playbook.on-failure", wrong.key_span, message);
-        findings.push(note.hint("after a failure only `capture`, `wait` and `notify` are done: a person takes over"));
-    }
-}
-
-fn step<'n>(
+/// Reads one entry; every problem is in the findings.
+pub(super) fn step<'n>(
     entry: &'n Node,
     (ids, roots): (&mut Vec<&'n str>, &[&str]),
     reading: &mut Reading<'_>,

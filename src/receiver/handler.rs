@@ -17,7 +17,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Tells the time; handed in, so that tests can set it.
@@ -50,13 +50,20 @@ impl Default for WebhookLimits {
 /// The webhook endpoint.
 pub struct Webhook {
     inbox: Inbox,
-    senders: Senders,
+    /// Fixed for one delivery; the next one may find another.
+    door: RwLock<Arc<Door>>,
     limits: WebhookLimits,
     clock: Clock,
     /// Random, so that delivery ids of two runs of the daemon differ.
     run: u32,
     deliveries: AtomicU64,
     refusals: RefusalLog,
+}
+
+/// Who is let in, and how much of a body.
+struct Door {
+    senders: Senders,
+    max_body: usize,
 }
 
 /// The answer to one request, and what to count.
@@ -97,9 +104,10 @@ impl Webhook {
     /// Makes the endpoint.
     #[must_use]
     pub fn new(inbox: Inbox, senders: Senders, limits: WebhookLimits, clock: Clock) -> Self {
+        let door = RwLock::new(Arc::new(Door { senders, max_body: limits.max_body }));
         Self {
             inbox,
-            senders,
+            door,
             limits,
             clock,
             // Without randomness ids still differ within this run, which is all that correctness needs of them.
@@ -109,30 +117,41 @@ impl Webhook {
         }
     }
 
+    /// From the next delivery on, these senders are let in, with bodies of up to this length.
+    pub fn change(&self, senders: Senders, max_body: usize) {
+        *self.door.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Door { senders, max_body });
+    }
+
     /// Takes one request, whatever its method.
     pub async fn receive(&self, request: Request) -> Received {
         let number = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let delivery = format!("{:08x}-{number}", self.run);
-        match self.take(request, &delivery).await {
+        let door = Arc::clone(&self.door.read().unwrap_or_else(PoisonError::into_inner));
+        match self.take(request, &door, &delivery).await {
             Ok((tally, receipts, rejected)) => {
                 log_taken(&delivery, &receipts, rejected);
                 Received { response: answer::accepted(&delivery, &receipts, rejected), tally }
             }
             Err(refusal) => {
                 self.refusals.note(&delivery, &refusal);
-                Received { response: refusal.response(|| self.senders.challenge()), tally: Tally::default() }
+                Received { response: refusal.response(|| door.senders.challenge()), tally: Tally::default() }
             }
         }
     }
 
-    async fn take(&self, request: Request, delivery: &str) -> Result<(Tally, Vec<AlertReceipt>, usize), Refusal> {
+    async fn take(
+        &self,
+        request: Request,
+        door: &Door,
+        delivery: &str,
+    ) -> Result<(Tally, Vec<AlertReceipt>, usize), Refusal> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST && head.method != Method::PUT {
             return Err(Refusal::Method(head.method.as_str().chars().take(20).collect()));
         }
-        let verified = self.senders.verify(&head.headers).map_err(Refusal::Unauthorized)?;
+        let verified = door.senders.verify(&head.headers).map_err(Refusal::Unauthorized)?;
         refuse_encoding(&head.headers)?;
-        let body = self.read(body).await?;
+        let body = self.read(body, door.max_body).await?;
         let notification = payload::decode(&body, verified.sender(), (self.clock)()).map_err(Refusal::Payload)?;
         drop(body);
         note_losses(delivery, &notification);
@@ -144,9 +163,9 @@ impl Webhook {
 
     /// Reads the body, at most one byte more than is allowed.
     #[expect(clippy::disallowed_methods, reason = "a half-read body is dropped whole; nothing was done for it yet")]
-    async fn read(&self, body: Body) -> Result<Bytes, Refusal> {
+    async fn read(&self, body: Body, len_max: usize) -> Result<Bytes, Refusal> {
         let deadline = self.limits.body_deadline;
-        let read = tokio::time::timeout(deadline, collect(body, self.limits.max_body));
+        let read = tokio::time::timeout(deadline, collect(body, len_max));
         read.await.unwrap_or(Err(Refusal::SlowBody(deadline)))
     }
 

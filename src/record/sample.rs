@@ -9,7 +9,7 @@ use crate::model::fact::{
     StepFinished, StepRef, StepResult, StormFrozen, Taken, TargetVerified,
 };
 use crate::model::id::{ActId, IncidentId, Seq};
-use crate::model::incident::{EpisodeEnd, FirstSight, Verdict};
+use crate::model::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::{Fingerprint, Labels};
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::pause::{Pause, PauseScope};
@@ -162,7 +162,10 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
         opened(),
         Fact::ConfigLoaded(config),
         alert(text, taken()),
-        decided(Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)) }, Some(target())),
+        decided(
+            Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)), attempt: AttemptNumber::ONLY },
+            Some(target()),
+        ),
         step(0, None, "capture", StepResult::Captured(evidence)),
         intended(false),
         Fact::ActionFinished(ActionFinished { act: act(1), outcome }),
@@ -177,6 +180,53 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
         }),
         Fact::IncidentClosed(closed),
         Fact::LogClosed,
+    ]
+}
+
+/// An incident of two tries, neither of which helps.
+pub(crate) fn two_tries() -> Vec<Fact> {
+    let run = |number| {
+        let answer =
+            Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)), attempt: AttemptNumber { number, count: 2 } };
+        decided(answer, Some(target()))
+    };
+    let refusal = Refusal {
+        gate: Gate::Budget,
+        reason: Reason::Cooldown,
+        detail: "too soon".into(),
+        inputs: Vec::new(),
+        retry_after: Duration::from_secs(60),
+    };
+    let done =
+        || Fact::ActionFinished(ActionFinished { act: act(1), outcome: ActionOutcome::Succeeded { post: None } });
+    let ended = AttemptEnded {
+        incident: INCIDENT,
+        attempt: 1,
+        verdict: Verdict::Ineffective,
+        detail: "verify: still sick".into(),
+    };
+    let closed = IncidentClosed {
+        incident: INCIDENT,
+        verdict: Verdict::Ineffective,
+        reason: None,
+        detail: "try 2 of 2: verify: still sick".into(),
+    };
+    let sick = || step(2, None, "verify", StepResult::NotVerified("still sick".into()));
+    vec![
+        opened(),
+        opened(),
+        alert("x", taken()),
+        run(1),
+        intended(false),
+        done(),
+        sick(),
+        Fact::AttemptEnded(ended),
+        decided(Answer::Refused(refusal), Some(target())),
+        run(2),
+        sick(),
+        notice("gone", Some("web-1")),
+        Fact::NoticeFinished(NoticeFinished { act: act(2), outcome: NoticeOutcome::Delivered }),
+        Fact::IncidentClosed(closed),
     ]
 }
 
@@ -208,7 +258,7 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         Fact::AlertEnded(AlertEnded { end: EpisodeEnd::NotFiring, ..ended }),
         Fact::AlertEnded(ended),
         Fact::AlertsRejected(AlertsRejected { sender: "alertmanager".into(), count: 2, first: text.into() }),
-        decided(Answer::Run { dry_run: true, plan: None }, None),
+        decided(Answer::Run { dry_run: true, plan: None, attempt: AttemptNumber { number: 2, count: 3 } }, None),
         decided(Answer::Refused(refusal), Some(target())),
         step(1, None, "verify", StepResult::NotVerified(text.into())),
         step(1, None, "wait", StepResult::Waited),

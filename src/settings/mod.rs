@@ -6,6 +6,7 @@
 
 mod alertmanagers;
 mod bytes;
+pub mod fixed;
 mod layers;
 mod limits;
 mod notifiers;

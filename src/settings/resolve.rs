@@ -4,6 +4,7 @@
 //! first.
 
 use super::bytes::parse_size;
+use super::fixed::FIXED;
 use super::layers::{Inputs, Layered, Origins};
 use super::problem::{Place, SettingsError, SettingsProblem};
 use super::raw::{Later, OneOrMany, RawBasicAuth, RawDocker, RawLog, RawSender, RawStorage, RawWeb, RawWebhook};
@@ -16,6 +17,7 @@ use crate::model::duration::parse_duration;
 use crate::model::matcher::AnchoredRegex;
 use crate::model::policy::{Policy, ProtectedName};
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,6 +64,8 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
             dry_run: raw.dry_run.unwrap_or(false),
             log,
             own_container: None,
+            file: inputs.file.as_ref().map(|(path, text)| (path.clone(), hex::encode(Sha256::digest(text)))),
+            places: FIXED.map(|key| (key, checks.origins.place(key))).to_vec(),
         }),
         _ => {
             checks.problems.sort_by(|a, b| a.place.cmp(&b.place));

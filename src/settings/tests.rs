@@ -355,3 +355,40 @@ fn a_hostile_file_is_refused() {
         assert!(file(&text).is_err(), "{name}");
     }
 }
+
+#[test]
+fn what_only_a_start_may_change_is_named_with_its_place_and_the_rest_may_change() {
+    let before = file(SHAPE).unwrap();
+    let mut text = SHAPE.to_owned();
+    for (was, now) in [
+        ("127.0.0.1:10112", "127.0.0.1:10199"),
+        ("tcp://proxy:2375", "tcp://other:2375"),
+        ("dry_run: true", "dry_run: false"),
+        ("format: json", "format: logfmt"),
+    ] {
+        text = text.replace(was, now);
+    }
+    let after = file(&text).unwrap_or_else(|error| panic!("{error}"));
+    let problems: Vec<String> = before.fixed_but_changed(&after).iter().map(ToString::to_string).collect();
+    for (key, was, now) in [
+        ("web.listen_address", "127.0.0.1:10112", "127.0.0.1:10199"),
+        ("docker.hosts", "tcp://proxy:2375", "tcp://other:2375"),
+        ("dry_run", "true", "false"),
+        ("log.format", "json", "logfmt"),
+    ] {
+        let problem = problems.iter().find(|problem| problem.contains(&format!("`{key}`"))).expect(key);
+        for part in ["sickbay.yml:", "cannot change while sickbay runs", "restart sickbay", was, now] {
+            assert!(problem.contains(part), "{problem}");
+        }
+    }
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert!(after.fixed_but_changed(&after).is_empty());
+
+    let moved = load(Some(SHAPE), &[("SICKBAY__STORAGE__PATH", "/elsewhere")], Overrides::default()).unwrap();
+    let problems = before.fixed_but_changed(&moved);
+    assert!(
+        problems.len() == 1 && problems[0].to_string().ends_with("(set by SICKBAY__STORAGE__PATH)"),
+        "{problems:?}"
+    );
+    assert_eq!(before.file.as_ref().map(|(_, digest)| digest.len()), Some(64));
+}

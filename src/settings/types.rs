@@ -2,6 +2,7 @@
 //!
 //! Secrets are [`SecretString`]s: they are neither printed nor serialised. Read [`Settings`] first.
 
+use super::problem::Place;
 use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
 use secrecy::SecretString;
@@ -35,6 +36,10 @@ pub struct Settings {
     pub log: LogSettings,
     /// The container sickbay itself runs in, as far as it can tell: a prefix of its ID.
     pub own_container: Option<String>,
+    /// The settings file, as it was named, with the SHA-256 of its text: for the record.
+    pub file: Option<(String, String)>,
+    /// Who set each key that cannot change while the daemon runs.
+    pub places: Vec<(&'static str, Place)>,
 }
 
 impl Settings {

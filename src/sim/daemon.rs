@@ -4,9 +4,10 @@
 
 use super::world::{Ack, DeliveryId, Pending, World};
 use crate::engine::effect::Effect;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, NewConfig};
 use crate::engine::hold::{Held, Hold};
 use crate::engine::receipt::Reply;
+use crate::engine::ruleset::Ruleset;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::Notification;
@@ -87,6 +88,12 @@ impl World {
         if self.daemon.is_some() {
             return;
         }
+        // What was kept for the runs of before is gone with the process.
+        let (playbooks, policy) = match self.unread.take() {
+            Some(new) => (new.playbooks, new.policy),
+            None => (self.ruleset.playbooks.clone(), self.ruleset.policy.clone()),
+        };
+        self.ruleset = Ruleset::new(playbooks, policy);
         let mut state = State::default();
         self.disk.records().iter().for_each(|record| state.apply(record));
         state.continue_at(self.disk.durable());
@@ -111,7 +118,16 @@ impl World {
         true
     }
 
-    /// Somebody is at the kill switch. A daemon that does not run cannot be asked.
+    /// Settings and playbooks change.
+    pub(super) fn reload(&mut self, new: &NewConfig) {
+        if self.daemon.as_ref().is_some_and(|daemon| !daemon.is_stopping()) {
+            self.handle(Event::Reloaded(Box::new(new.clone())), None);
+        } else {
+            self.unread = Some(new.clone());
+        }
+    }
+
+    /// Somebody is at the kill switch, or reloads in vain. A daemon that does not run cannot be asked.
     pub(super) fn switch(&mut self, event: Event) {
         if self.daemon.as_ref().is_some_and(|daemon| !daemon.is_stopping()) {
             self.handle(event, None);
@@ -129,11 +145,14 @@ impl World {
     fn handle_one(&mut self, event: Event, sender: Option<DeliveryId>) {
         let (at, now) = (self.clock.stamp(), self.clock.now());
         let Some(daemon) = &mut self.daemon else { return };
-        let Decision { facts, effects, reply } = decide(&daemon.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, reply, ruleset } = decide(&daemon.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: daemon.state.next_seq(), at, fact };
             daemon.state.apply(&record);
             self.disk.queue(record, now);
+        }
+        if let Some(ruleset) = ruleset {
+            self.ruleset = ruleset;
         }
         let answer = sender.map(|sender| (sender, reply));
         let held = Held { at, before: daemon.state.next_seq(), answer, effects };
@@ -171,6 +190,9 @@ impl World {
     pub(super) fn ticked(&mut self) {
         self.later(TICK_EVERY, Pending::Ticked);
         self.handle(Event::Ticked, None);
+        if let Some(daemon) = &self.daemon {
+            self.ruleset.forget_unused(&daemon.state);
+        }
     }
 
     /// An effect's event is there. Looks that end while the daemon stops are dropped: the next start begins them again.

@@ -1,6 +1,7 @@
 //! Everything that may happen to a world from outside, other than an alert: a closed list.
 
 use super::container::ContainerSpec;
+use crate::engine::event::NewConfig;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::target::ContainerName;
 use std::fmt;
@@ -55,6 +56,10 @@ pub enum Input {
     Pause(Pause),
     /// A person asks the daemon, if it runs, to end a pause.
     Resume(PauseScope),
+    /// The files are others from now on: a daemon that runs reads them at once, another one at its start.
+    Reload(Box<NewConfig>),
+    /// The files have a mistake when a daemon that runs reads them, and are set right afterwards.
+    ReloadInVain,
     /// Somebody, or the process itself, does something to a container.
     Touch(ContainerName, Touch),
 }
@@ -143,6 +148,15 @@ impl fmt::Display for Input {
             Self::RestartAlertmanager(down) => write!(f, "Alertmanager is restarted, and away for {down:?}"),
             Self::Pause(Pause { scope, length, .. }) => write!(f, "a person pauses {scope}, length {length:?}"),
             Self::Resume(scope) => write!(f, "a person resumes {scope}"),
+            Self::Reload(new) => {
+                write!(f, "other playbooks are loaded:")?;
+                let playbooks = new.playbooks.iter();
+                playbooks.into_iter().try_for_each(|playbook| {
+                    let off = if playbook.enabled { "" } else { " (disabled)" };
+                    write!(f, " {}@{}{off}", playbook.name, playbook.revision)
+                })
+            }
+            Self::ReloadInVain => write!(f, "a reload finds a mistake"),
             Self::Touch(name, touch) => match touch {
                 Touch::Stop => write!(f, "a person stops {name}"),
                 Touch::Start => write!(f, "a person starts {name}"),

@@ -12,6 +12,7 @@ use crate::model::alert::{Alert, AlertStatus, Notification};
 use crate::model::container::{ContainerState, RestartPolicy, StopCause};
 use crate::model::fact::Fact;
 use crate::model::label::Labels;
+use crate::model::policy::Policy;
 use crate::model::target::{ContainerId, ContainerName};
 use crate::playbook::index::Playbooks;
 use crate::playbook::{RuleFile, load};
@@ -52,7 +53,7 @@ fn world(specs: Vec<ContainerSpec>) -> World {
     let file = RuleFile { path: "rules.yaml".to_owned(), text: RULES.to_owned() };
     let loaded = load(&[file]);
     assert!(!loaded.has_errors(), "{:?}", loaded.problems);
-    let mut world = World::new(Ruleset { playbooks: Playbooks::new(loaded.playbooks), ..Ruleset::default() }, specs);
+    let mut world = World::new(Ruleset::new(Playbooks::new(loaded.playbooks), Policy::default()), specs);
     world.run_until(SimTime(60_000));
     world
 }

@@ -12,7 +12,7 @@ use super::docker::{Call, CallVerb, Caller, Docker, Instant, Next, Phase, Reply,
 use super::executor::{Asking, Inquiring, Looking, Watching};
 use super::input::{Crash, Fate, Input, Touch};
 use super::queue::Queue;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, NewConfig};
 use crate::engine::receipt::AlertReceipt;
 use crate::engine::ruleset::Ruleset;
 use crate::model::action::{Action, ActionOutcome, TargetIdent};
@@ -31,7 +31,7 @@ const STARTS_AFTER_BOOT: Duration = Duration::from_secs(2);
 /// A simulated machine.
 #[derive(Debug)]
 pub struct World {
-    /// What decisions are made by. Changed only while the daemon is down.
+    /// What decisions are made by.
     pub ruleset: Ruleset,
     /// What was really done.
     pub seen: Seen,
@@ -46,6 +46,8 @@ pub struct World {
     has_power: bool,
     /// The daemon is killed as soon as there are so many records.
     armed: Option<(usize, Crash)>,
+    /// Settings and playbooks that nobody has read yet.
+    pub(super) unread: Option<NewConfig>,
     /// What to tell whoever reads the story; `None` if nobody does.
     pub(super) story: Option<Vec<(SimTime, String)>>,
 }
@@ -187,6 +189,7 @@ impl World {
             daemon: None,
             has_power: true,
             armed: None,
+            unread: None,
             story: None,
         };
         let mut turns = Turns::new();
@@ -379,6 +382,8 @@ impl World {
                 let (by, reason) = ("somebody".to_owned(), "enough".to_owned());
                 self.switch(Event::ResumeRequested { scope: scope.clone(), by, reason });
             }
+            Input::Reload(new) => self.reload(new),
+            Input::ReloadInVain => self.switch(Event::ReloadFailed { problem: "rules.yaml:1:1: no".to_owned() }),
             Input::Touch(name, touch) => self.touch(name, touch),
         }
         self.after_each();

@@ -3,12 +3,15 @@
 //! The libraries that carry requests would print bodies and headers, and with them secrets, at `debug` and `trace`. They
 //! are held at `info` whatever the level says. Read [`init`] first.
 
+use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
@@ -56,23 +59,60 @@ pub enum LoggingError {
     AlreadySet,
 }
 
+/// Sets another level while the process runs.
+#[derive(Clone)]
+pub struct LevelSwitch(Arc<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl LevelSwitch {
+    /// A switch that moves nothing, where nothing is logged.
+    #[must_use]
+    pub fn unconnected() -> Self {
+        Self(Arc::new(|_level| {}))
+    }
+
+    /// `filter` is what [`init`] takes.
+    ///
+    /// # Errors
+    /// [`LoggingError`] if the filter does not parse; the level stays.
+    pub fn set(&self, filter: &str) -> Result<(), LoggingError> {
+        (self.0)(parse(filter)?);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LevelSwitch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LevelSwitch")
+    }
+}
+
 /// Starts logging to stderr for the whole process. `filter` is a level or what `RUST_LOG` may hold.
 ///
 /// # Errors
 /// [`LoggingError`] if the filter does not parse, or if logging was set up before.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
-    subscriber(format, filter, std::io::stderr)?.try_init().map_err(|_set_before| LoggingError::AlreadySet)
+pub fn init(format: LogFormat, filter: &str) -> Result<LevelSwitch, LoggingError> {
+    let (subscriber, level) = subscriber(format, filter, std::io::stderr)?;
+    subscriber.try_init().map_err(|_set_before| LoggingError::AlreadySet)?;
+    Ok(level)
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, LoggingError> {
+    EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse(filter)
+        .map_err(|error| LoggingError::Level { filter: filter.to_owned(), problem: error.to_string() })
 }
 
 /// The same, to any writer.
-fn subscriber<W>(format: LogFormat, filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, LoggingError>
+fn subscriber<W>(
+    format: LogFormat,
+    filter: &str,
+    writer: W,
+) -> Result<(impl Subscriber + Send + Sync, LevelSwitch), LoggingError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let level = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)
-        .map_err(|error| LoggingError::Level { filter: filter.to_owned(), problem: error.to_string() })?;
+    let (level, handle) = reload::Layer::new(parse(filter)?);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Logfmt => {
             let builder = tracing_logfmt::builder().with_span_name(false).with_span_path(false);
@@ -82,7 +122,9 @@ where
             Box::new(tracing_subscriber::fmt::layer().json().flatten_event(true).with_ansi(false).with_writer(writer))
         }
     };
-    Ok(Registry::default().with(lines.with_filter(cap())).with(level))
+    // It fails only once the subscriber is gone, and then nothing is logged at all.
+    let switch = LevelSwitch(Arc::new(move |level| drop(handle.reload(level))));
+    Ok((Registry::default().with(lines.with_filter(cap())).with(level), switch))
 }
 
 /// Holds the talkative crates at `info`.
@@ -115,10 +157,14 @@ mod tests {
     }
 
     fn logged(format: LogFormat, filter: &str, write: impl FnOnce()) -> String {
+        logged_switching(format, filter, |_switch| write())
+    }
+
+    fn logged_switching(format: LogFormat, filter: &str, write: impl FnOnce(&LevelSwitch)) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = subscriber(format, filter, move || writer.clone()).unwrap();
-        tracing::subscriber::with_default(subscriber, write);
+        let (subscriber, switch) = subscriber(format, filter, move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, || write(&switch));
         let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -151,6 +197,25 @@ mod tests {
             assert!(lines.contains("ours") && lines.contains("connected") && !lines.contains("secret"), "{lines}");
         }
         assert_eq!(logged(LogFormat::Logfmt, "error", || tracing::warn!("hidden")), "");
+    }
+
+    #[test]
+    fn the_level_can_be_set_while_it_logs_and_the_talkative_stay_held() {
+        let lines = logged_switching(LogFormat::Logfmt, "warn", |switch| {
+            let both = || {
+                tracing::info!("told");
+                tracing::debug!(target: "hyper", "secret-header");
+            };
+            both();
+            switch.set("trace").unwrap();
+            both();
+            assert!(switch.set("sickbay=loud").is_err());
+            both();
+            switch.set("error").unwrap();
+            both();
+        });
+        assert_eq!(lines.matches("told").count(), 2, "{lines}");
+        assert!(!lines.contains("secret"), "{lines}");
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct Metrics {
     incidents_open: Gauge,
     playbooks_loaded: Gauge,
     paused: Family<Scope, Gauge>,
+    config_successful: Gauge,
+    config_success_timestamp: FloatGauge,
 }
 
 #[derive(Debug)]
@@ -188,9 +190,17 @@ impl Metrics {
         let docker_last_contact =
             add(ours, "docker_last_contact_timestamp_seconds", "When Docker last answered", FloatGauge::default());
         let paused = add(ours, "paused", "Pauses that stand, by the kind of what they hold back", Family::default());
+        let config_success_timestamp = add(
+            ours,
+            "config_last_reload_success_timestamp_seconds",
+            "When settings and playbooks were last taken",
+            FloatGauge::default(),
+        );
         let mut gauge = |name, help| add(ours, name, help, Gauge::default());
         Self {
             paused,
+            config_success_timestamp,
+            config_successful: gauge("config_last_reload_successful", "Whether the last attempt to reload succeeded"),
             docker_up: gauge("docker_up", "Whether Docker answered the last call"),
             queue_length: gauge("queue_length", "Events that wait for the dispatcher"),
             open_episodes: gauge("open_episodes", "Alerts whose episode is open"),
@@ -313,9 +323,16 @@ impl Metrics {
         self.incidents_open.set(count(open));
     }
 
-    /// How many playbooks are loaded.
-    pub fn playbooks_loaded(&self, loaded: usize) {
-        self.playbooks_loaded.set(count(loaded));
+    /// Settings and so many playbooks were taken, at the start or by a reload.
+    pub fn config_loaded(&self, playbooks: usize, at: f64) {
+        self.playbooks_loaded.set(count(playbooks));
+        self.config_successful.set(1);
+        self.config_success_timestamp.set(at);
+    }
+
+    /// A reload found a mistake: what was loaded stays.
+    pub fn config_rejected(&self) {
+        self.config_successful.set(0);
     }
 
     /// How many pauses stand on a kind of scope: `all`, `host`, `playbook` or `target`.
@@ -371,7 +388,7 @@ mod tests {
         metrics.queue_length(1);
         metrics.open_episodes(2);
         metrics.incidents_open(3);
-        metrics.playbooks_loaded(4);
+        metrics.config_loaded(4, 1_795_000_003.0);
         metrics.paused("all", 1);
         metrics
     }
@@ -404,6 +421,9 @@ mod tests {
             "sickbay_runs_total{playbook=\"web\",outcome=\"recovered\",dry_run=\"false\"} 1",
             "sickbay_action_duration_seconds_bucket{le=\"2.5\",action=\"container.restart\"} 1",
             "sickbay_paused{scope=\"all\"} 1",
+            "sickbay_playbooks_loaded 4",
+            "sickbay_config_last_reload_successful 1",
+            "sickbay_config_last_reload_success_timestamp_seconds 1795000003.0",
             "sickbay_incident_log_last_seq 41",
             "sickbay_incident_log_head52 4503599627370495",
             "sickbay_incident_log_poisoned 1",

@@ -3,11 +3,13 @@
 //! [`Status`] is what `GET /api/v1/status` and `sickbay status` show.
 
 use super::health::{Condition, DockerCondition, LogCondition};
+use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::{IncidentSummary, PauseSummary, Snapshot};
 use crate::model::duration::format_duration;
 use crate::model::pause::Pause;
 use chrono::{SecondsFormat, TimeDelta};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The daemon at one glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +155,63 @@ pub struct PauseChanged {
     pub warning: Option<String>,
     /// Everything that is paused now.
     pub pauses: Vec<StandingPause>,
+}
+
+/// The answer to `POST /-/reload`, where JSON is asked for. Its text is the other answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadAnswer {
+    /// `reloaded` or `rejected`.
+    pub result: String,
+    /// How many playbooks are loaded now; null if nothing was reloaded.
+    pub playbooks: Option<usize>,
+    /// The names of those that are new.
+    pub added: Vec<String>,
+    /// The names of those whose text is another one.
+    pub changed: Vec<String>,
+    /// The names of those that are gone.
+    pub removed: Vec<String>,
+    /// Why nothing was reloaded: all of them, each with its place.
+    pub problems: Vec<String>,
+}
+
+impl ReloadAnswer {
+    const RELOADED: &str = "reloaded";
+
+    /// Nothing was taken.
+    pub(super) fn rejected(problems: Vec<String>) -> Self {
+        Self { result: "rejected".to_owned(), playbooks: None, problems, ..Self::from(Changes::default()) }
+    }
+
+    /// Whether everything was taken.
+    #[must_use]
+    pub fn is_reloaded(&self) -> bool {
+        self.result == Self::RELOADED
+    }
+}
+
+impl From<Changes> for ReloadAnswer {
+    fn from(Changes { playbooks, added, changed, removed }: Changes) -> Self {
+        let result = Self::RELOADED.to_owned();
+        Self { result, playbooks: Some(playbooks), added, changed, removed, problems: Vec::new() }
+    }
+}
+
+impl fmt::Display for ReloadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(playbooks) = self.playbooks else {
+            writeln!(f, "not reloaded, what was loaded stays:")?;
+            return self.problems.iter().try_for_each(|problem| writeln!(f, "{problem}"));
+        };
+        let changes = [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)];
+        let ending = if playbooks == 1 { "" } else { "s" };
+        write!(f, "reloaded: {playbooks} playbook{ending}")?;
+        if changes.iter().all(|(_, names)| names.is_empty()) {
+            write!(f, ", none of them changed")?;
+        }
+        writeln!(f)?;
+        let mut told = changes.iter().filter(|(_, names)| !names.is_empty());
+        told.try_for_each(|(what, names)| writeln!(f, "{what}: {}", names.join(", ")))
+    }
 }
 
 /// Any error of the API.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock};
 use subtle::ConstantTimeEq;
 
 /// Headers by which a proxy says that the request is not its own.
@@ -25,7 +26,7 @@ pub struct Peer(pub IpAddr);
 /// Lets in, or not.
 pub struct Guard {
     /// SHA-256 of the token. Without one, only this machine is let in.
-    token: Option<[u8; 32]>,
+    token: RwLock<Option<[u8; 32]>>,
 }
 
 /// Why a request may change nothing.
@@ -46,7 +47,12 @@ impl Guard {
     /// With a token it is asked of everyone.
     #[must_use]
     pub fn new(token: Option<&SecretString>) -> Self {
-        Self { token: token.map(|token| digest(token.expose_secret().as_bytes())) }
+        Self { token: RwLock::new(hashed(token)) }
+    }
+
+    /// From the next request on, this is the token.
+    pub fn change(&self, token: Option<&SecretString>) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = hashed(token);
     }
 
     /// Whether the request may change something.
@@ -57,11 +63,16 @@ impl Guard {
         if is_foreign(&head.headers) {
             return Err(Denied::Foreign);
         }
-        match &self.token {
+        let token = *self.token.read().unwrap_or_else(PoisonError::into_inner);
+        match &token {
             Some(token) => knows(&head.headers, token).then_some(()).ok_or(Denied::Token),
             None => is_local(head).then_some(()).ok_or(Denied::Elsewhere),
         }
     }
+}
+
+fn hashed(token: Option<&SecretString>) -> Option<[u8; 32]> {
+    token.map(|token| digest(token.expose_secret().as_bytes()))
 }
 
 /// Browsers say where a request comes from; other programs do not.
@@ -182,5 +193,9 @@ mod tests {
         ] {
             assert_eq!(guard.admit(&head(Some(peer), headers)), want, "{peer} {headers:?}");
         }
+        guard.change(Some(&SecretString::from("another")));
+        assert_eq!(guard.admit(&head(Some("127.0.0.1"), &[good])), Err(Denied::Token));
+        guard.change(None);
+        assert_eq!(guard.admit(&head(Some("192.0.2.7"), &[good])), Err(Denied::Elsewhere));
     }
 }

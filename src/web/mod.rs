@@ -6,6 +6,7 @@
 pub mod api;
 pub mod guard;
 pub mod health;
+pub mod reload;
 pub mod routes;
 pub mod server;
 
@@ -15,6 +16,8 @@ mod stream;
 
 #[cfg(test)]
 mod pauses_tests;
+#[cfg(test)]
+mod reload_tests;
 #[cfg(test)]
 mod routes_tests;
 #[cfg(test)]

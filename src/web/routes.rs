@@ -6,6 +6,7 @@ use super::api::{ApiError, Status};
 use super::guard::Guard;
 use super::health::Readiness;
 use super::pauses;
+use super::reload::{self, Wish};
 use crate::inbox::Inbox;
 use crate::receiver::handler::Webhook;
 use crate::telemetry::exposition::{OPENMETRICS_TYPE, PLAIN_TYPE, wants_openmetrics};
@@ -13,10 +14,11 @@ use crate::telemetry::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get};
+use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::mpsc;
 
 const INDEX: &str =
     "sickbay: Alertmanager calls; sickbay treats the container, watches it recover, and writes everything down.
@@ -27,6 +29,7 @@ GET  /api/v1/pauses    what is paused (JSON); POST pauses, DELETE resumes
 GET  /metrics          for Prometheus
 GET  /-/healthy        alive
 GET  /-/ready          ready, or why not
+POST /-/reload         reads settings and playbooks anew
 ";
 
 /// Whether the daemon changes anything at all.
@@ -46,6 +49,8 @@ pub struct Site {
     pub inbox: Inbox,
     /// Who may change something.
     pub guard: Guard,
+    /// Takes those who want a reload.
+    pub reloads: mpsc::Sender<Wish>,
     /// How the daemon is.
     pub readiness: Readiness,
     /// What is counted.
@@ -67,6 +72,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/healthz", get(alive))
         .route("/livez", get(alive))
         .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload::reload).put(reload::reload))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))

@@ -2,9 +2,11 @@
 
 use super::guard::Guard;
 use super::health::{Condition, DockerCondition, LogCondition, Readiness};
+use super::reload::{Outcome, WISHES_LEN_MAX, Wish};
 use super::routes::{Mode, Site, router};
 use crate::engine::event::Event;
 use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply, Switched};
+use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::{IncidentSummary, PauseSummary, Snapshot};
 use crate::inbox::{Delivery, Inbox};
 use crate::model::id::{IncidentId, Seq};
@@ -54,6 +56,8 @@ pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSi
     let (inbox, deliveries) = Inbox::new(snapshot);
     let mut dispatcher = JoinSet::new();
     dispatcher.spawn(stand_in(deliveries));
+    let (reloads, wishes) = mpsc::channel(WISHES_LEN_MAX);
+    dispatcher.spawn(reload_in_turns(wishes));
     let (condition, readiness) = watch::channel(Condition::default());
     let clock = Arc::new(|| chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
     let build = BuildInfo { version: "0.1.0".to_owned(), revision: "r".to_owned(), rustversion: "1.95".to_owned() };
@@ -61,6 +65,7 @@ pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSi
         webhook: Webhook::new(inbox.clone(), Senders::new(&[]), limits, clock),
         inbox,
         guard: Guard::new(token.map(SecretString::from).as_ref()),
+        reloads,
         readiness: Readiness::new(readiness),
         metrics: Arc::new(Metrics::new(&build, 1.0)),
         version: "0.1.0".to_owned(),
@@ -89,6 +94,16 @@ fn switched(event: Event) -> Switched {
         }
         Event::ResumeRequested { scope, .. } => Switched::NotPaused(scope),
         other => panic!("not asked by any page: {other:?}"),
+    }
+}
+
+/// The first reload succeeds, the second finds mistakes, and the third is never answered.
+async fn reload_in_turns(mut wishes: mpsc::Receiver<Wish>) {
+    let changes = Changes { playbooks: 2, added: vec!["b".to_owned()], ..Changes::default() };
+    let problems = vec!["rules.yaml:1:1: no".to_owned(), "rules.yaml:2:1: nor this".to_owned()];
+    for outcome in [Outcome::Reloaded(changes), Outcome::Rejected(problems)] {
+        let wish = wishes.recv().await.unwrap();
+        wish.send(outcome).unwrap();
     }
 }
 
@@ -158,6 +173,9 @@ async fn every_path_has_its_answer_and_none_redirects() {
         ("DELETE", "/api/v1/pauses/all", "", 403),
         ("GET", "/api/v1/pauses/all", "", 405),
         ("PUT", "/api/v1/pauses", "", 405),
+        ("POST", "/-/reload", "", 403),
+        ("PUT", "/-/reload", "", 403),
+        ("GET", "/-/reload", "", 405),
         ("GET", "/", "", 200),
         ("POST", "/", "", 405),
         ("POST", "/metrics", "", 405),

@@ -14,6 +14,7 @@ mod docker_wire;
 mod pause;
 mod payloads;
 mod receiver;
+mod reload;
 mod rules;
 
 #[path = "../support/alerts.rs"]

@@ -10,6 +10,7 @@
 
 mod actions;
 mod alertmanager;
+mod attempts;
 mod chain;
 mod clocks;
 mod dependents;
@@ -19,6 +20,7 @@ mod failures;
 mod hands_off;
 mod limits;
 mod refusals;
+mod reload;
 mod scenarios;
 mod storm;
 mod support;
@@ -31,6 +33,5 @@ mod alerts;
 mod http;
 #[path = "../support/real_docker.rs"]
 mod real_docker;
-#[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;

@@ -1,6 +1,7 @@
 //! Who plays in a seed's story: playbooks, containers and alerts, drawn from the seed.
 
 use fastrand::Rng;
+use sickbay::engine::event::NewConfig;
 use sickbay::engine::ruleset::Ruleset;
 use sickbay::model::container::{COMPOSE_PROJECT, COMPOSE_SERVICE, HealthCheck, RestartPolicy};
 use sickbay::model::label::Labels;
@@ -54,17 +55,22 @@ pub(crate) fn one_in(rng: &mut Rng, many: u32) -> bool {
 
 impl Cast {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
-        let containers = containers(rng);
+        // Some stories are about containers that no restart mends, and playbooks that try more than once.
+        let stubborn = one_in(rng, 5);
+        let mut containers = containers(rng);
+        if stubborn {
+            containers.iter_mut().for_each(|spec| sicken(rng, spec));
+        }
         let names: Vec<String> = containers.iter().map(|spec| spec.name.to_string()).collect();
         let groups = rng.usize(1..=2);
         let alerts = (0..rng.usize(1..=6)).map(|instance| alert(rng, &names, instance, groups)).collect();
-        let ruleset = ruleset(rng);
+        let ruleset = ruleset(rng, stubborn);
         Self { ruleset, containers, alerts, groups, asks_alertmanager: rng.bool() }
     }
 }
 
-fn ruleset(rng: &mut Rng) -> Ruleset {
-    let playbooks = (0..rng.usize(1..=4)).map(|number| playbook(rng, number)).collect();
+fn ruleset(rng: &mut Rng, stubborn: bool) -> Ruleset {
+    let playbooks = (0..rng.usize(1..=4)).map(|number| playbook(rng, (number, stubborn))).collect();
     let mut policy = Policy { max_parallel: rng.u32(1..=3), ..Policy::default() };
     if one_in(rng, 3) {
         policy.global = vec![window(rng)];
@@ -83,12 +89,40 @@ fn ruleset(rng: &mut Rng) -> Ruleset {
     if one_in(rng, 6) {
         policy.protect = vec![ProtectedName::Exact("c1".to_owned())];
     }
-    Ruleset { playbooks: Playbooks::new(playbooks), policy }
+    Ruleset::new(Playbooks::new(playbooks), policy)
 }
 
-fn playbook(rng: &mut Rng, number: usize) -> Playbook {
+/// What the next reload finds, after what was found before: the same revision is the same playbook.
+pub(crate) fn reloaded(rng: &mut Rng, before: &NewConfig, generation: usize) -> NewConfig {
+    let revised = |playbook: Playbook| Playbook { revision: format!("r{generation}").into(), ..playbook };
+    let mut playbooks = Vec::new();
+    for old in before.playbooks.iter().map(|old| Playbook::clone(old)) {
+        let stubborn = one_in(rng, 3);
+        match rng.u32(..8) {
+            0 => {}
+            1 => playbooks.push(revised(Playbook { enabled: !old.enabled, ..old })),
+            2..=4 => playbooks.push(revised(Playbook { name: old.name, ..playbook(rng, (0, stubborn)) })),
+            _ => playbooks.push(old),
+        }
+    }
+    if one_in(rng, 3) {
+        let stubborn = one_in(rng, 3);
+        playbooks.push(revised(Playbook { name: format!("n{generation}").into(), ..playbook(rng, (0, stubborn)) }));
+    }
+    let mut policy = before.policy.clone();
+    if rng.bool() {
+        policy.max_parallel = rng.u32(1..=3);
+        policy.global = vec![window(rng)];
+        policy.per_target = if rng.bool() { vec![window(rng)] } else { Vec::new() };
+    }
+    NewConfig { playbooks: Playbooks::new(playbooks), policy, files: Vec::new() }
+}
+
+fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
     // Most restart the container that the alert names.
-    let shape = rng.usize(..SHAPES.len() * 2).checked_sub(SHAPES.len()).unwrap_or_else(|| rng.usize(..3));
+    let any = rng.usize(..SHAPES.len() * 2).checked_sub(SHAPES.len()).unwrap_or_else(|| rng.usize(..3));
+    // The last two try more than once.
+    let shape = if stubborn { SHAPES.len() - rng.usize(1..=2) } else { any };
     let matcher = match rng.u32(..4) {
         0 => r#"alertname=~"A[01]""#.to_owned(),
         1 => r#"alertname=~"A.",severity!="info""#.to_owned(),
@@ -96,9 +130,14 @@ fn playbook(rng: &mut Rng, number: usize) -> Playbook {
     };
     let cooldown = if rng.bool() { Duration::ZERO } else { secs(rng.u64(5..400)) };
     let scope = if one_in(rng, 3) { Scope::Playbook } else { Scope::Target };
-    let windows = (0..rng.usize(1..=2)).map(|_| window(rng)).collect();
+    let windows = (0..rng.usize(1..=2)).map(|_| window(rng)).map(|window| match stubborn {
+        true => Window { runs: window.runs + 2, ..window },
+        false => window,
+    });
+    let windows = windows.collect();
     Playbook {
         name: format!("p{number}").into(),
+        revision: "r0".into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
         limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), ..SHAPES[shape].limits.clone() },
         dry_run: one_in(rng, 8),
@@ -146,6 +185,18 @@ pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
         health_check: rng.bool().then_some(check),
         lives_with: None,
         nature: nature(rng),
+    }
+}
+
+/// Most of its lives are bad, and its health check shows it.
+fn sicken(rng: &mut Rng, spec: &mut ContainerSpec) {
+    let second = secs(1);
+    let check = HealthCheck { interval: second * 2, timeout: second, retries: 2, start_period: second * 3 };
+    spec.health_check.get_or_insert(check);
+    for life in &mut spec.nature.lives {
+        if !one_in(rng, 5) {
+            life.healthy_after = None;
+        }
     }
 }
 

@@ -3,19 +3,23 @@
 //!
 //! To add one: write the function and put it into [`OF_RECORDS`], [`OF_WRITES`], [`OF_STEPS`] or [`OF_THE_END`].
 
+use crate::tries::{
+    no_more_acts_than_the_tries_have, no_run_after_the_last_of_several_tries_was_in_vain,
+    no_try_before_the_true_cooldown_after_the_last, tries_follow_each_other_and_only_what_did_not_help,
+};
 use crate::witness::{Charge, Witness};
 use sickbay::engine::incident::Phase;
-use sickbay::model::action::Reconciled;
+use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
-use sickbay::model::fact::{AlertEnded, Answer, Fact, Record};
+use sickbay::model::fact::{AlertEnded, Answer, Branch, Fact, Record};
 use sickbay::model::id::IncidentId;
 use sickbay::model::incident::EpisodeEnd;
 use sickbay::model::limit::{Scope, Window};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
 use sickbay::model::testimony::Says;
-use sickbay::playbook::definition::Playbook;
+use sickbay::playbook::definition::{Playbook, Step};
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
 use std::sync::Arc;
@@ -37,6 +41,12 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_pause_ends_before_its_true_time", no_pause_ends_before_its_true_time),
     ("no_end_of_an_alert_is_made_up", no_end_of_an_alert_is_made_up),
     ("alertmanager_is_asked_and_quoted_before_the_first_act", alertmanager_is_asked_and_quoted_before_the_first_act),
+    ("tries_follow_each_other_and_only_what_did_not_help", tries_follow_each_other_and_only_what_did_not_help),
+    ("no_try_before_the_true_cooldown_after_the_last", no_try_before_the_true_cooldown_after_the_last),
+    ("no_more_acts_than_the_tries_have", no_more_acts_than_the_tries_have),
+    ("no_run_after_the_last_of_several_tries_was_in_vain", no_run_after_the_last_of_several_tries_was_in_vain),
+    ("no_run_begins_by_what_is_no_longer_loaded", no_run_begins_by_what_is_no_longer_loaded),
+    ("a_run_goes_by_the_steps_it_began_with", a_run_goes_by_the_steps_it_began_with),
 ];
 
 /// Asked of each call that was sent.
@@ -66,10 +76,6 @@ pub(crate) type OfRecord = fn(&Witness, &World, &Record, SimTime) -> Verdict;
 pub(crate) type OfWrite = fn(&Witness, &World, &Write, usize) -> Verdict;
 pub(crate) type OfStep = fn(&Witness, &World) -> Verdict;
 
-fn playbook<'a>(world: &'a World, name: &str) -> Option<&'a Arc<Playbook>> {
-    world.ruleset.playbooks.get(name)
-}
-
 /// Whether two runs are counted together by a playbook's limits.
 fn in_scope(playbook: &Playbook, a: &Charge, b: &Charge) -> bool {
     let together = match playbook.limits.scope {
@@ -77,6 +83,11 @@ fn in_scope(playbook: &Playbook, a: &Charge, b: &Charge) -> bool {
         Scope::Playbook | Scope::Host => true,
     };
     a.playbook == b.playbook && together
+}
+
+/// Whether it is not the very run that is charged.
+fn is_another(other: &Charge, charge: &Charge) -> bool {
+    other.incident != charge.incident || other.ended.is_some()
 }
 
 /// The window that is full in truth, counting what `counts` selects.
@@ -94,9 +105,10 @@ fn overfull<'a>(
 
 /// The window that has no room for a charge, and whose it is.
 fn no_room(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) -> Option<(&'static str, Window)> {
-    let others = |other: &Charge| other.dry_run == charge.dry_run && other.incident != charge.incident;
+    // An earlier try of the same incident is a run like any other.
+    let others = |other: &Charge| other.dry_run == charge.dry_run && is_another(other, charge);
     let policy = &world.ruleset.policy;
-    let playbook = playbook(world, &charge.playbook)?;
+    let playbook = witness.playbook(charge.incident)?;
     let own = |other: &Charge| others(other) && in_scope(playbook, charge, other);
     let target = |other: &Charge| others(other) && charge.target.is_some() && other.target == charge.target;
     let at = (witness, now);
@@ -106,11 +118,11 @@ fn no_room(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) 
 }
 
 /// How much of a cooldown is left for a charge, in truth.
-fn cooling(witness: &Witness, world: &World, (charge, now): (&Charge, SimTime)) -> Option<Duration> {
-    let playbook = playbook(world, &charge.playbook)?;
+fn cooling(witness: &Witness, (charge, now): (&Charge, SimTime)) -> Option<Duration> {
+    let playbook = witness.playbook(charge.incident)?;
     let cooldown = playbook.limits.cooldown;
     let others = witness.charges.iter().filter(|other| {
-        other.dry_run == charge.dry_run && other.incident != charge.incident && in_scope(playbook, charge, other)
+        other.dry_run == charge.dry_run && is_another(other, charge) && in_scope(playbook, charge, other)
     });
     let left = others.map(|other| other.ended.map_or(cooldown, |ended| cooldown.saturating_sub(now.since(ended))));
     left.max().filter(|left| !left.is_zero())
@@ -129,9 +141,9 @@ fn no_more_runs_in_any_true_window_than_its_limit(
     }
 }
 
-fn no_run_before_its_true_cooldown_is_over(witness: &Witness, world: &World, record: &Record, now: SimTime) -> Verdict {
+fn no_run_before_its_true_cooldown_is_over(witness: &Witness, _: &World, record: &Record, now: SimTime) -> Verdict {
     let Some(charge) = witness.charge_of(record, now) else { return Ok(()) };
-    match cooling(witness, world, (&charge, now)) {
+    match cooling(witness, (&charge, now)) {
         Some(left) => Err(format!("{charge:?} comes {left:?} too early for its cooldown")),
         None => Ok(()),
     }
@@ -151,10 +163,10 @@ fn no_limit_refuses_without_its_cause(witness: &Witness, world: &World, record: 
         target: decided.target.as_ref().map(|target| target.name.to_string()),
         at: now,
         ended: None,
-        dry_run: policy_dry || playbook(world, &decided.playbook).is_some_and(|playbook| playbook.dry_run),
+        dry_run: policy_dry || witness.playbook(decided.incident).is_some_and(|playbook| playbook.dry_run),
     };
     let has_cause = match refusal.reason {
-        Reason::Cooldown => cooling(witness, world, (&charge, now)).is_some(),
+        Reason::Cooldown => cooling(witness, (&charge, now)).is_some(),
         Reason::BudgetExhausted | Reason::GlobalBudget => no_room(witness, world, (&charge, now)).is_some(),
         _ => true,
     };
@@ -292,6 +304,42 @@ fn alertmanager_is_asked_and_quoted_before_the_first_act(
     }
 }
 
+fn no_run_begins_by_what_is_no_longer_loaded(witness: &Witness, world: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    let Some(taker) = witness.playbook(decided.incident) else {
+        return Err(format!("{} goes by a playbook that was never loaded", decided.incident));
+    };
+    let is_loaded = world.ruleset.loaded(&taker.name, &taker.revision).is_some();
+    match decided.answer {
+        // Further tries go by what the first one began with.
+        Answer::Run { attempt, .. } if attempt.number == 1 && !is_loaded => {
+            Err(format!("{} begins by {}@{}, which is not loaded", decided.incident, taker.name, taker.revision))
+        }
+        Answer::Run { .. } | Answer::Refused(_) => Ok(()),
+    }
+}
+
+/// Whatever was loaded meanwhile.
+fn a_run_goes_by_the_steps_it_began_with(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let (incident, step, action) = match &record.fact {
+        Fact::StepFinished(finished) => (finished.incident, Some(&finished.step), None),
+        Fact::TargetVerified(verified) => (verified.incident, Some(&verified.step), None),
+        Fact::ActionIntended(intended) if !intended.dependent => (intended.act.incident, None, Some(&intended.action)),
+        _ => return Ok(()),
+    };
+    let Some(taker) = witness.playbook(incident) else { return Ok(()) };
+    let tries = || taker.attempts.iter().map(|attempt| &attempt.steps);
+    let has = |wanted: &Action| tries().flatten().any(|step| step.verb.action().as_ref() == Some(wanted));
+    let own = step.is_none_or(|step| {
+        let is_it = |steps: &Vec<Step>| steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb);
+        if step.branch == Branch::Steps { tries().any(is_it) } else { is_it(&taker.on_failure) }
+    });
+    if own && action.is_none_or(has) {
+        return Ok(());
+    }
+    Err(format!("{incident} began by {}@{}, and does what that does not say", taker.name, taker.revision))
+}
+
 fn no_effect_before_its_intent_is_durable(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
     let durable = world.disk().records().iter().take_while(|record| record.seq < write.durable);
     let intent = |record: &Record| {
@@ -396,6 +444,9 @@ fn every_open_incident_waits_for_something(_: &Witness, world: &World) -> Verdic
             Phase::Refused { refusal, .. } => {
                 return Err(format!("{} was refused for no time: {refusal:?}", incident.id));
             }
+            // The tick asks for the next try, and the end of the alert ends it.
+            Phase::BetweenTries if incident.tried.is_some() => {}
+            Phase::BetweenTries => return Err(format!("{} is between tries and made none", incident.id)),
             Phase::AwaitingTarget | Phase::Running(_) if daemon.awaits(incident.id) => {}
             Phase::Running(run) if run.held.is_some() && 0 < daemon.state().pauses().count() => {}
             Phase::AwaitingTarget | Phase::Running(_) => {

@@ -12,6 +12,7 @@ mod invariants;
 mod play;
 mod schedule;
 mod story;
+mod tries;
 mod witness;
 
 use play::Plot;
@@ -110,7 +111,7 @@ fn count(own: &mut Tally, seed: u64, all: &Mutex<Tally>) {
 impl Tally {
     fn see(&mut self, world: &sickbay::sim::world::World) {
         use sickbay::model::fact::{AlertEnded, Answer, Fact};
-        use sickbay::model::incident::EpisodeEnd;
+        use sickbay::model::incident::{EpisodeEnd, FirstSight};
         let length = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         self.records += length(world.disk().records().len());
         self.writes += length(world.seen.writes.len());
@@ -123,6 +124,11 @@ impl Tally {
                     Some(testimony) => format!("acts, and the alert is {}", testimony.says),
                     None => continue,
                 },
+                Fact::AttemptEnded(ended) => format!("try {} ended in vain", ended.attempt),
+                Fact::ConfigLoaded(loaded) if loaded.reloaded => "reloaded".to_owned(),
+                Fact::AlertReceived(received) if received.sight == FirstSight::Reconsidered => {
+                    "reconsidered after a reload".to_owned()
+                }
                 Fact::ActionReconciled(reconciled) => format!("reconciled: {}", reconciled.finding),
                 Fact::Decided(decided) => match &decided.answer {
                     Answer::Refused(refusal) => format!("refused: {}", refusal.reason),

@@ -6,11 +6,13 @@ use crate::invariants::an_answer_tells_what_is_recorded;
 use crate::schedule::{self, Entry, What};
 use crate::witness::{Violation, Witness};
 use fastrand::Rng;
+use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::input::Input;
 use sickbay::sim::world::World;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long alerts go on firing after the last mishap, so that what was refused may be tried again.
@@ -45,6 +47,15 @@ impl Plot {
         let (entries, length) = schedule::draw(rng, &cast);
         Self { cast, alertmanager, entries, length }
     }
+
+    /// Every playbook that is ever loaded, in each of its revisions.
+    fn playbooks(&self) -> impl Iterator<Item = &Arc<Playbook>> {
+        let later = self.entries.iter().filter_map(|entry| match &entry.what {
+            What::World(Input::Reload(new)) => Some(new.playbooks.iter()),
+            _ => None,
+        });
+        self.cast.ruleset.playbooks.iter().chain(later.flatten())
+    }
 }
 
 /// How a story ended.
@@ -61,7 +72,7 @@ pub(crate) fn play(plot: &Plot, tell: bool) -> Played {
     }
     let mut stage = Stage {
         alertmanager: plot.alertmanager.clone(),
-        witness: Witness::default(),
+        witness: Witness::who_knows(plot.playbooks()),
         due: BinaryHeap::new(),
         duties: Vec::new(),
         acks_seen: 0,

@@ -1,7 +1,8 @@
 //! What happens in a seed's story, and when: a list that can be shortened without changing the rest of it.
 
-use crate::cast::{Cast, container, one_in, secs};
+use crate::cast::{Cast, container, one_in, reloaded, secs};
 use fastrand::Rng;
+use sickbay::engine::event::NewConfig;
 use sickbay::model::pause::{Pause, PauseScope};
 use sickbay::model::target::ContainerName;
 use sickbay::playbook::definition::Playbook;
@@ -94,8 +95,26 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
         };
         entries.push(Entry { at, what: What::World(input) });
     }
+    reloads(rng, cast, length, &mut entries);
     entries.sort_by_key(|entry| entry.at);
     (entries, SimTime(0).after(length))
+}
+
+/// Somebody edits settings and playbooks now and then. Drawn last: the rest of a seed's story is the same without.
+fn reloads(rng: &mut Rng, cast: &Cast, length: Duration, entries: &mut Vec<Entry>) {
+    let last = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    let mut moments: Vec<SimTime> = (0..rng.usize(..=3)).map(|_| SimTime(rng.u64(1_000..last))).collect();
+    moments.sort_unstable();
+    let (playbooks, policy) = (cast.ruleset.playbooks.clone(), cast.ruleset.policy.clone());
+    let mut config = NewConfig { playbooks, policy, files: Vec::new() };
+    for (number, at) in moments.into_iter().enumerate() {
+        if one_in(rng, 5) {
+            entries.push(Entry { at, what: What::World(Input::ReloadInVain) });
+            continue;
+        }
+        config = reloaded(rng, &config, number + 1);
+        entries.push(Entry { at, what: What::World(Input::Reload(Box::new(config.clone()))) });
+    }
 }
 
 /// A person pauses something, for a time or until somebody thinks of it.

@@ -48,7 +48,8 @@ pub(crate) fn tell(seed: u64, plot: &Plot, violation: &Violation) -> String {
     let mut story = format!("seed {seed} breaks {}: {}\n", violation.invariant, violation.words);
     _ = writeln!(story, "again: make sim SEED={seed}\n\nWho plays:");
     for playbook in short.cast.ruleset.playbooks.iter() {
-        let verbs: Vec<&str> = playbook.steps.iter().map(|step| step.verb.word()).collect();
+        let steps = playbook.attempts.iter().map(|attempt| &attempt.steps);
+        let verbs: Vec<Vec<&str>> = steps.map(|steps| steps.iter().map(|step| step.verb.word()).collect()).collect();
         let matchers: Vec<String> = playbook.matchers.iter().map(|matcher| format!("{matcher:?}")).collect();
         let (name, dry, limits) = (&playbook.name, playbook.dry_run, &playbook.limits);
         _ = writeln!(story, "  playbook {name}: {verbs:?} dry_run={dry} {limits:?} for {matchers:?}");

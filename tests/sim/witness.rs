@@ -2,10 +2,12 @@
 
 use crate::invariants::{self, OF_RECORDS, OF_STEPS, OF_THE_END, OF_WRITES};
 use sickbay::engine::state::State;
-use sickbay::model::fact::{Answer, Fact, Record};
+use sickbay::model::fact::{Answer, Fact, Record, Taken};
 use sickbay::model::id::IncidentId;
+use sickbay::model::incident::{AttemptNumber, Verdict};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::target::ContainerId;
+use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{World, Write};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +47,7 @@ pub(crate) struct RunSeen {
     pub(crate) acts: bool,
     pub(crate) dry_run: bool,
     acted: bool,
+    attempt: AttemptNumber,
     names: Vec<String>,
 }
 
@@ -59,6 +62,10 @@ impl RunSeen {
         self.acted
     }
 
+    fn is_the_last_of_several(&self) -> bool {
+        self.attempt.is_one_of_several() && self.attempt.is_last()
+    }
+
     /// Whether it holds the container of this name.
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.names.iter().any(|held| held == name)
@@ -68,11 +75,19 @@ impl RunSeen {
 /// What has been seen.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
+    /// Every playbook that is ever loaded, by name and revision.
+    playbooks: BTreeMap<(Arc<str>, Arc<str>), Arc<Playbook>>,
+    /// Which of them took the alert of an incident.
+    takers: BTreeMap<IncidentId, Arc<Playbook>>,
     pub(crate) runs: BTreeMap<IncidentId, RunSeen>,
     pub(crate) charges: Vec<Charge>,
     pub(crate) ended_alerts: BTreeSet<IncidentId>,
-    /// Which try of an incident is under way, if not the first.
-    attempts: BTreeMap<IncidentId, u32>,
+    /// Which try of an incident did not help last, and when it ended.
+    pub(crate) tries: BTreeMap<IncidentId, (u32, SimTime)>,
+    /// How many acts were intended for the target itself.
+    pub(crate) acts: BTreeMap<IncidentId, usize>,
+    /// When the last of several tries on a target was in vain.
+    pub(crate) last_resorts: BTreeMap<String, SimTime>,
     /// For which try each write was sent.
     pub(crate) attempts_of_writes: Vec<u32>,
     /// Since when a person's stop holds.
@@ -93,6 +108,16 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
+    pub(crate) fn who_knows<'a>(playbooks: impl Iterator<Item = &'a Arc<Playbook>>) -> Self {
+        let key = |playbook: &Playbook| (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
+        Self { playbooks: playbooks.map(|known| (key(known), Arc::clone(known))).collect(), ..Self::default() }
+    }
+
+    /// The playbook that took the alert of an incident, in the revision that took it.
+    pub(crate) fn playbook(&self, incident: IncidentId) -> Option<&Arc<Playbook>> {
+        self.takers.get(&incident)
+    }
+
     /// Looks at what the last step did.
     pub(crate) fn look(&mut self, world: &World) -> Result<(), Violation> {
         let records = world.disk().records();
@@ -139,7 +164,7 @@ impl Witness {
 
     /// The try for which a write was sent.
     pub(crate) fn attempt_of(&self, write: &Write) -> u32 {
-        self.attempts.get(&write.act.incident).copied().unwrap_or_default()
+        self.tries.get(&write.act.incident).map_or(0, |(number, _)| *number)
     }
 
     /// Whether a record begins a run that will change something.
@@ -151,7 +176,7 @@ impl Witness {
     pub(crate) fn charge_of(&self, record: &Record, at: SimTime) -> Option<Charge> {
         match &record.fact {
             Fact::Decided(decided) => match &decided.answer {
-                Answer::Run { plan: None, dry_run } => Some(Charge {
+                Answer::Run { plan: None, dry_run, attempt: _ } => Some(Charge {
                     incident: decided.incident,
                     playbook: Arc::clone(&decided.playbook),
                     target: decided.target.as_ref().map(|target| target.name.to_string()),
@@ -180,11 +205,19 @@ impl Witness {
     fn learn(&mut self, record: &Record, at: SimTime) {
         self.charges.extend(self.charge_of(record, at));
         match &record.fact {
+            Fact::AlertReceived(received) => {
+                if let Taken::ByPlaybook { playbook, revision } = &received.taken
+                    && let Some(taker) = self.playbooks.get(&(Arc::clone(playbook), Arc::clone(revision)))
+                {
+                    self.takers.insert(IncidentId(record.seq), Arc::clone(taker));
+                }
+            }
             Fact::AlertEnded(ended) => self.ended_alerts.extend(ended.incident),
             Fact::Decided(decided) => match &decided.answer {
-                Answer::Run { dry_run, plan } => {
+                Answer::Run { dry_run, plan, attempt } => {
                     let names = decided.target.iter().map(|target| target.name.to_string()).collect();
-                    let run = RunSeen { acts: plan.is_some(), dry_run: *dry_run, acted: false, names };
+                    let (acts, dry_run, attempt) = (plan.is_some(), *dry_run, *attempt);
+                    let run = RunSeen { acts, dry_run, acted: false, attempt, names };
                     self.runs.insert(decided.incident, run);
                 }
                 // A run that has acted is held back, and is still under way.
@@ -192,6 +225,7 @@ impl Witness {
                 Answer::Refused(_) => drop(self.runs.remove(&decided.incident)),
             },
             Fact::ActionIntended(intended) if !intended.dependent => {
+                *self.acts.entry(intended.act.incident).or_default() += 1;
                 if let Some(run) = self.runs.get_mut(&intended.act.incident) {
                     run.acted = true;
                     run.names.extend(intended.dependents.iter().map(|dependent| dependent.name.to_string()));
@@ -200,11 +234,16 @@ impl Witness {
             Fact::PauseSet(pause) => drop(self.pauses.insert(pause.scope.clone(), (at, pause.length))),
             Fact::PauseCleared(cleared) => drop(self.pauses.remove(&cleared.scope)),
             Fact::AttemptEnded(ended) => {
-                self.attempts.insert(ended.incident, ended.attempt);
+                self.tries.insert(ended.incident, (ended.attempt, at));
+                self.runs.remove(&ended.incident);
                 self.end_charge(ended.incident, at);
             }
             Fact::IncidentClosed(closed) => {
-                self.runs.remove(&closed.incident);
+                let in_vain = matches!(closed.verdict, Verdict::Ineffective | Verdict::Failed);
+                let run = self.runs.remove(&closed.incident).filter(|run| in_vain && run.is_the_last_of_several());
+                if let Some(run) = run.filter(|run| run.acted && !run.dry_run) {
+                    self.last_resorts.extend(run.names.first().map(|name| (name.clone(), at)));
+                }
                 self.end_charge(closed.incident, at);
             }
             _ => {}
@@ -218,10 +257,13 @@ impl Witness {
 
     /// A crash took records back: they never were.
     fn learn_anew(&mut self, world: &World) {
+        self.takers.clear();
         self.runs.clear();
         self.charges.clear();
         self.ended_alerts.clear();
-        self.attempts.clear();
+        self.tries.clear();
+        self.acts.clear();
+        self.last_resorts.clear();
         self.pauses.clear();
         let records = world.disk().records();
         for (place, record) in records.iter().enumerate() {

@@ -30,12 +30,18 @@ impl Sickbay {
     /// of it: tests side by side make the engine forget within seconds who did what before sickbay ran, so nothing is kept
     /// from what may have been touched. It is not started.
     pub(crate) fn new(rules: &str, settings: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let sickbay =
+            Self { directory: tempfile::tempdir().unwrap(), port: free_port(), launcher: Vec::new(), child: None };
+        sickbay.write(rules, settings);
+        sickbay
+    }
+
+    /// Writes other rules and settings, as [`Self::new`] does. A daemon that runs is not told.
+    pub(crate) fn write(&self, rules: &str, settings: &str) {
         let docker = if settings.contains("docker:") { "" } else { "docker: {hands_off: 0s}\n" };
         let settings = format!("storage: {{path: data}}\nrules: {{paths: [rules.yaml]}}\n{docker}{settings}");
-        fs::write(directory.path().join("rules.yaml"), rules).unwrap();
-        fs::write(directory.path().join("sickbay.yml"), settings).unwrap();
-        Self { directory, port: free_port(), launcher: Vec::new(), child: None }
+        fs::write(self.directory.path().join("rules.yaml"), rules).unwrap();
+        fs::write(self.directory.path().join("sickbay.yml"), settings).unwrap();
     }
 
     /// Adds these settings, for the next start.

@@ -4,8 +4,11 @@ use super::args::LogOutput;
 use super::printable::{printable, span};
 use super::words::{action_outcome, finding, heading, notice_outcome, words};
 use crate::incident_log::LogReader;
-use crate::model::fact::{Fact, Record, StepResult};
+use crate::model::action::{ActionOutcome, Reconciled};
+use crate::model::fact::{Answer, Decided, Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId};
+use crate::model::incident::AttemptNumber;
+use crate::model::reason::Reason;
 use crate::model::stamp::Stamp;
 use crate::record::{LogFilter, decode};
 use anyhow::bail;
@@ -64,6 +67,8 @@ struct Node {
     heading: &'static str,
     text: String,
     children: Vec<String>,
+    /// What happened within it, if it is a try of several.
+    inner: Vec<Node>,
 }
 
 /// An incident, ready to be printed.
@@ -71,12 +76,14 @@ struct Tree {
     title: String,
     begun: Option<Stamp>,
     nodes: Vec<Node>,
+    /// The last node is a try that is still under way.
+    within_try: bool,
 }
 
 impl Tree {
     fn of(records: &[Record], evidence: bool) -> Self {
         let begun = records.first().map(|record| record.at);
-        let mut tree = Self { title: title(records), begun, nodes: Vec::new() };
+        let mut tree = Self { title: title(records), begun, nodes: Vec::new(), within_try: false };
         for record in records {
             tree.add(record, evidence);
         }
@@ -113,14 +120,32 @@ impl Tree {
             | Fact::IncidentClosed(_) => (None, None),
         };
         if let Some(outcome) = outcome
-            && let Some(intent) = self.nodes.iter_mut().find(|node| node.act == act)
+            && let Some(intent) = self.nodes.iter_mut().find_map(|node| node.find(act))
         {
             let after = span(record.at.since(&intent.at));
-            return intent.children.push(format!("after {after}: {}", printable(&outcome)));
+            intent.children.push(format!("after {after}: {}", printable(&outcome)));
+        } else {
+            let children = if evidence { evidence_lines(&record.fact) } else { Vec::new() };
+            let (heading, text) = (heading(&record.fact), words(&record.fact));
+            self.place(Node { at: record.at, act, heading, text, children, inner: Vec::new() }, &record.fact);
         }
-        let children = if evidence { evidence_lines(&record.fact) } else { Vec::new() };
-        let (heading, text) = (heading(&record.fact), words(&record.fact));
-        self.nodes.push(Node { at: record.at, act, heading, text, children });
+        self.within_try &= !ends_a_try(&record.fact);
+    }
+
+    /// Puts a node where it belongs: a try of several is a branch, and what happens within it are its twigs.
+    fn place(&mut self, node: Node, fact: &Fact) {
+        if let Some(attempt) = begins_a_try(fact) {
+            let (at, text) = (node.at, attempt.to_string());
+            self.within_try = true;
+            let (act, heading, children, inner) = (None, "try", Vec::new(), vec![node]);
+            return self.nodes.push(Node { at, act, heading, text, children, inner });
+        }
+        let belongs =
+            self.within_try && !matches!(fact, Fact::IncidentClosed(_)) || matches!(fact, Fact::AttemptEnded(_));
+        match self.nodes.last_mut().filter(|last| belongs && !last.inner.is_empty()) {
+            Some(branch) => branch.inner.push(node),
+            None => self.nodes.push(node),
+        }
     }
 
     fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -128,17 +153,52 @@ impl Tree {
         if let Some(begun) = self.begun {
             writeln!(out, "{}", begun.wall.format("%F %T UTC"))?;
         }
-        for (index, node) in self.nodes.iter().enumerate() {
-            let is_last = index + 1 == self.nodes.len();
+        self.print_below("", &self.nodes, out)
+    }
+
+    fn print_below(&self, above: &str, nodes: &[Node], out: &mut dyn Write) -> anyhow::Result<()> {
+        for (index, node) in nodes.iter().enumerate() {
+            let is_last = index + 1 == nodes.len();
             let (branch, trunk) = if is_last { ("└─", "  ") } else { ("├─", "│ ") };
             let after = self.begun.map_or_else(String::new, |begun| format!("+{}", span(node.at.since(&begun))));
-            writeln!(out, "{branch} {after:<12} {:<9} {}", node.heading, node.text)?;
+            writeln!(out, "{above}{branch} {after:<12} {:<9} {}", node.heading, node.text)?;
             for (index, child) in node.children.iter().enumerate() {
                 let twig = if index + 1 == node.children.len() { "└─" } else { "├─" };
-                writeln!(out, "{trunk} {:<22} {twig} {child}", "")?;
+                writeln!(out, "{above}{trunk} {:<22} {twig} {child}", "")?;
             }
+            self.print_below(&format!("{above}{trunk} "), &node.inner, out)?;
         }
         Ok(())
+    }
+}
+
+impl Node {
+    /// The node of this act: itself, or one within it.
+    fn find(&mut self, act: Option<ActId>) -> Option<&mut Self> {
+        if self.act == act && self.inner.is_empty() {
+            return Some(self);
+        }
+        self.inner.iter_mut().find_map(|node| node.find(act))
+    }
+}
+
+/// The try that a decision begins, if it is one of several.
+fn begins_a_try(fact: &Fact) -> Option<AttemptNumber> {
+    let Fact::Decided(Decided { answer: Answer::Run { attempt, .. }, .. }) = fact else { return None };
+    Some(*attempt).filter(|attempt| attempt.is_one_of_several())
+}
+
+/// Whether nothing of a try is done after this: it failed. A refusal puts it back, unless it is held after its first act.
+fn ends_a_try(fact: &Fact) -> bool {
+    if let Fact::StepFinished(finished) = fact {
+        matches!(finished.result, StepResult::Failed(_) | StepResult::NotVerified(_))
+    } else if let Fact::ActionFinished(finished) = fact {
+        matches!(finished.outcome, ActionOutcome::Failed { .. })
+    } else if let Fact::ActionReconciled(reconciled) = fact {
+        !matches!(reconciled.finding, Reconciled::Observed | Reconciled::RestartPolicy)
+    } else {
+        matches!(fact, Fact::AttemptEnded(_))
+            || matches!(fact, Fact::Decided(Decided { answer: Answer::Refused(refusal), .. }) if refusal.reason != Reason::Paused)
     }
 }
 

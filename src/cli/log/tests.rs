@@ -13,9 +13,13 @@ struct Cli {
 }
 
 fn data(text: &str) -> TempDir {
+    data_of(sample::story(text))
+}
+
+fn data_of(facts: Vec<crate::model::fact::Fact>) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("incident_log")).unwrap();
-    let (log, _) = sample::log_of(sample::story(text));
+    let (log, _) = sample::log_of(facts);
     fs::write(dir.path().join("incident_log/00000000000000000000.jsonl"), log).unwrap();
     dir
 }
@@ -58,6 +62,33 @@ fn an_incident_is_shown_from_alert_to_verdict() {
         "",
     ];
     assert_eq!(out.split('\n').collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn each_try_is_a_branch_of_its_own() {
+    let dir = data_of(sample::two_tries());
+    let (code, out, err) = sickbay_log(dir.path(), &["show", "i2"]);
+    assert_eq!((code, &*err), (0, ""));
+    let shape: Vec<&str> = out.lines().skip(3).collect();
+    let want = [
+        "├─ +250 ms      try       1 of 2",
+        "│  ├─ +250 ms      decision  run",
+        "│  ├─ +500 ms      action    i2.1 restart",
+        "│  │                         └─ after 250 ms: succeeded",
+        "│  ├─ +1.0 s       verify    not recovered after",
+        "│  └─ +1.2 s       try       try 1 ended as ineffective: verify: still sick",
+        "├─ +1.5 s       decision  refused",
+        "├─ +1.7 s       try       2 of 2",
+        "│  ├─ +1.7 s       decision  run",
+        "│  └─ +2.0 s       verify    not recovered after",
+        "├─ +2.2 s       notice    i2.2 to sre-chat",
+        "│                         └─ after 250 ms: delivered",
+        "└─ +2.7 s       closed    ineffective: try 2 of 2: verify: still sick",
+    ];
+    assert_eq!(shape.len(), want.len(), "{out}");
+    for (line, want) in shape.iter().zip(want) {
+        assert!(line.starts_with(want), "{want}\n{out}");
+    }
 }
 
 #[test]

@@ -171,13 +171,16 @@ fn target(target: &TargetIdent) -> String {
 fn decision(Decided { playbook, target: on, answer, .. }: &Decided) -> String {
     let on = on.as_ref().map(|on| format!(" on {}", target(on))).unwrap_or_default();
     match answer {
-        Answer::Run { dry_run, .. } => format!("run {playbook}{on}: every gate said yes{}", dry(*dry_run)),
+        Answer::Run { dry_run, attempt, .. } => {
+            let which = if attempt.is_one_of_several() { format!(", try {attempt}") } else { String::new() };
+            format!("run {playbook}{on}{which}: every gate said yes{}", dry(*dry_run))
+        }
         Answer::Refused(Refusal { gate, reason, detail, inputs: _, retry_after }) => {
             let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             let again = if retry_after.is_zero() {
                 String::new()
             } else {
-                format!("; asked again when the alert is delivered again, not before {}", span(*retry_after))
+                format!("; asked again if the alert still fires, not before {}", span(*retry_after))
             };
             format!("refused{on} by gate {gate}, {reason}{detail}{again}")
         }

@@ -21,10 +21,12 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     let left = standing.last.map_or(breaker.open_for, |last: Moment| now.remaining(&last, breaker.open_for));
     let left = Duration::from_secs(left.as_secs() + 1);
     let failures = standing.failures;
-    let detail = format!(
-        "the last {failures} runs on {target} did not help or did not last; a trial in {}, or after `sickbay reset {target}`",
-        format_duration(left)
-    );
+    let what = if standing.none_left && failures < breaker.failures {
+        format!("all tries of a playbook on {target} were in vain")
+    } else {
+        format!("the last {failures} runs on {target} did not help or did not last")
+    };
+    let detail = format!("{what}; a trial in {}, or after `sickbay reset {target}`", format_duration(left));
     let refusal = refuse(Gate::Breaker, Reason::BreakerOpen, detail)
         .saw("failures", failures)
         .saw("allowed", breaker.failures.saturating_sub(1))
@@ -39,7 +41,7 @@ fn standing(question: &Question<'_>, target: &str) -> Standing {
     let (policy, now, history) = (question.policy, question.now, question.state.history());
     let standing = history.standing(target, &policy.breaker, policy.relapse_within, now);
     match history.not_lasting((&question.playbook.name, target), policy.relapse_within, &question.incident.opened) {
-        Some(_) => Standing { failures: standing.failures + 1, last: Some(*now) },
+        Some(_) => Standing { failures: standing.failures + 1, last: Some(*now), ..standing },
         None => standing,
     }
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     let ledger = question.state.ledger();
     let (now, limits) = (question.now, &question.playbook.limits);
-    let own = |attempt: &Attempt| attempt.dry_run == question.dry_run() && attempt.incident != question.incident.id;
+    // Of the incident's own runs only the one under way does not count: an earlier try is a run like any other.
+    let this_one = |attempt: &Attempt| attempt.incident == question.incident.id && attempt.ended.is_none();
+    let own = |attempt: &Attempt| attempt.dry_run == question.dry_run() && !this_one(attempt);
     let same_target = |attempt: &Attempt| attempt.target.as_deref() == question.target_name();
     let same_playbook = |attempt: &Attempt| attempt.playbook == question.playbook.name;
     let in_scope = |attempt: &Attempt| {

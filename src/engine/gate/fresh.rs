@@ -1,6 +1,7 @@
 //! Firing and fresh: an old or ended alert is never acted on.
 
 use super::{Question, refuse};
+use crate::engine::attempts;
 use crate::model::alert::Alert;
 use crate::model::duration::format_duration;
 use crate::model::fact::Refusal;
@@ -37,6 +38,9 @@ pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
         let refusal = refuse(Gate::Fresh, Reason::ResolvedFirst, detail).saw("alert", testimony.says);
         return Err(refusal.saw("witness", &testimony.detail));
     }
+    if question.incident.tried.is_some() {
+        return further_try(question);
+    }
     let waited = question.now.perhaps_since(&question.incident.opened);
     let refused_before = matches!(question.incident.phase, crate::engine::incident::Phase::Refused { .. });
     if !refused_before && question.incident.run().is_none() && question.policy.max_alert_age < waited {
@@ -46,4 +50,15 @@ pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
         return Err(refusal.saw("max_alert_age", format_duration(question.policy.max_alert_age)));
     }
     Ok(())
+}
+
+/// What was tried so long ago is another trouble by now: whoever is called must know it.
+fn further_try(question: &Question<'_>) -> Result<(), Refusal> {
+    let Question { incident, playbook, policy, now, .. } = question;
+    if incident.run().is_some() || !attempts::held_back_too_long(incident, playbook, (policy, now)) {
+        return Ok(());
+    }
+    let max_alert_age = format_duration(policy.max_alert_age);
+    let detail = format!("try {} was held back for more than {max_alert_age}", incident.attempt());
+    Err(refuse(Gate::Fresh, Reason::StaleAlert, detail).saw("max_alert_age", max_alert_age))
 }

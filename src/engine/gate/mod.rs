@@ -22,7 +22,7 @@ use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
 use crate::model::testimony::Testimony;
-use crate::playbook::definition::Playbook;
+use crate::playbook::definition::{Playbook, Step};
 use std::time::Duration;
 
 pub(super) use fresh::at_first_sight;
@@ -51,10 +51,15 @@ pub(super) struct Question<'a> {
     pub(super) now: &'a Moment,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     /// Whether this run would be a dry run.
     pub(super) fn dry_run(&self) -> bool {
         self.policy.dry_run || self.playbook.dry_run
+    }
+
+    /// The steps of the try in question.
+    fn steps(&self) -> &'a [Step] {
+        self.playbook.attempts.steps(self.incident.attempt())
     }
 
     /// Whether the run itself has stopped the target and is to start it again.

@@ -25,8 +25,8 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     }
     let container = &view.container;
     let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
-    // All of the playbook's actions: one that may stop and may not start is refused before it stops.
-    for action in question.playbook.steps.iter().filter_map(|step| step.verb.action()) {
+    // All of the try's actions: one that may stop and may not start is refused before it stops.
+    for action in question.steps().iter().filter_map(|step| step.verb.action()) {
         allowed(question, container, action.word()).map_err(no)?;
     }
     owned_by_nobody_else(container).map_err(no)?;
@@ -156,7 +156,7 @@ fn treatable(question: &Question<'_>, view: &TargetView) -> Result<Standing, No>
 /// The steps from the one whose turn it is.
 fn to_come<'a>(question: &Question<'a>) -> impl Iterator<Item = &'a Step> {
     let done = question.incident.run().map_or(0, |run| run.index);
-    question.playbook.steps.iter().skip(done)
+    question.steps().iter().skip(done)
 }
 
 /// Which states no action may treat, because somebody else has the container in hand, or something is wrong with it.

@@ -8,7 +8,7 @@ use crate::model::container::{Container, ContainerState, StopCause, TargetReport
 use crate::model::fact::{Fact, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::reason::Reason;
-use crate::playbook::definition::{CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifySpec};
+use crate::playbook::definition::{Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifySpec};
 use std::time::Duration;
 
 const STOP: Verb = Verb::Stop(StopSpec { stop_timeout: None });
@@ -18,7 +18,7 @@ fn doing(verbs: Vec<Verb>) -> Playbook {
     let mut steps = vec![step(Verb::Capture(CaptureSpec::default()))];
     steps.extend(verbs.into_iter().map(step));
     steps.push(step(Verb::Verify(VerifySpec::default())));
-    Playbook { steps, ..restarting() }
+    Playbook { attempts: Attempts::only(steps), ..restarting() }
 }
 
 fn died() -> TargetView {

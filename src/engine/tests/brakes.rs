@@ -224,7 +224,8 @@ fn the_containers_of_a_service_are_treated_one_after_the_other() {
 fn until_resolved() -> Playbook {
     let mut playbook = unlimited();
     let within = Some(Duration::from_secs(300));
-    playbook.steps[2].verb = Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
+    playbook.attempts.first.steps[2].verb =
+        Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
     playbook
 }
 

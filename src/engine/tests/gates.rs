@@ -161,7 +161,7 @@ fn only_states_that_a_restart_can_treat_pass() {
 #[test]
 fn a_stopped_container_is_started_only_if_the_playbook_says_so() {
     let mut playbook = restarting();
-    let Verb::Restart(restart) = &mut playbook.steps[1].verb else { panic!() };
+    let Verb::Restart(restart) = &mut playbook.attempts.first.steps[1].verb else { panic!() };
     restart.start_if_stopped = false;
     let mut world = World::new(vec![playbook]);
     world.fire(firing(world.now_s));

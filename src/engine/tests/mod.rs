@@ -4,10 +4,12 @@
 
 mod actions;
 mod alerts;
+mod attempts;
 mod brakes;
 mod gates;
 mod hands_off;
 mod pauses;
+mod reload;
 mod runs;
 mod when;
 mod witness;

@@ -8,7 +8,7 @@ use crate::model::container::{Container, ContainerState, StopCause, TargetReport
 use crate::model::fact::{Fact, StepResult};
 use crate::model::notice::NoticeOutcome;
 use crate::model::reason::Reason;
-use crate::playbook::definition::Playbook;
+use crate::playbook::definition::{Attempts, Playbook};
 
 type Answer = fn(&mut World) -> TargetReport;
 
@@ -301,7 +301,8 @@ fn a_dependent_that_died_with_its_parent_is_started_again_and_one_that_was_stopp
 
 #[test]
 fn a_playbook_that_only_notifies_needs_no_target() {
-    let playbook = Playbook { target: None, steps: vec![notify()], on_failure: vec![], ..restarting() };
+    let playbook =
+        Playbook { target: None, attempts: Attempts::only(vec![notify()]), on_failure: vec![], ..restarting() };
     let mut world = World::new(vec![playbook]);
     world.fire(firing(world.now_s));
     assert_eq!(world.effects, [Effect::SkipTarget { incident: first() }]);

@@ -8,7 +8,7 @@ use crate::model::label::Labels;
 use crate::model::reason::{Gate, Reason};
 use crate::model::time_interval::{Location, Period, Range, Schedule, TimeInterval, TimeRange};
 use crate::playbook::condition::Condition;
-use crate::playbook::definition::Playbook;
+use crate::playbook::definition::{Attempts, Playbook};
 use chrono::Timelike;
 use std::time::Duration;
 
@@ -213,7 +213,13 @@ fn a_playbook_without_a_target_asks_its_condition_and_its_hours_too() {
     let tell = |condition: &str, mute: Vec<TimeInterval>| {
         let condition = Some(Condition::parse(condition, false).unwrap());
         let playbook = scheduled(vec![], mute);
-        let playbook = Playbook { target: None, steps: vec![notify()], on_failure: vec![], condition, ..playbook };
+        let playbook = Playbook {
+            target: None,
+            attempts: Attempts::only(vec![notify()]),
+            on_failure: vec![],
+            condition,
+            ..playbook
+        };
         let mut world = World::new(vec![playbook]);
         let labels: Labels = [("alertname", "Down"), ("depth", "5")].into_iter().collect();
         world.fire(crate::model::alert::Alert { fingerprint: labels.fingerprint(), labels, ..firing(world.now_s) });

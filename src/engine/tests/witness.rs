@@ -21,7 +21,8 @@ fn says(says: Says) -> Testimony {
 fn until_resolved() -> Playbook {
     let mut playbook = Playbook { on_failure: Vec::new(), ..restarting() };
     let within = Some(Duration::from_secs(300));
-    playbook.steps[2].verb = Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
+    playbook.attempts.first.steps[2].verb =
+        Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
     playbook
 }
 
@@ -69,7 +70,7 @@ fn alertmanager_is_asked_right_before_the_first_act_and_for_no_later_one() {
     assert!(world.permitted().is_some());
 
     let mut twice = restarting();
-    twice.steps.insert(2, twice.steps[1].clone());
+    twice.attempts.first.steps.insert(2, twice.attempts.first.steps[1].clone());
     let (mut world, incident, _) = before_the_act(twice);
     witnessed(&mut world, incident, Heard::Nobody);
     let act = world.permitted().unwrap();

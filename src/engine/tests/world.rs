@@ -15,12 +15,15 @@ use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Labels;
 use crate::model::limit::{Limits, Scope, Window};
 use crate::model::matcher::parse_matchers;
+use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
 use crate::model::testimony::Heard;
 use crate::model::time_interval::Schedule;
-use crate::playbook::definition::{CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec};
+use crate::playbook::definition::{
+    Attempts, CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec,
+};
 use crate::playbook::index::Playbooks;
 use crate::playbook::template::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -45,7 +48,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(playbooks: Vec<Playbook>) -> Self {
-        let ruleset = Ruleset { playbooks: Playbooks::new(playbooks), ..Ruleset::default() };
+        let ruleset = Ruleset::new(Playbooks::new(playbooks), Policy::default());
         Self {
             state: State::default(),
             ruleset,
@@ -67,17 +70,18 @@ impl World {
     /// One event: its facts are logged and applied, its effects kept.
     pub(super) fn feed(&mut self, event: Event) -> Vec<AlertReceipt> {
         let at = self.now();
-        let Decision { facts, effects, reply } = decide(&self.state, &self.ruleset, event, &at);
+        let Decision { facts, effects, reply, ruleset } = decide(&self.state, &self.ruleset, event, &at);
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
             self.log.push(record);
         }
         self.effects = effects;
+        self.ruleset = ruleset.unwrap_or_else(|| self.ruleset.clone());
         self.reply = reply.clone();
         match reply {
             Reply::Alerts(receipts) => receipts,
-            Reply::Switched(_) => Vec::new(),
+            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Vec::new(),
         }
     }
 
@@ -191,11 +195,11 @@ pub(in crate::engine) fn restarting() -> Playbook {
             cooldown: Duration::ZERO,
             ..Limits::default()
         },
-        steps: vec![
+        attempts: Attempts::only(vec![
             step(Verb::Capture(CaptureSpec::default())),
             step(Verb::Restart(restart)),
             step(Verb::Verify(VerifySpec::default())),
-        ],
+        ]),
         on_failure: vec![notify()],
     }
 }
@@ -243,7 +247,7 @@ pub(super) fn first() -> IncidentId {
 /// An incident in the middle of its `on_failure`, with everything a template may ask for.
 pub(in crate::engine) fn running_incident() -> crate::engine::incident::Incident {
     let mut playbook = restarting();
-    playbook.steps[0].id = Some("back".into());
+    playbook.attempts.first.steps[0].id = Some("back".into());
     let mut world = World::new(vec![playbook]);
     world.fire(firing(world.now_s));
     world.docker(first(), found(container("web")));

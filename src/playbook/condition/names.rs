@@ -69,12 +69,21 @@ pub const FIXED: &[(&str, &[(&str, Kind)])] = &[
             ("running_for", Kind::Span),
         ],
     ),
-    ("run", &[("id", Kind::Text), ("playbook", Kind::Text), ("dry_run", Kind::Bool)]),
+    (
+        "run",
+        &[
+            ("id", Kind::Text),
+            ("playbook", Kind::Text),
+            ("dry_run", Kind::Bool),
+            ("attempt", Kind::Int),
+            ("attempts", Kind::Int),
+        ],
+    ),
     ("limits", &[("runs", Kind::Int), ("per", Kind::Span), ("cooldown", Kind::Span)]),
 ];
 
 /// Fields that the language has and this version does not fill in.
-pub const LATER: &[(&str, &str)] = &[("target", "replicas"), ("run", "attempt")];
+pub const LATER: &[(&str, &str)] = &[("target", "replicas")];
 
 /// Every root.
 pub(super) fn roots() -> impl Iterator<Item = &'static str> {

@@ -4,7 +4,7 @@ use super::Problem;
 use super::parts::{Plan, Str, TargetLine, Word, is_false, millis_up};
 use crate::model::fact::{Answer, AttemptEnded, Decided, IncidentClosed, IncidentRelapsed, Refusal};
 use crate::model::id::IncidentId;
-use crate::model::incident::Verdict;
+use crate::model::incident::{AttemptNumber, Verdict};
 use crate::model::reason::{Gate, Reason};
 use crate::record::text::{Cap, PairList, Text};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,10 @@ pub(super) struct DecisionLine<'a> {
     plan: Option<Plan<'a>>,
     #[serde(default, skip_serializing_if = "is_false")]
     dry_run: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -57,10 +61,19 @@ impl<'a> DecisionLine<'a> {
             target: decided.target.as_ref().map(TargetLine::from),
             plan: None,
             dry_run: false,
+            attempt: None,
+            attempts: None,
         };
         match &decided.answer {
-            Answer::Run { dry_run, plan } => {
-                Self { dry_run: *dry_run, plan: plan.as_deref().map(|digits| Plan(digits.into())), ..line }
+            Answer::Run { dry_run, plan, attempt } => {
+                let several = attempt.is_one_of_several().then_some(*attempt);
+                Self {
+                    dry_run: *dry_run,
+                    plan: plan.as_deref().map(|digits| Plan(digits.into())),
+                    attempt: several.map(|attempt| attempt.number),
+                    attempts: several.map(|attempt| attempt.count),
+                    ..line
+                }
             }
             Answer::Refused(Refusal { gate, reason, detail, inputs, retry_after }) => Self {
                 result: DecisionResult::Refused,
@@ -80,9 +93,14 @@ impl TryFrom<DecisionLine<'_>> for Decided {
 
     fn try_from(line: DecisionLine<'_>) -> Result<Self, Problem> {
         let answer = match (line.result, line.gate, line.reason) {
-            (DecisionResult::Run, _, _) => {
-                Answer::Run { dry_run: line.dry_run, plan: line.plan.map(|plan| plan.0.into_owned()) }
-            }
+            (DecisionResult::Run, _, _) => Answer::Run {
+                dry_run: line.dry_run,
+                plan: line.plan.map(|plan| plan.0.into_owned()),
+                attempt: match (line.attempt, line.attempts) {
+                    (Some(number), Some(count)) => AttemptNumber { number, count },
+                    (_, _) => AttemptNumber::ONLY,
+                },
+            },
             (DecisionResult::Refused, Some(Word(gate)), Some(Word(reason))) => Answer::Refused(Refusal {
                 gate,
                 reason,

@@ -1,0 +1,46 @@
+//! What cannot change while the daemon runs. A reload that would change it is refused, and nothing of it is taken.
+//!
+//! Everything else takes effect at once. Read [`Settings::fixed_but_changed`] first.
+
+use super::problem::{Place, SettingsProblem};
+use super::types::{LogFormat, Settings};
+use std::net::SocketAddr;
+
+/// The keys that are read at the start alone.
+pub const FIXED: [&str; 5] = ["web.listen_address", "storage.path", "docker.hosts", "dry_run", "log.format"];
+
+impl Settings {
+    /// Every key that `new` sets to something else than this, although it cannot change while the daemon runs.
+    #[must_use]
+    pub fn fixed_but_changed(&self, new: &Self) -> Vec<SettingsProblem> {
+        let problem = |key: &str| SettingsProblem {
+            place: new.places.iter().find(|(set, _)| *set == key).map_or(Place::Default, |(_, place)| place.clone()),
+            key: key.to_owned(),
+            message: format!(
+                "cannot change while sickbay runs: it is {} and would become {}; restart sickbay, or set it back and \
+                 reload",
+                self.fixed(key),
+                new.fixed(key)
+            ),
+        };
+        FIXED.into_iter().filter(|key| self.fixed(key) != new.fixed(key)).map(problem).collect()
+    }
+
+    /// The value of one of them, in words.
+    fn fixed(&self, key: &str) -> String {
+        match key {
+            "web.listen_address" => {
+                let addresses: Vec<String> = self.web.listen_addresses.iter().map(SocketAddr::to_string).collect();
+                addresses.join(", ")
+            }
+            "storage.path" => self.storage_path.display().to_string(),
+            "docker.hosts" => format!("{} ({})", self.docker.host.name, self.docker.host.url),
+            "dry_run" => self.dry_run.to_string(),
+            "log.format" => match self.log.format {
+                LogFormat::Logfmt => "logfmt".to_owned(),
+                LogFormat::Json => "json".to_owned(),
+            },
+            _ => String::new(),
+        }
+    }
+}
