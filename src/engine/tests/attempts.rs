@@ -1,145 +1,21 @@
 //! Several tries of one incident: what follows which, after how long, asked how, told when, over every crash.
 
+use super::stage::{COOLDOWN_S, Stage, ladder};
 use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::event::{Event, NewConfig};
 use crate::engine::incident::Phase;
 use crate::model::action::{Action, ActionOutcome, Reconciled};
 use crate::model::container::{ContainerState, TargetReport};
-use crate::model::fact::{Answer, Fact, StepResult};
+use crate::model::fact::{Fact, StepResult};
 use crate::model::id::IncidentId;
 use crate::model::incident::AttemptNumber;
 use crate::model::label::Labels;
-use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
 use crate::playbook::condition::Condition;
-use crate::playbook::definition::{
-    Attempt, Attempts, CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, StopSpec, Verb, VerifySpec,
-};
+use crate::playbook::definition::{NotifySpec, Playbook, Step, Verb};
 use std::time::Duration;
-
-const COOLDOWN_S: u64 = 300;
-
-fn acting(verbs: Vec<Verb>) -> Attempt {
-    let mut steps = vec![step(Verb::Capture(CaptureSpec::default()))];
-    steps.extend(verbs.into_iter().map(step));
-    steps.push(step(Verb::Verify(VerifySpec::default())));
-    Attempt { name: None, steps }
-}
-
-/// A restart, then a stop and a start; five minutes apart. On failure a message.
-fn ladder() -> Playbook {
-    let mut playbook = restarting();
-    let restart = Verb::Restart(RestartSpec { stop_timeout: None, start_if_stopped: true });
-    let stop = Verb::Stop(StopSpec { stop_timeout: None });
-    playbook.attempts = Attempts { first: acting(vec![restart]), more: vec![acting(vec![stop, Verb::Start])] };
-    playbook.limits.cooldown = Duration::from_secs(COOLDOWN_S);
-    playbook
-}
-
-/// Answers whatever is asked and done, and how it goes: `verify` answers for each try.
-struct Stage {
-    world: World,
-    verify: fn(u32) -> StepResult,
-    web: TargetReport,
-    /// Messages that were sent, by their titles.
-    told: Vec<String>,
-    actions: Vec<&'static str>,
-}
-
-fn sick(_: u32) -> StepResult {
-    StepResult::NotVerified("still sick".into())
-}
-
-impl Stage {
-    fn new(playbook: Playbook) -> Self {
-        let world = World::new(vec![playbook]);
-        Self { world, verify: sick, web: found(container("web")), told: Vec::new(), actions: Vec::new() }
-    }
-
-    /// The first try has ended in vain.
-    fn between(playbook: Playbook) -> Self {
-        let mut stage = Self::new(playbook);
-        stage.world.fire(firing(stage.world.now_s));
-        stage.rest();
-        assert_eq!(stage.count("attempt.ended"), 1, "{:?}", stage.world.kinds(0));
-        stage
-    }
-
-    /// Carries out effects until there are none.
-    fn rest(&mut self) {
-        while let Some(effect) = self.world.effects.pop() {
-            let others = std::mem::take(&mut self.world.effects);
-            self.carry_out(effect);
-            self.world.effects.extend(others);
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        let world = &mut self.world;
-        match effect {
-            Effect::ResolveTarget { incident, .. } => world.docker(incident, self.web.clone()),
-            Effect::SkipTarget { incident } => drop(world.feed(Event::TargetSkipped { incident })),
-            Effect::Capture { incident, index, .. } => {
-                world.step(incident, index, StepResult::Captured(serde_json::json!({})));
-            }
-            Effect::RunAction(permit) => {
-                let permitted = permit.redeem();
-                self.actions.push(permitted.action.word());
-                let outcome = ActionOutcome::Succeeded { post: None };
-                world.feed(Event::ActionReturned { act: permitted.act, outcome });
-            }
-            Effect::Reconcile(looking) => {
-                let (act, finding) = (looking.act, Reconciled::Observed);
-                world.feed(Event::ActionObserved { act, finding, post: None, detail: "seen".into() });
-            }
-            Effect::Verify { incident, index, .. } => {
-                let attempt = world.state.incident(incident).map_or(1, |incident| incident.attempt());
-                world.step(incident, index, (self.verify)(attempt));
-            }
-            Effect::Sleep { incident, index, .. } | Effect::AwaitAlert { incident, index, .. } => {
-                world.step(incident, index, StepResult::Waited);
-            }
-            Effect::SendNotice { notice, .. } => {
-                self.told.push(notice.title);
-                world.feed(Event::NoticeReturned { act: notice.act, outcome: NoticeOutcome::Delivered });
-            }
-        }
-    }
-
-    /// Lets so much time pass, and then a tick.
-    fn later(&mut self, seconds: u64) {
-        self.world.now_s += seconds;
-        self.world.feed(Event::Ticked);
-    }
-
-    fn count(&self, kind: &str) -> usize {
-        self.world.log.iter().filter(|record| record.fact.kind() == kind).count()
-    }
-
-    fn phase(&self) -> Option<&Phase> {
-        self.world.state.incident(first()).map(|incident| &incident.phase)
-    }
-
-    fn detail(&self) -> Option<String> {
-        self.world.log.iter().rev().find_map(|record| match &record.fact {
-            Fact::IncidentClosed(closed) => Some(closed.detail.clone()),
-            _ => None,
-        })
-    }
-
-    fn runs(&self) -> Vec<AttemptNumber> {
-        let run = |fact: &Fact| match fact {
-            Fact::Decided(decided) => match &decided.answer {
-                Answer::Run { attempt, .. } => Some(*attempt),
-                Answer::Refused(_) => None,
-            },
-            _ => None,
-        };
-        self.world.log.iter().filter_map(|record| run(&record.fact)).collect()
-    }
-}
 
 #[test]
 fn the_next_try_takes_its_own_steps_once_the_cooldown_is_over() {
@@ -204,11 +80,9 @@ fn after_the_last_try_people_are_told_once_and_the_breaker_opens_whatever_its_co
         let labels: Labels = other.iter().chain([("later", later_s.to_string().as_str())]).collect();
         let alert =
             crate::model::alert::Alert { fingerprint: labels.fingerprint(), labels, ..firing(stage.world.now_s) };
-        let before = stage.world.log.len();
         let incident = stage.world.fire(alert).incident.unwrap();
         stage.world.docker(incident, found(container("web")));
-        let refused = (stage.world.kinds(before).contains(&"decision")).then(|| stage.world.state.incident(incident));
-        let reason = match &refused.flatten().unwrap().phase {
+        let reason = match &stage.world.state.incident(incident).unwrap().phase {
             Phase::Refused { refusal, .. } => Some(refusal.reason),
             _ => None,
         };
@@ -254,7 +128,6 @@ fn only_what_did_not_help_is_followed_by_another_try() {
 #[test]
 fn every_gate_is_asked_again_for_the_next_try() {
     type Change = fn(&mut Stage);
-    let changed = |report: TargetReport, reason| (report, reason);
     let mut held = container("web");
     held.labels.insert("sickbay.protect".into(), "true".into());
     let mut limited = container("web");
@@ -262,12 +135,12 @@ fn every_gate_is_asked_again_for_the_next_try() {
     let mut paused = container("web");
     paused.state = ContainerState::Paused;
     for (report, reason) in [
-        changed(TargetReport::Missing, Reason::TargetMissing),
-        changed(TargetReport::Ambiguous(vec!["a".into(), "b".into()]), Reason::TargetAmbiguous),
-        changed(found(held), Reason::Protected),
+        (TargetReport::Missing, Reason::TargetMissing),
+        (TargetReport::Ambiguous(vec!["a".into(), "b".into()]), Reason::TargetAmbiguous),
+        (found(held), Reason::Protected),
         // The first try's action is allowed, the second one's is not.
-        changed(found(limited), Reason::ActionNotAllowed),
-        changed(found(paused), Reason::ContainerPaused),
+        (found(limited), Reason::ActionNotAllowed),
+        (found(paused), Reason::ContainerPaused),
     ] {
         let mut stage = Stage::between(ladder());
         stage.web = report;
@@ -279,13 +152,7 @@ fn every_gate_is_asked_again_for_the_next_try() {
         (|stage| stage.world.ruleset.policy.global[0].runs = 1, Reason::GlobalBudget),
         (
             |stage| {
-                let pause = Pause {
-                    scope: PauseScope::Target("web".into()),
-                    by: "ada".into(),
-                    reason: "looking".into(),
-                    length: None,
-                };
-                stage.world.feed(Event::PauseRequested(pause));
+                stage.world.feed(Event::PauseRequested(pause(PauseScope::Target("web".into()))));
             },
             Reason::Paused,
         ),
@@ -300,6 +167,10 @@ fn every_gate_is_asked_again_for_the_next_try() {
     is_held_back(&mut Stage::between(narrow), Reason::BudgetExhausted);
     let condition = Some(Condition::parse("run.attempt < 2 && run.attempts == 2", true).unwrap());
     is_held_back(&mut Stage::between(Playbook { condition, ..ladder() }), Reason::ConditionFalse);
+}
+
+fn pause(scope: PauseScope) -> Pause {
+    Pause { scope, by: "ada".into(), reason: "looking".into(), length: None }
 }
 
 /// The second try is refused, with this reason, and nothing is done.
@@ -338,8 +209,7 @@ fn a_refusal_between_two_tries_is_asked_about_again_by_itself() {
 #[test]
 fn what_a_pause_holds_back_is_tried_when_the_pause_ends() {
     let mut stage = Stage::between(ladder());
-    let pause = Pause { scope: PauseScope::All, by: "ada".into(), reason: "looking".into(), length: None };
-    stage.world.feed(Event::PauseRequested(pause));
+    stage.world.feed(Event::PauseRequested(pause(PauseScope::All)));
     stage.later(COOLDOWN_S);
     stage.rest();
     assert_eq!(stage.world.last_refusal(), Some(Reason::Paused));

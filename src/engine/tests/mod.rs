@@ -11,6 +11,7 @@ mod hands_off;
 mod pauses;
 mod reload;
 mod runs;
+mod stage;
 mod when;
 mod witness;
 pub(super) mod world;

@@ -1,6 +1,7 @@
 //! Alertmanager as a second witness: what its word ends, and what no word ends.
 
-use super::world::{World, container, firing, found, resolved, restarting};
+use super::stage::{COOLDOWN_S, Stage, ladder};
+use super::world::{World, container, firing, first, found, resolved, restarting};
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::model::action::ActionOutcome;
@@ -195,4 +196,18 @@ fn an_answer_to_an_earlier_question_never_stands_for_the_one_before_the_first_ac
     assert!(world.effects.is_empty() && world.log.len() == before, "{:?}", world.effects);
     witnessed(&mut world, incident, Heard::Nobody);
     assert!(world.permitted().is_some());
+}
+
+#[test]
+fn a_further_try_is_not_made_for_an_alert_that_alertmanager_says_has_ended() {
+    let mut stage = Stage::between(ladder());
+    stage.later(COOLDOWN_S);
+    let world = &mut stage.world;
+    world.docker(first(), found(container("web")));
+    world.step(first(), 0, StepResult::Captured(serde_json::Value::Null));
+    assert!(matches!(&world.effects[..], [Effect::ResolveTarget { alert: Some(_), .. }]), "{:?}", world.effects);
+    witnessed(world, first(), Heard::Said(says(Says::NotFiring)));
+    assert_eq!(world.verdict(), Some(("ineffective", Some(Reason::ResolvedFirst))));
+    assert!(stage.detail().unwrap().ends_with("the alert ended before try 2, so nothing more was done"));
+    assert_eq!(stage.actions, ["restart"]);
 }
