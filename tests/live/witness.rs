@@ -5,6 +5,7 @@ use crate::alerts::{firing, notification, resolved};
 use crate::real_docker::{TestContainer, docker};
 use crate::sickbay_process::{Sickbay, free_port};
 use crate::support::{Aged, Alertmanager, EngineEvents, WIDE_LIMITS, WIDE_SETTINGS, dead_container, down};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// A playbook whose run waits for its alert to end.
@@ -119,4 +120,26 @@ fn a_witness_that_is_away_does_not_stop_first_aid() {
     }
     let told = sickbay.story().matches("Alertmanager gives no answer that can be used").count();
     assert_eq!(told, 1, "told once, and not for each question\n{}", sickbay.story());
+}
+
+#[test]
+fn whom_a_reload_names_is_asked_from_then_on() {
+    let container = dead_container("witness-reload", &[]);
+    let mut sickbay = Sickbay::new(&down(WIDE_LIMITS), WIDE_SETTINGS);
+    let alertmanager = Alertmanager::start_keeping_ends(sickbay.port);
+    let aged = Aged::before(alertmanager.port);
+    sickbay.start(&[]);
+    let late = |serial: &str| {
+        notification(&[firing(&json!({"alertname": "Down", "container": container.name, "serial": serial}))])
+    };
+    sickbay.post(&late("1"));
+    assert_eq!(sickbay.verdict_of(1), "recovered", "nobody is asked\n{}", sickbay.story());
+    assert_eq!(sickbay.records_of("action.intent")[0]["witness"], Value::Null, "{}", sickbay.story());
+    sickbay.configure(&format!("alertmanagers: [{{url: 'http://127.0.0.1:{}'}}]\n", aged.port));
+    sickbay.signal(Signal::HUP);
+    sickbay.wait_for("config.loaded", 2);
+    sickbay.until("it was told", || sickbay.story().contains("reloaded").then_some(()));
+    docker(&["kill", &container.id]);
+    sickbay.post(&late("2"));
+    assert_eq!(sickbay.verdict_of(2), "cancelled", "{}", sickbay.story());
 }
