@@ -13,6 +13,8 @@ RUN mkdir src && touch src/lib.rs && echo 'fn main() {}' >src/main.rs \
     && rm -r src
 
 COPY src src
+# The advice that `sickbay explain` gives.
+COPY docs/REASONS.md docs/REASONS.md
 ARG REVISION=unknown
 ENV SICKBAY_REVISION=$REVISION
 # cargo goes by time stamps, and the empty program is younger than the checkout may be.

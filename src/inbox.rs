@@ -100,6 +100,15 @@ impl Inbox {
         self.ask(Event::ReloadFailed { problem }).await.map(|_reply| ())
     }
 
+    /// Resets the breaker of a target, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn reset(&self, target: Arc<str>, by: String, reason: String) -> Result<Switched, Unavailable> {
+        self.switch(Event::BreakerResetRequested { target, by, reason }).await
+    }
+
+    /// Waits for a place: in a storm of alerts, the switch is needed most.
     async fn switch(&self, event: Event) -> Result<Switched, Unavailable> {
         match self.ask(event).await? {
             Reply::Switched(switched) => Ok(switched),

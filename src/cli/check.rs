@@ -195,11 +195,13 @@ fn sources_of(path: &Path, stdin: &mut dyn Read) -> Vec<Source> {
     if !path.is_dir() {
         return vec![source_of_file(path)];
     }
-    let patterns = ["*.yaml", "*.yml"].map(|tail| {
-        let directory = glob::Pattern::escape(&path.to_string_lossy());
-        Path::new(&directory).join(tail).to_string_lossy().into_owned()
-    });
-    sources_of_patterns(&patterns)
+    sources_of_patterns(&patterns_of(path))
+}
+
+/// What names the rules files of a directory.
+pub(super) fn patterns_of(directory: &Path) -> [String; 2] {
+    let directory = glob::Pattern::escape(&directory.to_string_lossy());
+    ["*.yaml", "*.yml"].map(|tail| Path::new(&directory).join(tail).to_string_lossy().into_owned())
 }
 
 fn sources_of_settings(settings: &Settings) -> Vec<Source> {

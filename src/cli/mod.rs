@@ -2,11 +2,14 @@
 
 mod args;
 mod ask;
+mod caller;
 pub mod check;
 mod drawing;
+pub mod explain;
 pub mod log;
 pub mod pause;
 pub mod reload;
+pub mod reset;
 pub mod serve;
 pub mod status;
 
@@ -40,10 +43,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(clock) => Ok(log::run(&args, clock.now().wall, &mut stdout, &mut io::stderr().lock())),
             Err(error) => Err(error),
         },
+        Command::Explain(args) => match Clock::system() {
+            Ok(clock) => explain::run(&args, clock.now().wall, &mut stdout, &mut io::stderr().lock()),
+            Err(error) => Err(error),
+        },
         Command::Status(args) => status::run(&args, &mut stdout),
         Command::Pause(args) => pause::pause(&args, &mut stdout),
         Command::Resume(args) => pause::resume(&args, &mut stdout),
         Command::Reload(args) => reload::run(&args, &mut stdout),
+        Command::Reset(args) => reset::reset(&args, &mut stdout),
         Command::Healthcheck(args) => Ok(status::healthcheck(&args)),
     };
     match done.and_then(|code| stdout.flush().map(|()| code)) {

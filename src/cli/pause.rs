@@ -1,21 +1,13 @@
 //! `sickbay pause` and `sickbay resume`: the kill switch of a running daemon, over HTTP.
 
-use super::ask::{Question, ask, understood};
-use super::check::Output;
-use super::complain;
+use super::caller::{Caller, Changed, encoded};
 use crate::model::duration::{format_duration, parse_duration};
 use crate::model::pause::PauseScope;
-use crate::settings;
 use crate::web::api::{PauseBrief, PauseChanged, PauseRequest, ResumeRequest, StandingPause};
 use clap::Args;
 use hyper::Method;
-use secrecy::SecretString;
-use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
-
-const USAGE: u8 = 2;
 
 /// Hold back every run, or those of one host, playbook or target.
 #[derive(Args, Clone, Debug)]
@@ -46,23 +38,6 @@ pub struct ResumeArgs {
     caller: Caller,
 }
 
-/// Who asks which daemon.
-#[derive(Args, Clone, Debug)]
-struct Caller {
-    /// Who you are [default: your login name]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
-    /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10112", env = "SICKBAY_URL")]
-    url: String,
-    /// The file that holds the token of `web.api_token_file`, if the daemon has one
-    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
 /// Pauses; the exit code.
 ///
 /// # Errors
@@ -74,7 +49,7 @@ pub fn pause(args: &PauseArgs, out: &mut dyn Write) -> io::Result<u8> {
         by: Some(args.caller.name()),
         length: args.length.map(format_duration),
     };
-    args.caller.switch(Method::POST, "/api/v1/pauses", &request, out)
+    args.caller.change::<PauseChanged>((Method::POST, "/api/v1/pauses"), &request, out)
 }
 
 /// Resumes; the exit code.
@@ -84,40 +59,16 @@ pub fn pause(args: &PauseArgs, out: &mut dyn Write) -> io::Result<u8> {
 pub fn resume(args: &ResumeArgs, out: &mut dyn Write) -> io::Result<u8> {
     let request = ResumeRequest { by: Some(args.caller.name()), reason: args.reason.clone() };
     let path = format!("/api/v1/pauses/{}", encoded(&args.scope.to_string()));
-    args.caller.switch(Method::DELETE, &path, &request, out)
+    args.caller.change::<PauseChanged>((Method::DELETE, &path), &request, out)
 }
 
-impl Caller {
-    fn name(&self) -> String {
-        self.by.clone().or_else(settings::login_name).unwrap_or_else(|| "unknown".to_owned())
+impl Changed for PauseChanged {
+    fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
-    fn switch(&self, method: Method, path: &str, request: &impl Serialize, out: &mut dyn Write) -> io::Result<u8> {
-        let token = match self.token_file.as_deref().map(settings::secret_file).transpose() {
-            Ok(token) => token,
-            Err(problem) => {
-                complain(&problem);
-                return Ok(USAGE);
-            }
-        };
-        let token: Option<&SecretString> = token.as_ref();
-        let body = serde_json::to_vec(request)?;
-        let changed: PauseChanged =
-            match understood(&self.url, ask(Question { url: &self.url, method, path, token, body })) {
-                Ok(changed) => changed,
-                Err(code) => return Ok(code),
-            };
-        if let Some(warning) = &changed.warning {
-            complain(&format!("warning: {warning}"));
-        }
-        match self.output {
-            Output::Json => {
-                serde_json::to_writer_pretty(&mut *out, &changed)?;
-                writeln!(out)?;
-            }
-            Output::Text => print(&changed, out)?,
-        }
-        Ok(0)
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        print(self, out)
     }
 }
 
@@ -169,19 +120,6 @@ fn length(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Everything that has a meaning of its own in a path, as `%XX`.
-fn encoded(text: &str) -> String {
-    let mut path = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,11 +135,5 @@ mod tests {
             assert!(message.contains(want), "{message}");
         }
         assert_eq!(scope("playbook:web"), Ok(PauseScope::Playbook("web".into())));
-    }
-
-    #[test]
-    fn no_name_breaks_out_of_its_place_in_the_path() {
-        assert_eq!(encoded("target:web-1"), "target:web-1");
-        assert_eq!(encoded("playbook:a/../b?c#d%é"), "playbook:a%2F..%2Fb%3Fc%23d%25%C3%A9");
     }
 }

@@ -4,6 +4,7 @@ use super::ask::{Question, UNREACHABLE, ask, understood};
 use super::check::Output;
 use super::complain;
 use super::pause::standing;
+use super::reset::{frozen, open};
 use crate::web::api::Status;
 use clap::Args;
 use hyper::StatusCode;
@@ -71,6 +72,12 @@ pub fn healthcheck(args: &HealthcheckArgs) -> u8 {
 fn print(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     for pause in &status.pauses {
         writeln!(out, "{}", standing(pause))?;
+    }
+    for breaker in &status.breakers {
+        writeln!(out, "{}", open(breaker))?;
+    }
+    if let Some(storm) = &status.storm {
+        writeln!(out, "{}", frozen(storm))?;
     }
     let mode = if status.dry_run { ", dry-run" } else { "" };
     let ready = if status.ready { "ready" } else { "NOT READY" };

@@ -191,7 +191,11 @@ impl Dispatcher {
                     self.handle(Event::Ticked, None);
                     self.ruleset.forget_unused(&self.state);
                 }
-                _ = pauses.tick() => self.end_pauses(),
+                _ = pauses.tick() => {
+                    self.end_pauses();
+                    // What ends by time alone leaves no record.
+                    self.changed |= self.snapshot.borrow().runs_out();
+                }
                 _ = copies.tick() => self.publish(),
             }
             self.flush();
@@ -251,7 +255,7 @@ impl Dispatcher {
             effects.retain(|effect| !self.asks_again_too_soon(effect, known_before));
         }
         self.changed |= !facts.is_empty();
-        let switched = facts.iter().any(|fact| matches!(fact, Fact::PauseSet(_) | Fact::PauseCleared(_)));
+        let switched = facts.iter().any(is_switch);
         for fact in facts {
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
@@ -264,7 +268,7 @@ impl Dispatcher {
         }
         if switched {
             self.count_pauses();
-            // Whoever paused may look at once whether it stands.
+            // Whoever was at a switch may look at once what stands.
             self.publish();
         }
         if ack.is_none() {
@@ -357,11 +361,18 @@ impl Dispatcher {
         }
         self.changed = false;
         let durable = self.hold.durable_before().0.checked_sub(1).map(Seq);
-        let snapshot = self.state.snapshot(durable);
+        let now = self.state.timeline().moment(&self.clock.now());
+        let snapshot = self.state.snapshot(durable, &self.ruleset.policy, &now);
+        self.metrics.brakes(snapshot.breakers.len(), snapshot.storm.is_some());
         self.metrics.open_episodes(snapshot.open_episodes);
         self.metrics.incidents_open(self.state.open_incidents());
         self.snapshot.send_replace(Arc::new(snapshot));
     }
+}
+
+/// Whether somebody was at a switch: a pause or a breaker.
+fn is_switch(fact: &Fact) -> bool {
+    matches!(fact, Fact::PauseSet(_) | Fact::PauseCleared(_) | Fact::BreakerReset(_))
 }
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.

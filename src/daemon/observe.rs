@@ -93,7 +93,10 @@ impl Observer {
             }
             Reply::Switched(Switched::NotPaused(scope)) => tracing::warn!(pause.scope = %scope, "it was not paused"),
             Reply::Switched(Switched::TooMany) => tracing::error!("not paused: too many pauses stand already"),
-            Reply::Switched(Switched::Paused { .. } | Switched::Resumed(_))
+            Reply::Switched(Switched::NotOpen(target)) => {
+                tracing::warn!(container.name = &**target, "its breaker is not open");
+            }
+            Reply::Switched(Switched::Paused { .. } | Switched::Resumed(_) | Switched::Reset { .. })
             | Reply::Alerts(_)
             | Reply::Reloaded(_)
             | Reply::NotReloaded => {}

@@ -9,16 +9,18 @@ use super::ruleset::Ruleset;
 use super::{attempts, gate, judge, values};
 use crate::model::action::{ActionOutcome, Goal, TargetIdent};
 use crate::model::fact::{
-    ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, StepFinished, StepRef,
-    StepResult, TargetVerified,
+    ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, Refusal, StepFinished,
+    StepRef, StepResult, TargetVerified,
 };
 use crate::model::incident::Verdict;
+use crate::model::label::Labels;
 use crate::model::moment::Moment;
 use crate::model::notice::Notice;
 use crate::model::reason::{Gate, Reason};
 use crate::model::target::{ContainerName, TargetQuery};
 use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb, VerifySpec};
 use minijinja::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +39,8 @@ pub(super) enum Move {
 
 /// The playbook in the very revision that took the alert, if that still counts.
 ///
-/// What has begun, further tries included, ends by what it began with. What has not begun does not begin by a text that is no longer loaded: whoever
-/// changed, removed or disabled the playbook does not want that text to run.
+/// What has begun, further tries included, ends by what it began with. What has not does not begin by a text that is no
+/// longer loaded: whoever changed, removed or disabled the playbook does not want that text to run.
 pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Option<&'a Arc<Playbook>> {
     let (name, revision) = (&incident.playbook, &incident.revision);
     if incident.has_begun() { ruleset.revision(name, revision) } else { ruleset.loaded(name, revision) }
@@ -68,7 +70,7 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, re
         (Phase::AwaitingTarget, Some(playbook)) => match ask_target(incident, playbook) {
             Ok(effect) => Move::Do(effect),
             // The daemon died before the refusal was recorded.
-            Err(detail) => Move::Record(target_invalid(incident, detail)),
+            Err(detail) => Move::Record(target_invalid((incident, playbook), detail)),
         },
         (Phase::Refused { .. }, Some(_)) => Move::Rest,
     }
@@ -93,9 +95,24 @@ pub(super) fn ask_next(incident: &Incident, run: &Run) -> Option<Effect> {
 }
 
 /// The alert names no container that could be asked for.
-pub(super) fn target_invalid(incident: &Incident, detail: String) -> Fact {
-    let refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
-    judge::decided(incident, None, Answer::Refused(refusal))
+pub(super) fn target_invalid((incident, playbook): (&Incident, &Playbook), detail: String) -> Fact {
+    judge::decided(incident, None, Answer::Refused(not_rendered(playbook, &incident.alert.labels, detail)))
+}
+
+/// The refusal where a target cannot be rendered from these labels.
+pub(super) fn not_rendered(playbook: &Playbook, labels: &Labels, detail: String) -> Refusal {
+    let mut refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
+    let mut names = BTreeSet::new();
+    for (key, template) in playbook.target.iter().flat_map(TargetSpec::templates) {
+        refusal = refusal.saw(key, template.source());
+        names.extend(template.references());
+    }
+    for name in names {
+        if let Some(label) = name.strip_prefix("labels.") {
+            refusal = refusal.saw(&name, labels.get(label).unwrap_or("(absent)"));
+        }
+    }
+    refusal
 }
 
 /// Renders and validates the target; the error says what to correct.

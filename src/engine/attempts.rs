@@ -43,7 +43,7 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment) ->
     }
     match advance::ask_target(incident, playbook) {
         Ok(effect) => Move::Do(effect),
-        Err(detail) => Move::Record(advance::target_invalid(incident, detail)),
+        Err(detail) => Move::Record(advance::target_invalid((incident, playbook), detail)),
     }
 }
 

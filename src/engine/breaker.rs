@@ -1,9 +1,12 @@
-//! When the end of a run opens its target's breaker, and when the need of a run shows that the last one did not last.
+//! When the end of a run opens its target's breaker, when a person may close it, and when the need of a run shows that
+//! the last one did not last.
 
+use super::decide::Draft;
 use super::history::{Help, Standing};
 use super::incident::Incident;
+use super::receipt::{Reply, Switched};
 use super::state::State;
-use crate::model::fact::{BreakerOpened, Fact, IncidentRelapsed};
+use crate::model::fact::{BreakerOpened, BreakerReset, Fact, IncidentRelapsed};
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use std::sync::Arc;
@@ -34,6 +37,20 @@ pub(super) fn tripped(
         let open_for = policy.breaker.open_for;
         Fact::BreakerOpened(BreakerOpened { incident: incident.id, target, failures, open_for })
     })
+}
+
+/// Somebody says that a target's past failures count no more. Only an open breaker can be reset: whoever misspells a
+/// name is told so, and nobody clears failures that hold nothing back yet.
+pub(super) fn reset(draft: &mut Draft<'_>, reset: BreakerReset) {
+    let (state, policy) = (draft.state, &draft.ruleset.policy);
+    let standing = state.history().standing(&reset.target, &policy.breaker, policy.relapse_within, draft.now);
+    let switched = if standing.is_open(&policy.breaker, draft.now) {
+        draft.decision.facts.push(Fact::BreakerReset(reset.clone()));
+        Switched::Reset { reset, failures: standing.failures }
+    } else {
+        Switched::NotOpen(reset.target)
+    };
+    draft.decision.reply = Reply::Switched(switched);
 }
 
 /// The earlier incident that did not last, if this one is about the same thing and comes too soon after it.

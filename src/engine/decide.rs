@@ -75,7 +75,7 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::ResumeRequested { scope, by, reason } => switch::resume(&mut draft, (scope, by, reason)),
         Event::PauseFileRead(seen) => switch::file(&mut draft, seen),
         Event::BreakerResetRequested { target, by, reason } => {
-            draft.decision.facts.push(Fact::BreakerReset(BreakerReset { target, by, reason }));
+            breaker::reset(&mut draft, BreakerReset { target, by, reason });
         }
         Event::Reloaded(new) => {
             draft.decision.reply = Reply::Reloaded(ruleset.changes_to(&new.playbooks));

@@ -8,7 +8,8 @@ use crate::model::incident::Verdict;
 use crate::model::limit::{Breaker, MEMORY};
 use crate::model::moment::Moment;
 use crate::model::reason::Reason;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,40 +113,49 @@ impl History {
     pub fn standing(&self, target: &str, breaker: &Breaker, within: Duration, now: &Moment) -> Standing {
         let mut standing = Standing::default();
         for ended in self.0.iter().rev().filter(|ended| *ended.target == *target) {
-            let age = now.since(&ended.at);
-            if breaker.per < age {
+            if standing.reaches(ended, breaker, within, now).is_break() {
                 break;
-            }
-            match ended.help {
-                Help::Reset => break,
-                Help::Yes if within <= age => break,
-                Help::Yes => {}
-                Help::No | Help::NoneLeft | Help::NotForLong => {
-                    standing.none_left |= ended.help == Help::NoneLeft;
-                    standing.failures += 1;
-                    standing.last.get_or_insert(ended.at);
-                }
             }
         }
         standing
     }
 
-    /// The targets that stand too badly for another run, each once, newest first.
-    pub fn open<'a>(
-        &'a self,
-        breaker: &'a Breaker,
-        within: Duration,
-        now: &'a Moment,
-    ) -> impl Iterator<Item = (&'a Arc<str>, Standing)> {
-        let mut seen = std::collections::HashSet::new();
-        self.0.iter().rev().filter(move |ended| seen.insert(&*ended.target)).filter_map(move |ended| {
-            let standing = self.standing(&ended.target, breaker, within, now);
-            standing.is_open(breaker, now).then_some((&ended.target, standing))
-        })
+    /// The targets that stand too badly for another run, by name. One walk, however many targets there are.
+    #[must_use]
+    pub fn open(&self, breaker: &Breaker, within: Duration, now: &Moment) -> Vec<(&Arc<str>, Standing)> {
+        let mut standings: BTreeMap<&Arc<str>, (Standing, ControlFlow<()>)> = BTreeMap::new();
+        for ended in self.0.iter().rev() {
+            let (standing, flow) =
+                standings.entry(&ended.target).or_insert((Standing::default(), ControlFlow::Continue(())));
+            if flow.is_continue() {
+                *flow = standing.reaches(ended, breaker, within, now);
+            }
+        }
+        let standings = standings.into_iter().map(|(target, (standing, _))| (target, standing));
+        standings.filter(|(_, standing)| standing.is_open(breaker, now)).collect()
     }
 }
 
 impl Standing {
+    /// The walk back through a target's past has come to this end: whether what lies before it may still count.
+    fn reaches(&mut self, ended: &Ended, breaker: &Breaker, within: Duration, now: &Moment) -> ControlFlow<()> {
+        let age = now.since(&ended.at);
+        if breaker.per < age {
+            return ControlFlow::Break(());
+        }
+        match ended.help {
+            Help::Reset => return ControlFlow::Break(()),
+            Help::Yes if within <= age => return ControlFlow::Break(()),
+            Help::Yes => {}
+            Help::No | Help::NoneLeft | Help::NotForLong => {
+                self.none_left |= ended.help == Help::NoneLeft;
+                self.failures += 1;
+                self.last.get_or_insert(ended.at);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Whether nothing may be done now.
     #[must_use]
     pub fn is_open(&self, breaker: &Breaker, now: &Moment) -> bool {
@@ -200,7 +210,7 @@ mod tests {
         ] {
             let standing = history(&ends).standing("web", &BREAKER, LASTING, &at(now));
             assert_eq!((standing.failures, standing.is_open(&BREAKER, &at(now))), (failures, open), "{name}");
-            let listed = history(&ends).open(&BREAKER, LASTING, &at(now)).count();
+            let listed = history(&ends).open(&BREAKER, LASTING, &at(now)).len();
             assert_eq!(listed, usize::from(open), "{name}");
         }
         let other = history(&[(0, No), (1, No), (2, No)]).standing("db", &BREAKER, LASTING, &at(3));

@@ -181,11 +181,12 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
         let reason = Some(Reason::NoMatch);
         return AlertReceipt { reason, ..receipt(fingerprint, AlertAnswer::NoMatch, None) };
     };
-    let query = render(playbook, &alert);
+    // Only a refusal needs the labels, which go into the record.
+    let query = render(playbook, &alert).map_err(|detail| (alert.labels.clone(), detail));
     let taken = Taken::ByPlaybook { playbook: Arc::clone(&playbook.name), revision: Arc::clone(&playbook.revision) };
     let id = IncidentId(record(draft, alert, from, (first, taken)));
     draft.count_towards_storm();
-    let query = query.map_err(|detail| gate::refuse(Gate::Target, Reason::TargetInvalid, detail));
+    let query = query.map_err(|(labels, detail)| advance::not_rendered(playbook, &labels, detail));
     let query = query.and_then(|query| complete(playbook, from).map(|()| query));
     let (answer, reason) = match query {
         Ok(Some(query)) => {

@@ -5,7 +5,7 @@ use super::gate::{self, Question, refuse};
 use super::incident::{Incident, Phase, Run};
 use super::ruleset::Ruleset;
 use super::state::State;
-use super::{advance, attempts, witness};
+use super::{advance, attempts, values, witness};
 use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::container::{Container, ContainerState, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
@@ -37,7 +37,7 @@ pub(super) fn judge(
     now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
-    let seen = report.map(|report| view_of(report, incident)).transpose();
+    let seen = report.map(|report| view_of(report, (incident, playbook))).transpose();
     let (view, unseen) = match seen {
         Ok(view) => (view, None),
         Err(refusal) => (None, Some(refusal)),
@@ -84,21 +84,25 @@ fn held(question: &Question<'_>, run: &Run, paused: Option<Refusal>) -> Judgment
 }
 
 /// The one container meant, or why there is none.
-fn view_of(report: TargetReport, incident: &Incident) -> Result<TargetView, Refusal> {
-    let no = |reason, detail: String| Err(refuse(Gate::Target, reason, detail));
-    match report {
-        TargetReport::Found(view) => Ok(*view),
+fn view_of(report: TargetReport, (incident, playbook): (&Incident, &Playbook)) -> Result<TargetView, Refusal> {
+    let planned = incident.run().and_then(|run| run.next_to_act()).map(|target| target.name.to_string());
+    let meant = || advance::render_target(playbook, &values::of_alert(&incident.alert)).ok().flatten();
+    let asked = planned.or_else(|| Some(meant()?.to_string())).unwrap_or_default();
+    let no = |reason, detail: &str| refuse(Gate::Target, reason, detail).saw("target", &asked);
+    Err(match report {
+        TargetReport::Found(view) => return Ok(*view),
         TargetReport::Missing if incident.run().is_some() => {
-            no(Reason::TargetChanged, "the container of the plan is gone".to_owned())
+            no(Reason::TargetChanged, "the container of the plan is gone")
         }
-        TargetReport::Missing => no(Reason::TargetMissing, "no container matches the target".to_owned()),
+        TargetReport::Missing => no(Reason::TargetMissing, "no container matches the target"),
         TargetReport::Ambiguous(names) => {
             let listed = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
-            no(Reason::TargetAmbiguous, format!("{} containers match: {listed}", names.len()))
+            let detail = format!("{} containers match: {listed}", names.len());
+            no(Reason::TargetAmbiguous, &detail).saw("matches", names.len()).saw("containers", listed)
         }
-        TargetReport::Unavailable(error) => no(Reason::DockerUnavailable, error),
-        TargetReport::Denied(error) => no(Reason::DockerDenied, error),
-    }
+        TargetReport::Unavailable(error) => no(Reason::DockerUnavailable, &error),
+        TargetReport::Denied(error) => no(Reason::DockerDenied, &error),
+    })
 }
 
 /// Before the first step: all gates.
@@ -131,7 +135,11 @@ fn act(question: &Question<'_>, run: &Run, action: Action, view: &TargetView) ->
     let incident = question.incident;
     if run.target.as_ref() != Some(&target) || run.plan.as_ref() != Some(&plan_hash(question, &target)) {
         let detail = "the container or the plan is not the one that was decided on";
-        let refusal = refuse(Gate::Target, Reason::TargetChanged, detail);
+        let mut refusal = refuse(Gate::Target, Reason::TargetChanged, detail);
+        if let Some(planned) = &run.target {
+            refusal = refusal.saw("planned", &planned.id).saw("planned_image", &planned.image_id);
+        }
+        let refusal = refusal.saw("found", &target.id).saw("found_image", &target.image_id);
         return refused(incident, question.playbook, Some(target), refusal);
     }
     if let Err(refusal) = gate::ask(question) {

@@ -10,6 +10,7 @@ mod condition_values;
 pub mod decide;
 pub mod effect;
 pub mod event;
+pub mod explain;
 mod gate;
 pub mod history;
 pub mod hold;

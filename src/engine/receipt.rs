@@ -1,6 +1,7 @@
-//! What whoever brought an event is told: about each alert of a notification, about a pause, or about a reload.
+//! What whoever brought an event is told: about each alert of a notification, a pause, a breaker, or a reload.
 
 use super::ruleset::Changes;
+use crate::model::fact::BreakerReset;
 use crate::model::id::IncidentId;
 use crate::model::label::Fingerprint;
 use crate::model::pause::{Pause, PauseScope};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub enum Reply {
     /// To a notification: one receipt per usable alert.
     Alerts(Vec<AlertReceipt>),
-    /// To somebody at the kill switch.
+    /// To somebody at a switch.
     Switched(Switched),
     /// To whoever had settings and playbooks read anew: what that changed.
     Reloaded(Changes),
@@ -26,7 +27,7 @@ impl Default for Reply {
     }
 }
 
-/// What became of a wish to pause or to resume.
+/// What became of a wish to pause, to resume, or to reset a breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Switched {
     /// It stands.
@@ -46,6 +47,15 @@ pub enum Switched {
     HeldByFile(Pause),
     /// As many pauses as there may be stand already; nothing was changed.
     TooMany,
+    /// The target may be treated again.
+    Reset {
+        /// Whose breaker, by whom, and why.
+        reset: BreakerReset,
+        /// How many runs in a row had not helped.
+        failures: u32,
+    },
+    /// The breaker of this target is not open; nothing was changed.
+    NotOpen(Arc<str>),
 }
 
 codes! {

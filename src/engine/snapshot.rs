@@ -6,6 +6,7 @@ use crate::model::pause::Pause;
 use crate::model::reason::Reason;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What `/api/v1/status` shows. At most a second old.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +17,42 @@ pub struct Snapshot {
     pub open_episodes: usize,
     /// What is paused, the file's pause first, then from wide to narrow.
     pub pauses: Vec<PauseSummary>,
+    /// Targets that nothing is done to because the last runs did not help, by name, at most 1000.
+    pub breakers: Vec<BreakerSummary>,
+    /// The freeze, while there is a storm of alerts.
+    pub storm: Option<StormSummary>,
     /// Incidents that are open, oldest first, at most 1000.
     pub incidents: Vec<IncidentSummary>,
+}
+
+impl Snapshot {
+    /// Whether something in it ends by time alone, without a record.
+    #[must_use]
+    pub fn runs_out(&self) -> bool {
+        !self.breakers.is_empty() || self.storm.is_some()
+    }
+}
+
+/// One open breaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakerSummary {
+    /// The target's name.
+    pub target: Arc<str>,
+    /// How many runs in a row did not help.
+    pub failures: u32,
+    /// When the last of them ended, by the wall clock of then.
+    pub since: DateTime<Utc>,
+    /// How long from then on nothing is done.
+    pub open_for: Duration,
+}
+
+/// A freeze because of a storm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StormSummary {
+    /// When it began, by the wall clock of then.
+    pub since: DateTime<Utc>,
+    /// How long it lasts.
+    pub freeze: Duration,
 }
 
 /// One pause.

@@ -3,11 +3,11 @@
 //! [`State::apply`] is the only thing that changes it. One task owns it; readers get a [`Snapshot`].
 
 use super::budget::{Attempt, Ledger};
-use super::history::{Ended, Help, History};
+use super::history::{Ended, Help, History, Standing};
 use super::incident::{Incident, Phase};
 use super::own_acts::OwnActs;
 use super::pause::Pauses;
-use super::snapshot::{IncidentSummary, PauseSummary, Snapshot};
+use super::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
 use super::storm::StormWatch;
 use super::timeline::Timeline;
 use crate::model::fact::{ActionIntended, AlertEnded, AlertReceived, Answer, Decided, Fact, Record, Taken};
@@ -15,6 +15,7 @@ use crate::model::id::{IncidentId, Seq};
 use crate::model::incident::FirstSight;
 use crate::model::label::Fingerprint;
 use crate::model::moment::Moment;
+use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -24,8 +25,8 @@ use std::time::Duration;
 /// How long an ended episode is remembered, so that the same start coming back is not a new one.
 pub const REOPEN_WINDOW: Duration = Duration::from_secs(3600);
 
-/// How many incidents a snapshot lists.
-const SNAPSHOT_INCIDENTS_MAX: usize = 1000;
+/// How many incidents a snapshot lists, and how many breakers.
+const SNAPSHOT_LISTED_MAX: usize = 1000;
 
 /// The engine's state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -347,9 +348,21 @@ impl State {
         ids.into_iter().filter_map(|id| self.incident(id)).collect()
     }
 
-    /// A copy for readers.
+    /// The targets whose breaker is open.
+    fn open_breakers(&self, policy: &Policy, now: &Moment) -> Vec<BreakerSummary> {
+        let open = self.history.open(&policy.breaker, policy.relapse_within, now).into_iter();
+        let summary = |(target, standing): (&Arc<str>, Standing)| BreakerSummary {
+            target: Arc::clone(target),
+            failures: standing.failures,
+            since: standing.last.map_or(now.wall, |last| last.wall),
+            open_for: policy.breaker.open_for,
+        };
+        open.map(summary).take(SNAPSHOT_LISTED_MAX).collect()
+    }
+
+    /// A copy for readers, as the policy lets things stand now.
     #[must_use]
-    pub fn snapshot(&self, last_durable: Option<Seq>) -> Snapshot {
+    pub fn snapshot(&self, last_durable: Option<Seq>, policy: &Policy, now: &Moment) -> Snapshot {
         let summary = |incident: &Incident| {
             let (doing, reason, target) = match &incident.phase {
                 Phase::AwaitingTarget => ("awaiting_target", None, None),
@@ -377,7 +390,9 @@ impl State {
             last_seq: last_durable,
             open_episodes: self.open_episodes,
             pauses: self.pauses.iter().map(PauseSummary::from).collect(),
-            incidents: self.oldest(SNAPSHOT_INCIDENTS_MAX).into_iter().map(summary).collect(),
+            breakers: self.open_breakers(policy, now),
+            storm: self.storm.freeze_since(now).map(|(at, freeze)| StormSummary { since: at.wall, freeze }),
+            incidents: self.oldest(SNAPSHOT_LISTED_MAX).into_iter().map(summary).collect(),
         }
     }
 }

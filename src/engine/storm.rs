@@ -33,6 +33,12 @@ impl StormWatch {
         self.frozen.map_or(Duration::ZERO, |(at, freeze)| now.remaining(&at, freeze))
     }
 
+    /// When the freeze began that still lasts, and how long it is.
+    #[must_use]
+    pub fn freeze_since(&self, now: &Moment) -> Option<(Moment, Duration)> {
+        self.frozen.filter(|_| !self.frozen_for(now).is_zero())
+    }
+
     /// How many alerts were taken in the last `per`.
     #[must_use]
     pub fn count(&self, per: Duration, now: &Moment) -> usize {

@@ -11,6 +11,7 @@ use super::{advance, attempts};
 use crate::model::fact::{Fact, PauseCleared, Refusal};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
+use std::sync::Arc;
 
 /// How many pauses may stand at once.
 const PAUSES_MAX: usize = 1000;
@@ -95,27 +96,51 @@ impl Occasion {
     }
 }
 
-/// After everything else is decided: what waits is asked about again. If a pause ended, whatever a pause held back; when
-/// time passes, the tries whose time has come.
+/// What somebody ended in this decision. What it held back may go on.
+struct Ended {
+    /// The daemon starts: any of it may have ended right before the last stop.
+    starting: bool,
+    /// A pause.
+    pause: bool,
+    /// The breakers of these targets.
+    breakers: Vec<Arc<str>>,
+}
+
+impl Ended {
+    /// Whether it may have been what this refusal was for.
+    fn held(&self, refusal: &Refusal) -> bool {
+        if refusal.reason == Reason::BreakerOpen {
+            let target = refusal.inputs.iter().find(|(name, _)| name == "target").map(|(_, target)| target.as_str());
+            return self.starting || self.breakers.iter().any(|reset| Some(&**reset) == target);
+        }
+        refusal.reason == Reason::Paused && (self.starting || self.pause)
+    }
+}
+
+/// After everything else is decided: what waits is asked about again. If a pause ended or a breaker was reset, whatever it
+/// held back; when time passes, the tries whose time has come.
 pub(super) fn ask_again(draft: &mut Draft<'_>, occasion: Occasion) {
     let mut pauses = draft.state.pauses().clone();
-    let mut ended = occasion == Occasion::Start;
+    let mut ended = Ended { starting: occasion == Occasion::Start, pause: false, breakers: Vec::new() };
     for fact in &draft.decision.facts {
         if let Fact::PauseCleared(cleared) = fact {
             pauses.clear(&cleared.scope, &cleared.by);
-            ended = true;
+            ended.pause = true;
         } else if let Fact::PauseSet(pause) = fact {
             pauses.set(pause, *draft.now);
+        } else if let Fact::BreakerReset(reset) = fact {
+            ended.breakers.push(Arc::clone(&reset.target));
         }
     }
     // While everything stands still, nobody needs to be asked.
-    ended &= !pauses.iter().any(|standing| standing.pause.scope == PauseScope::All);
+    let stands_still = pauses.iter().any(|standing| standing.pause.scope == PauseScope::All);
+    let anything = !stands_still && (ended.starting || ended.pause || !ended.breakers.is_empty());
     let ticked = occasion != Occasion::Other;
-    if !ended && !ticked {
+    if !anything && !ticked {
         return;
     }
     let question = |incident: &Incident| {
-        let next = if ended { held_back(draft, incident) } else { None };
+        let next = if anything { held_back(draft, incident, &ended) } else { None };
         next.or_else(|| attempts::question(draft, incident).filter(|_| ticked))
     };
     let waits = |incident: &&Incident| !is_asked_about(draft, incident);
@@ -137,13 +162,12 @@ fn is_asked_about(draft: &Draft<'_>, incident: &Incident) -> bool {
     })
 }
 
-/// The question that an incident held back by a pause goes on with.
-fn held_back(draft: &Draft<'_>, incident: &Incident) -> Option<Effect> {
-    let paused = |refusal: &Refusal| refusal.reason == Reason::Paused;
+/// The question that an incident held back by what has ended goes on with.
+fn held_back(draft: &Draft<'_>, incident: &Incident, ended: &Ended) -> Option<Effect> {
     let held_back = match &incident.phase {
         Phase::AwaitingTarget | Phase::BetweenTries => false,
-        Phase::Refused { refusal, .. } => paused(refusal) && !incident.alert_ended,
-        Phase::Running(run) => run.held.as_ref().is_some_and(paused),
+        Phase::Refused { refusal, .. } => ended.held(refusal) && !incident.alert_ended,
+        Phase::Running(run) => run.held.as_ref().is_some_and(|refusal| ended.held(refusal)),
     };
     let playbook = advance::playbook_of(incident, draft.ruleset).filter(|_| held_back)?;
     match incident.run() {

@@ -201,6 +201,17 @@ pub enum StopCause {
 }
 
 impl StopCause {
+    /// For the record.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAsked => "not_asked",
+            Self::Stopped => "stopped",
+            Self::Died => "died",
+            Self::Forgotten => "forgotten",
+        }
+    }
+
     /// What the events of a stopped container say, oldest first. A restart stops too, so only what came after the last
     /// start counts. A stop always leaves its event behind the death.
     #[must_use]

@@ -5,6 +5,7 @@
 use super::condition::Condition;
 use super::template::Template;
 use crate::model::action::Action;
+use crate::model::label::Labels;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
 pub use crate::model::step::{CaptureSpec, HealthGoal, VerifySpec};
@@ -45,6 +46,12 @@ pub struct Playbook {
 }
 
 impl Playbook {
+    /// The first of its matchers that these labels do not satisfy.
+    #[must_use]
+    pub fn mismatch(&self, labels: &Labels) -> Option<&Matcher> {
+        self.matchers.iter().find(|matcher| !matcher.matches(labels))
+    }
+
     /// Whether any step changes something.
     #[must_use]
     pub fn acts(&self) -> bool {
@@ -121,6 +128,19 @@ pub enum TargetSpec {
         /// The service's name within the project.
         service: Template,
     },
+}
+
+impl TargetSpec {
+    /// What is rendered, each with its key.
+    pub fn templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
+        let (first, second) = match self {
+            Self::Container(name) => (("target.container", name), None),
+            Self::Compose { project, service } => {
+                (("target.compose.project", project), Some(("target.compose.service", service)))
+            }
+        };
+        std::iter::once(first).chain(second)
+    }
 }
 
 /// One entry of `steps` (of the playbook or of an attempt) or `on_failure`.

@@ -88,7 +88,7 @@ impl Playbooks {
     }
 
     fn takes(&self, position: usize, labels: &Labels) -> bool {
-        self.all.get(position).is_some_and(|playbook| playbook.matchers.iter().all(|matcher| matcher.matches(labels)))
+        self.all.get(position).is_some_and(|playbook| playbook.mismatch(labels).is_none())
     }
 }
 

@@ -79,6 +79,8 @@ pub struct Metrics {
     paused: Family<Scope, Gauge>,
     config_successful: Gauge,
     config_success_timestamp: FloatGauge,
+    breakers_open: Gauge,
+    storm_frozen: Gauge,
 }
 
 #[derive(Debug)]
@@ -201,6 +203,8 @@ impl Metrics {
             paused,
             config_success_timestamp,
             config_successful: gauge("config_last_reload_successful", "Whether the last attempt to reload succeeded"),
+            breakers_open: gauge("breakers_open", "Targets that nothing is done to because runs did not help"),
+            storm_frozen: gauge("storm_frozen", "Whether nothing is done because of a storm of alerts"),
             docker_up: gauge("docker_up", "Whether Docker answered the last call"),
             queue_length: gauge("queue_length", "Events that wait for the dispatcher"),
             open_episodes: gauge("open_episodes", "Alerts whose episode is open"),
@@ -340,6 +344,12 @@ impl Metrics {
         self.paused.get_or_create(&Scope { scope }).set(count(standing));
     }
 
+    /// How many breakers are open, and whether a storm holds everything back.
+    pub fn brakes(&self, breakers_open: usize, storm_frozen: bool) {
+        self.breakers_open.set(count(breakers_open));
+        self.storm_frozen.set(i64::from(storm_frozen));
+    }
+
     /// Everything as OpenMetrics text.
     #[must_use]
     pub fn openmetrics(&self) -> String {
@@ -390,6 +400,7 @@ mod tests {
         metrics.incidents_open(3);
         metrics.config_loaded(4, 1_795_000_003.0);
         metrics.paused("all", 1);
+        metrics.brakes(2, true);
         metrics
     }
 
@@ -424,6 +435,8 @@ mod tests {
             "sickbay_playbooks_loaded 4",
             "sickbay_config_last_reload_successful 1",
             "sickbay_config_last_reload_success_timestamp_seconds 1795000003.0",
+            "sickbay_breakers_open 2",
+            "sickbay_storm_frozen 1",
             "sickbay_incident_log_last_seq 41",
             "sickbay_incident_log_head52 4503599627370495",
             "sickbay_incident_log_poisoned 1",

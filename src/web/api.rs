@@ -4,12 +4,13 @@
 
 use super::health::{Condition, DockerCondition, LogCondition};
 use crate::engine::ruleset::Changes;
-use crate::engine::snapshot::{IncidentSummary, PauseSummary, Snapshot};
+use crate::engine::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
 use crate::model::duration::format_duration;
 use crate::model::pause::Pause;
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// The daemon at one glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ pub struct Status {
     /// What is paused: the file's pause first, then from wide to narrow.
     #[serde(default)]
     pub pauses: Vec<StandingPause>,
+    /// Targets that nothing is done to because the last runs did not help, by name, at most 1000.
+    #[serde(default)]
+    pub breakers: Vec<OpenBreaker>,
+    /// The freeze while there is a storm of alerts; null while there is none.
+    #[serde(default)]
+    pub storm: Option<StormFreeze>,
     /// Alerts whose episode is open.
     pub open_episodes: usize,
     /// Open incidents, oldest first, at most 1000.
@@ -96,6 +103,55 @@ pub struct StandingPause {
     pub until: Option<String>,
 }
 
+/// A target that nothing is done to because the last runs did not help.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenBreaker {
+    /// The target's name.
+    pub target: String,
+    /// How many runs in a row did not help, or not for long.
+    pub failures: u32,
+    /// When the last of them ended, by the wall clock of then.
+    pub since: String,
+    /// When it is due a trial at the earliest: later if the machine was off, or its clock was set.
+    pub until: Option<String>,
+}
+
+/// Nothing is done because too many alerts came at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StormFreeze {
+    /// When it began, by the wall clock of then.
+    pub since: String,
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    pub length: String,
+    /// When it ends at the earliest: later if the machine was off, or its clock was set.
+    pub until: Option<String>,
+}
+
+/// `GET /api/v1/breakers`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerList {
+    /// Those that are open.
+    pub breakers: Vec<OpenBreaker>,
+}
+
+/// The answer to whoever reset a breaker: it is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerReset {
+    /// `reset`.
+    pub result: String,
+    /// The target's name.
+    pub target: String,
+    /// How many runs in a row had not helped.
+    pub failures: u32,
+    /// Who said so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Those that are still open.
+    pub breakers: Vec<OpenBreaker>,
+}
+
 /// `GET /api/v1/pauses`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseList {
@@ -118,7 +174,8 @@ pub struct PauseRequest {
     pub length: Option<String>,
 }
 
-/// The body or the query of `DELETE /api/v1/pauses/{scope}`; all of it may be left out.
+/// The body or the query of `DELETE /api/v1/pauses/{scope}`, where all of it may be left out, and of
+/// `DELETE /api/v1/breakers/{target}`, which needs the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
@@ -248,11 +305,31 @@ impl From<&Pause> for PauseBrief {
 impl From<&PauseSummary> for StandingPause {
     fn from(summary: &PauseSummary) -> Self {
         let PauseBrief { scope, by, reason, length } = PauseBrief::from(&summary.pause);
-        let written = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let lasts = summary.pause.length.and_then(|length| TimeDelta::from_std(length).ok());
-        let until = lasts.and_then(|lasts| summary.since.checked_add_signed(lasts)).map(written);
+        let until = summary.pause.length.and_then(|length| end_of(summary.since, length));
         Self { scope, by, reason, since: written(summary.since), length, until }
     }
+}
+
+impl From<&BreakerSummary> for OpenBreaker {
+    fn from(summary: &BreakerSummary) -> Self {
+        let BreakerSummary { target, failures, since, open_for } = summary;
+        let until = end_of(*since, *open_for);
+        Self { target: target.to_string(), failures: *failures, since: written(*since), until }
+    }
+}
+
+impl From<StormSummary> for StormFreeze {
+    fn from(StormSummary { since, freeze }: StormSummary) -> Self {
+        Self { since: written(since), length: format_duration(freeze), until: end_of(since, freeze) }
+    }
+}
+
+fn written(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn end_of(since: DateTime<Utc>, length: Duration) -> Option<String> {
+    since.checked_add_signed(TimeDelta::from_std(length).ok()?).map(written)
 }
 
 impl Status {
@@ -284,6 +361,8 @@ impl Status {
             },
             docker: DockerStatus { state: docker_state.to_owned(), error: docker_error },
             pauses: snapshot.pauses.iter().map(StandingPause::from).collect(),
+            breakers: snapshot.breakers.iter().map(OpenBreaker::from).collect(),
+            storm: snapshot.storm.map(StormFreeze::from),
             open_episodes: snapshot.open_episodes,
             incidents: snapshot.incidents.iter().map(OpenIncident::from).collect(),
         }

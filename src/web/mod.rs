@@ -10,10 +10,14 @@ pub mod reload;
 pub mod routes;
 pub mod server;
 
+mod breakers;
+mod change;
 mod pauses;
 mod seats;
 mod stream;
 
+#[cfg(test)]
+mod breakers_tests;
 #[cfg(test)]
 mod pauses_tests;
 #[cfg(test)]

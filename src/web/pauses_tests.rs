@@ -9,10 +9,10 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const HERE: &str = "127.0.0.1";
+pub(super) const HERE: &str = "127.0.0.1";
 
 /// Sends from an address; the status and the JSON of the answer.
-async fn send(
+pub(super) async fn send(
     router: &Router,
     line: &str,
     (peer, headers): (&str, &[(&str, &str)]),

@@ -3,6 +3,7 @@
 //! [`Site`] holds what the pages need; [`router`] ties paths to it.
 
 use super::api::{ApiError, Status};
+use super::breakers;
 use super::guard::Guard;
 use super::health::Readiness;
 use super::pauses;
@@ -26,6 +27,7 @@ const INDEX: &str =
 POST /api/v1/webhook   Alertmanager's webhook_configs go here
 GET  /api/v1/status    state, pauses, open incidents (JSON)
 GET  /api/v1/pauses    what is paused (JSON); POST pauses, DELETE resumes
+GET  /api/v1/breakers  targets that runs did not help (JSON); DELETE resets
 GET  /metrics          for Prometheus
 GET  /-/healthy        alive
 GET  /-/ready          ready, or why not
@@ -78,6 +80,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/pauses", get(pauses::list).post(pauses::set))
         .route("/api/v1/pauses/{scope}", delete(pauses::end))
+        .route("/api/v1/breakers", get(breakers::list))
+        .route("/api/v1/breakers/{target}", delete(breakers::reset))
         .route("/", get(index))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)

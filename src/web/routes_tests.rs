@@ -7,8 +7,9 @@ use super::routes::{Mode, Site, router};
 use crate::engine::event::Event;
 use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply, Switched};
 use crate::engine::ruleset::Changes;
-use crate::engine::snapshot::{IncidentSummary, PauseSummary, Snapshot};
+use crate::engine::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
 use crate::inbox::{Delivery, Inbox};
+use crate::model::fact::BreakerReset;
 use crate::model::id::{IncidentId, Seq};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
@@ -51,7 +52,11 @@ pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSi
     let pause = Pause { scope: PauseScope::Playbook("p".into()), by: "ada".into(), reason: "why".into(), length };
     let since = chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap();
     let pauses = vec![PauseSummary { pause, since }];
-    let snapshot = Snapshot { last_seq: Some(Seq(41)), open_episodes: 3, pauses, incidents: vec![summary] };
+    let open_for = Duration::from_secs(3600);
+    let breakers = vec![BreakerSummary { target: "web-1".into(), failures: 3, since, open_for }];
+    let storm = Some(StormSummary { since, freeze: Duration::from_secs(600) });
+    let snapshot =
+        Snapshot { last_seq: Some(Seq(41)), open_episodes: 3, pauses, breakers, storm, incidents: vec![summary] };
     let (_, snapshot) = watch::channel(Arc::new(snapshot));
     let (inbox, deliveries) = Inbox::new(snapshot);
     let mut dispatcher = JoinSet::new();
@@ -78,7 +83,7 @@ pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSi
     TestSite { router: router(Arc::new(site)).merge(odd), condition, _dispatcher: dispatcher }
 }
 
-/// Everything can be paused, and the playbook `p` is; the file is there.
+/// Everything can be paused, and the playbook `p` is; the file is there. The breaker of `web-1` is open.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a stand-in answers what pages ask")]
 fn switched(event: Event) -> Switched {
     match event {
@@ -93,6 +98,10 @@ fn switched(event: Event) -> Switched {
             Switched::Resumed(Pause { scope, by, reason, length: None })
         }
         Event::ResumeRequested { scope, .. } => Switched::NotPaused(scope),
+        Event::BreakerResetRequested { target, by, reason } if *target == *"web-1" => {
+            Switched::Reset { reset: BreakerReset { target, by, reason }, failures: 3 }
+        }
+        Event::BreakerResetRequested { target, .. } => Switched::NotOpen(target),
         other => panic!("not asked by any page: {other:?}"),
     }
 }
@@ -220,6 +229,9 @@ async fn the_status_has_its_documented_shape() {
         "docker": {"state": "answering", "error": null}, "open_episodes": 3,
         "pauses": [{"scope": "playbook:p", "by": "ada", "reason": "why", "since": "2026-11-18T11:06:40Z", "for": "1h30m",
                     "until": "2026-11-18T12:36:40Z"}],
+        "breakers": [{"target": "web-1", "failures": 3, "since": "2026-11-18T11:06:40Z",
+                      "until": "2026-11-18T12:06:40Z"}],
+        "storm": {"since": "2026-11-18T11:06:40Z", "for": "10m", "until": "2026-11-18T11:16:40Z"},
         "incidents": [{"id": "i12", "playbook": "restart-web", "alertname": "Down", "target": null,
                        "doing": "refused", "reason": "cooldown"}],
     });

@@ -11,10 +11,12 @@
 mod commands;
 mod docker_faults;
 mod docker_wire;
+mod explain;
 mod pause;
 mod payloads;
 mod receiver;
 mod reload;
+mod reset;
 mod rules;
 
 #[path = "../support/alerts.rs"]

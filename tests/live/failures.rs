@@ -95,3 +95,27 @@ fn a_container_that_ends_again_was_restarted_in_vain() {
     check(&ending, ("ineffective", "succeeded"), "exited with code 7");
     assert_eq!(restarts(&ending.actions), 1, "{:?}", ending.actions);
 }
+
+#[test]
+fn after_a_restart_in_vain_nothing_is_done_until_a_person_has_mended_it_and_says_so() {
+    let check = "test -e /tmp/mended";
+    let health = ["--health-interval", "1s", "--health-timeout", "5s", "--health-retries", "2", "--health-cmd", check];
+    let container = TestContainer::run("breaker", &[&OPTED_IN[..], &health].concat(), &OBEDIENT);
+    let strict = WIDE_SETTINGS.replace("limits: {", "limits: {breaker: {failures: 1, per: 1d, open_for: 1h}, ");
+    let sickbay = Sickbay::running(&down(WIDE_LIMITS), &strict);
+    let events = EngineEvents::of(&container);
+    for serial in ["1", "2"] {
+        let alert = firing(&json!({"alertname": "Down", "container": container.name, "serial": serial}));
+        assert_eq!(sickbay.post(&notification(&[alert])).status, 200);
+        sickbay.verdict_of(1);
+    }
+    let refused = sickbay.wait_for("decision", 2).remove(1);
+    assert_eq!((&refused["reason"], &refused["inputs"]["failures"]), (&"breaker_open".into(), &"1".into()));
+    docker(&["exec", &container.id, "touch", "/tmp/mended"]);
+    assert_eq!(sickbay.records_of("action.intent").len(), 1, "{}", sickbay.story());
+    let url = format!("http://127.0.0.1:{}", sickbay.port);
+    let reset = sickbay.run(&["reset", &container.name, "--reason", "mended", "--url", &url]);
+    assert!(reset.status.success(), "{reset:?}");
+    assert_eq!(sickbay.verdict_of(2), "recovered", "{}", sickbay.story());
+    assert_eq!(restarts(&events.until_now()), 2, "{}", sickbay.story());
+}

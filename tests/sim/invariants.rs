@@ -19,7 +19,7 @@ use sickbay::model::limit::{Scope, Window};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
 use sickbay::model::testimony::Says;
-use sickbay::playbook::definition::{Playbook, Step};
+use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
 use std::sync::Arc;
@@ -47,6 +47,7 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_run_after_the_last_of_several_tries_was_in_vain", no_run_after_the_last_of_several_tries_was_in_vain),
     ("no_run_begins_by_what_is_no_longer_loaded", no_run_begins_by_what_is_no_longer_loaded),
     ("a_run_goes_by_the_steps_it_began_with", a_run_goes_by_the_steps_it_began_with),
+    ("every_refusal_names_what_its_gate_saw", every_refusal_names_what_its_gate_saw),
 ];
 
 /// Asked of each call that was sent.
@@ -328,11 +329,12 @@ fn a_run_goes_by_the_steps_it_began_with(witness: &Witness, _: &World, record: &
         _ => return Ok(()),
     };
     let Some(taker) = witness.playbook(incident) else { return Ok(()) };
-    let tries = || taker.attempts.iter().map(|attempt| &attempt.steps);
-    let has = |wanted: &Action| tries().flatten().any(|step| step.verb.action().as_ref() == Some(wanted));
+    let tried = witness.tries.get(&incident).map_or(0, |(number, _)| *number);
+    let of_this_try = taker.attempts.steps(tried + 1);
+    let has = |wanted: &Action| of_this_try.iter().any(|step| step.verb.action().as_ref() == Some(wanted));
     let own = step.is_none_or(|step| {
-        let is_it = |steps: &Vec<Step>| steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb);
-        if step.branch == Branch::Steps { tries().any(is_it) } else { is_it(&taker.on_failure) }
+        let steps = if step.branch == Branch::Steps { of_this_try } else { &taker.on_failure };
+        steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb)
     });
     if own && action.is_none_or(has) {
         return Ok(());
@@ -532,4 +534,12 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
 /// A container that is shown as stopped.
 pub(crate) fn is_stopped(state: &ContainerState) -> bool {
     *state == ContainerState::Exited
+}
+
+fn every_refusal_names_what_its_gate_saw(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
+    match &decided.answer {
+        Answer::Refused(refusal) if refusal.inputs.is_empty() => Err(format!("no inputs: {refusal:?}")),
+        Answer::Refused(_) | Answer::Run { .. } => Ok(()),
+    }
 }

@@ -11,7 +11,10 @@ mod verify;
 mod words;
 
 pub use args::{LogArgs, LogCommand, LogOutput};
+pub(super) use printable::{printable, span};
+pub(super) use query::parse_time;
 pub use run::run;
+pub(super) use words::{heading, words};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// The text with everything that a terminal would obey written as an escape.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
+pub(in crate::cli) fn printable(text: &str) -> Cow<'_, str> {
     let obeyed = |scalar: char| scalar.is_control() || needs_escape(scalar);
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
@@ -27,7 +27,7 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// A span of time for people: three significant digits at most.
-pub(super) fn span(duration: Duration) -> String {
+pub(in crate::cli) fn span(duration: Duration) -> String {
     let (secs, millis) = (duration.as_secs(), duration.subsec_millis());
     match secs {
         0 => format!("{millis} ms"),

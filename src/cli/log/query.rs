@@ -16,7 +16,7 @@ use std::time::Duration;
 const POLL_EVERY: Duration = Duration::from_millis(200);
 
 /// `2026-01-05T10:00:00Z`, or a duration before now.
-pub(super) fn parse_time(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
+pub(in crate::cli) fn parse_time(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Ok(moment.to_utc());
     }

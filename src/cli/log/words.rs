@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// A fact in words, safe for a terminal.
-pub(super) fn words(fact: &Fact) -> String {
+pub(in crate::cli) fn words(fact: &Fact) -> String {
     let text = match fact {
         Fact::LogOpened(opened) => log_opened(opened),
         Fact::LogClosed => "sickbay stopped in good order".to_owned(),
@@ -62,7 +62,7 @@ pub(super) fn words(fact: &Fact) -> String {
 }
 
 /// What kind of line it is in the tree of an incident.
-pub(super) fn heading(fact: &Fact) -> &'static str {
+pub(in crate::cli) fn heading(fact: &Fact) -> &'static str {
     match fact {
         Fact::LogOpened(_) | Fact::LogClosed | Fact::LogRecovered(_) => "log",
         Fact::ConfigLoaded(_) | Fact::ConfigRejected(_) => "config",

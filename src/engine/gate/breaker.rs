@@ -28,6 +28,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     };
     let detail = format!("{what}; a trial in {}, or after `sickbay reset {target}`", format_duration(left));
     let refusal = refuse(Gate::Breaker, Reason::BreakerOpen, detail)
+        .saw("target", target)
         .saw("failures", failures)
         .saw("allowed", breaker.failures.saturating_sub(1))
         .saw("per", format_duration(breaker.per))

@@ -31,7 +31,8 @@ pub(in crate::engine) fn at_first_sight(alert: &Alert, policy: &Policy, now: &Mo
 /// tell refuses nothing: the webhook said that the alert fires, and first aid must not depend on a second service.
 pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
     if question.incident.alert_ended {
-        return Err(refuse(Gate::Fresh, Reason::ResolvedFirst, "the alert resolved before anything was done"));
+        let detail = "the alert resolved before anything was done";
+        return Err(refuse(Gate::Fresh, Reason::ResolvedFirst, detail).saw("alert", "ended"));
     }
     if let Some(testimony) = question.testimony.filter(|testimony| testimony.says == Says::NotFiring) {
         let detail = "Alertmanager was asked right before the action and no longer lists the alert";

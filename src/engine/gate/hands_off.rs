@@ -38,6 +38,7 @@ pub(super) fn ask(question: &Question<'_>, view: &TargetView) -> Result<(), Refu
                  let sickbay ask for GET /events, or set docker.hands_off to 0s"
             );
             let refusal = refuse(Gate::Target, Reason::DockerUnavailable, detail);
+            let refusal = refusal.saw("container", name).saw("error", why);
             return Err(refusal.saw("hands_off", format_duration(hands_off)));
         }
     };
@@ -70,7 +71,8 @@ impl Look<'_> {
         let name = &self.container.name;
         let Ok(created) = self.container.created.parse::<DateTime<Utc>>() else {
             let detail = format!("Docker does not say when {name} was created");
-            return Err(refuse(Gate::Target, Reason::RecentlyDeployed, detail));
+            let refusal = refuse(Gate::Target, Reason::RecentlyDeployed, detail);
+            return Err(refusal.saw("container", name).saw("created", &self.container.created));
         };
         let left_alone = |what: &str| self.leave_alone((Reason::RecentlyDeployed, "created"), created, what);
         let Some(predecessor) = predecessor else {
@@ -138,9 +140,10 @@ impl Look<'_> {
             ("docker_time".to_owned(), self.now.to_rfc3339_opts(SecondsFormat::Secs, true)),
             ("hands_off".to_owned(), format_duration(self.hands_off)),
         ];
+        let container = &self.container.name;
         if self.now + ROUNDING < at {
             let detail = format!("{what} in the future, by Docker's own clock: nobody can tell how long ago that was");
-            return Err(Refusal { inputs, ..refuse(Gate::Target, reason, detail) });
+            return Err(Refusal { inputs, ..refuse(Gate::Target, reason, detail) }.saw("container", container));
         }
         let age = (self.now - at).to_std().unwrap_or_default();
         let age = Duration::from_secs(age.as_secs());
@@ -150,6 +153,6 @@ impl Look<'_> {
         inputs.push(("age".to_owned(), format_duration(age)));
         let (rest, limit) = (self.hands_off - age, format_duration(self.hands_off));
         let detail = format!("{what} {} ago; docker.hands_off is {limit}", format_duration(age));
-        Err(Refusal { inputs, retry_after: rest, ..refuse(Gate::Target, reason, detail) })
+        Err(Refusal { inputs, retry_after: rest, ..refuse(Gate::Target, reason, detail) }.saw("container", container))
     }
 }

@@ -9,6 +9,7 @@ mod condition;
 mod fresh;
 mod hands_off;
 mod pause;
+mod playbook;
 mod protection;
 mod single_flight;
 mod target;
@@ -25,9 +26,12 @@ use crate::model::testimony::Testimony;
 use crate::playbook::definition::{Playbook, Step};
 use std::time::Duration;
 
+pub(super) use condition::foresee;
 pub(super) use fresh::at_first_sight;
 pub(super) use pause::{ask as paused, same_pause};
+pub(super) use playbook::ask as takes;
 pub(super) use target::{may_restart_dependent, running_dependents};
+pub(super) use time_interval::ask as in_time;
 
 /// A refusal for which no better time is known may have another answer after this.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use crate::model::container::{Container, ContainerState, Health, RestartPolicy, 
 use crate::model::fact::Refusal;
 use crate::model::reason::{Gate, Reason};
 use crate::playbook::definition::{Step, Verb};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use std::time::Duration;
 
 /// A run this long is the engine's own idea of "started well".
@@ -24,7 +24,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let container = &view.container;
-    let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
+    let no = |no: No| of_container(question, view, no);
     // All of the try's actions: one that may stop and may not start is refused before it stops.
     for action in question.steps().iter().filter_map(|step| step.verb.action()) {
         allowed(question, container, action.word()).map_err(no)?;
@@ -37,16 +37,38 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     }
     for dependent in &view.dependents {
         let (name, target) = (&dependent.name, &container.name);
-        let refused = |detail| refuse(Gate::Target, Reason::DependentRefused, detail);
+        let refused = |detail| {
+            refuse(Gate::Target, Reason::DependentRefused, detail).saw("dependent", name).saw("target", target)
+        };
         treatable_dependent(question, dependent).map_err(|(reason, detail)| {
-            refused(format!("{name} shares a namespace with {target}: {detail} ({reason})"))
+            refused(format!("{name} shares a namespace with {target}: {detail} ({reason})")).saw("because", reason)
         })?;
         if left == Standing::Down && dependent.state == ContainerState::Running {
             let detail = format!("{name} shares a namespace with {target}, which the playbook stops and never starts");
-            return Err(refused(detail));
+            return Err(refused(detail).saw("because", "stopped"));
         }
     }
     Ok(())
+}
+
+/// A no about a container, with what the gate saw of it.
+fn of_container(question: &Question<'_>, view: &TargetView, (reason, detail): No) -> Refusal {
+    let container = &view.container;
+    let mut refusal = refuse(Gate::Target, reason, detail)
+        .saw("container", &container.name)
+        .saw("image", &container.image)
+        .saw("state", container.state.as_str())
+        .saw("exit_code", container.exit_code)
+        .saw("restart_count", container.restart_count)
+        .saw("started_at", &container.started_at);
+    if let Some(starts_at) = question.incident.alert.starts_at {
+        refusal = refusal.saw("alert_starts_at", starts_at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    }
+    if container.state == ContainerState::Exited {
+        refusal = refusal.saw("finished_at", &container.finished_at).saw("stop_cause", view.stop_cause.as_str());
+    }
+    let own = container.labels.iter().filter(|(name, _)| name.starts_with("sickbay."));
+    own.fold(refusal, |refusal, (name, value)| refusal.saw(&format!("labels.{name}"), value))
 }
 
 /// Before the target is touched: a dependent that runs must be allowed to be restarted, and one that somebody holds
@@ -71,7 +93,7 @@ fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result
 /// or have died. Whoever shares the target's PID namespace dies with it, so that death is our doing; a stop is not.
 pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &TargetView) -> Result<(), Refusal> {
     let dependent = &view.container;
-    let no = |(reason, detail): No| refuse(Gate::Target, reason, detail);
+    let no = |no: No| of_container(question, view, no);
     allowed(question, dependent, "restart").map_err(no)?;
     owned_by_nobody_else(dependent).map_err(no)?;
     match &dependent.state {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 const SHOWN_MAX: usize = 4;
 
 /// Asks the playbook's schedule about this minute.
-pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
+pub(in crate::engine) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     let schedule = &question.playbook.schedule;
     let now = question.now.wall;
     let (reason, detail, inputs) = match schedule.at(now) {

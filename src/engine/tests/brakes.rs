@@ -3,6 +3,7 @@
 use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
+use crate::engine::receipt::{Reply, Switched};
 use crate::model::action::ActionOutcome;
 use crate::model::alert::{Alert, Notification};
 use crate::model::container::{Container, ContainerState, Health, TargetReport, TargetView};
@@ -10,6 +11,7 @@ use crate::model::fact::{Fact, StepResult};
 use crate::model::id::IncidentId;
 use crate::model::label::Labels;
 use crate::model::limit::{Limits, MinHealthy};
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
 use crate::playbook::definition::{Playbook, Verb, VerifySpec};
 use std::time::Duration;
@@ -82,6 +84,81 @@ fn runs_that_do_not_help_open_the_breaker_until_its_time_or_a_person() {
     assert_eq!(run(&mut world, 6, &sick()), Err(Reason::BreakerOpen), "which did not help either");
     world.feed(Event::BreakerResetRequested { target: "web".into(), by: "alice".into(), reason: "new image".into() });
     assert_eq!(run(&mut world, 7, &well()), Ok(()));
+}
+
+fn reset(world: &mut World, target: &str) -> Reply {
+    world.feed(Event::BreakerResetRequested { target: target.into(), by: "alice".into(), reason: "new image".into() });
+    world.reply.clone()
+}
+
+/// The breaker of `web` is open, and an alert that still fires was refused because of it.
+fn tripped() -> World {
+    let mut world = World::new(vec![unlimited()]);
+    for serial in 0..3 {
+        assert_eq!(run(&mut world, serial, &sick()), Ok(()), "{serial}");
+        world.now_s += 60;
+    }
+    let alert = about(&world, "web", 3);
+    let incident = world.fire(alert).incident.unwrap();
+    world.docker(incident, found(container("web")));
+    assert_eq!(world.last_refusal(), Some(Reason::BreakerOpen));
+    world
+}
+
+#[test]
+fn only_an_open_breaker_can_be_reset_and_a_wrong_name_changes_nothing() {
+    let mut world = tripped();
+    for target in ["wbe", "WEB", "db"] {
+        let before = world.log.len();
+        assert_eq!(reset(&mut world, target), Reply::Switched(Switched::NotOpen(target.into())));
+        assert_eq!((world.log.len(), world.effects.len()), (before, 0), "{target}");
+    }
+    let open = world.snapshot().breakers;
+    assert_eq!((open.len(), &*open[0].target, open[0].failures), (1, "web", 3));
+    let told = reset(&mut world, "web");
+    assert!(matches!(told, Reply::Switched(Switched::Reset { failures: 3, .. })), "{told:?}");
+    assert_eq!(world.snapshot().breakers, []);
+    assert_eq!(reset(&mut world, "web"), Reply::Switched(Switched::NotOpen("web".into())), "once is enough");
+}
+
+#[test]
+fn what_an_open_breaker_held_back_is_asked_about_again_when_it_is_reset() {
+    for (name, restart) in [("at once", false), ("killed right after the reset", true)] {
+        let mut world = tripped();
+        let refused = world.state.incidents().last().unwrap().id;
+        reset(&mut world, "web");
+        if restart {
+            world.state = world.replayed(world.log.len());
+            let (version, hostname, files) = (String::new(), String::new(), Vec::new());
+            world.feed(Event::Started { recovered: None, version, hostname, files });
+        }
+        let asked = |effect: &Effect| matches!(effect, Effect::ResolveTarget { incident, .. } if *incident == refused);
+        assert_eq!(world.effects.iter().filter(|effect| asked(effect)).count(), 1, "{name}: {:?}", world.effects);
+        world.docker(refused, found(container("web")));
+        assert!(world.state.incident(refused).unwrap().run().is_some(), "{name}");
+    }
+    let mut paused = tripped();
+    let pause = Pause { scope: PauseScope::All, by: "ada".into(), reason: "x".into(), length: None };
+    paused.feed(Event::PauseRequested(pause));
+    reset(&mut paused, "web");
+    assert_eq!(paused.effects, [], "while everything stands still, nobody is asked");
+}
+
+#[test]
+fn readers_see_a_breaker_and_a_storm_until_their_time_is_over() {
+    let mut world = tripped();
+    let opened = world.log.iter().find(|record| record.fact.kind() == "breaker.opened").unwrap().at.wall;
+    let since = world.snapshot().breakers[0].since;
+    assert_eq!(since, opened);
+    world.ruleset.policy.storm.alerts = 2;
+    let alerts: Vec<Alert> = (10..14).map(|serial| about(&world, "web", serial)).collect();
+    world.feed(Event::NotificationReceived(Notification { alerts, ..Notification::default() }));
+    let storm = world.snapshot().storm.unwrap();
+    assert_eq!((storm.freeze, storm.since), (world.ruleset.policy.storm.freeze, world.now().wall));
+    assert!(world.snapshot().runs_out());
+    world.now_s += 3600;
+    let later = world.snapshot();
+    assert_eq!((later.breakers.len(), later.storm, later.runs_out()), (0, None, false));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn what_somebody_touched_is_left_alone_for_a_while() {
         let want = format!("somebody else did a `docker {action}` of web 1m40s ago; docker.hands_off is 5m");
         assert_eq!(refusal.detail, want);
         let inputs: Vec<&str> = refusal.inputs.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age"]);
+        assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age", "container"]);
         assert_eq!(refusal.inputs[0].1, action.as_str());
         assert_eq!(refusal_of(seen(100_000, &[(*action, 99_700)])), None, "{action}: long enough ago");
     }
@@ -105,7 +105,7 @@ fn what_a_deployment_brought_is_left_alone_for_a_while() {
     let refusal = created(99_880, Some(50_000), other("shop/web:1", None)).unwrap();
     assert_eq!(refusal.retry_after.as_secs(), 180);
     let inputs: Vec<&str> = refusal.inputs.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age"]);
+    assert_eq!(inputs, ["action", "at", "docker_time", "hands_off", "age", "container"]);
 }
 
 #[test]

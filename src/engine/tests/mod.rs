@@ -6,6 +6,7 @@ mod actions;
 mod alerts;
 mod attempts;
 mod brakes;
+mod explain;
 mod gates;
 mod hands_off;
 mod pauses;

@@ -260,7 +260,7 @@ fn a_pause_between_target_and_dependent_holds_the_run_and_does_not_fail_it() {
         assert_eq!(world.kinds(before), ["decision"], "{scope}");
         assert_eq!(world.refusal().unwrap().inputs[0].1, scope);
         assert!(world.effects.is_empty(), "{scope}: {:?}", world.effects);
-        let shown = world.state.snapshot(None).incidents.remove(0);
+        let shown = world.snapshot().incidents.remove(0);
         assert_eq!((shown.doing, shown.reason), ("held", Some(Reason::Paused)));
         // Asked again, it says nothing new.
         let before = world.log.len();

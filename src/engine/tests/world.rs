@@ -4,13 +4,14 @@ use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::receipt::{AlertReceipt, Reply};
 use crate::engine::ruleset::Ruleset;
+use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::{Alert, AlertStatus, Notification};
 use crate::model::container::{
     Container, ContainerState, EventHistory, RestartPolicy, StopCause, TargetReport, TargetView,
 };
-use crate::model::fact::{Answer, Fact, Record, StepResult};
+use crate::model::fact::{Answer, Decided, Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Labels;
 use crate::model::limit::{Limits, Scope, Window};
@@ -72,6 +73,9 @@ impl World {
         let at = self.now();
         let Decision { facts, effects, reply, ruleset } = decide(&self.state, &self.ruleset, event, &at);
         for fact in facts {
+            if let Fact::Decided(Decided { answer: Answer::Refused(refusal), .. }) = &fact {
+                assert!(!refusal.inputs.is_empty(), "nobody could tell what the gate saw: {refusal:?}");
+            }
             let record = Record { seq: self.state.next_seq(), at, fact };
             self.state.apply(&record);
             self.log.push(record);
@@ -83,6 +87,12 @@ impl World {
             Reply::Alerts(receipts) => receipts,
             Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Vec::new(),
         }
+    }
+
+    /// What readers would see now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let now = self.state.timeline().moment(&self.now());
+        self.state.snapshot(None, &self.ruleset.policy, &now)
     }
 
     pub(super) fn fire(&mut self, alert: Alert) -> AlertReceipt {

@@ -3,6 +3,7 @@
 use super::syntax::{self, Flaw};
 use super::types;
 use super::value::{Given, Value};
+use cel::common::ast::{Expr, operators};
 use cel::{Context, Env, ExecutionError, IdedExpr};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,6 +58,27 @@ impl Condition {
     #[must_use]
     pub fn is_constant(&self) -> bool {
         self.mentions.is_empty()
+    }
+
+    /// The conditions that must all be true for this one to be: what stands between its outermost `&&`.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Self> {
+        let mut parts = Vec::new();
+        conjuncts(&self.expr, &mut parts);
+        let part = |expr: &IdedExpr| {
+            // What was checked as a whole is right in its parts, too.
+            let mentions =
+                types::check(expr, &self.source, true).ok().map_or_else(|| Arc::clone(&self.mentions), Arc::new);
+            Self { source: Arc::clone(&self.source), expr: Arc::new(expr.clone()), mentions }
+        };
+        parts.into_iter().map(part).collect()
+    }
+
+    /// The names it looks at that are not among what is known, which is asked by root and field.
+    #[must_use]
+    pub fn needs(&self, known: &dyn Fn(&str, &str) -> bool) -> Vec<String> {
+        let is_known = |path: &Path| matches!(path.as_slice(), [root, field, ..] if known(root, field));
+        self.mentions.iter().filter(|path| !is_known(path)).map(|path| written(path)).collect()
     }
 
     /// The answer for these values.
@@ -130,6 +152,16 @@ impl Condition {
             }
             other => shorten(&other.to_string()),
         }
+    }
+}
+
+fn conjuncts<'e>(expr: &'e IdedExpr, parts: &mut Vec<&'e IdedExpr>) {
+    if let Expr::Call(call) = &expr.expr
+        && call.func_name == operators::LOGICAL_AND
+    {
+        call.args.iter().for_each(|part| conjuncts(part, parts));
+    } else {
+        parts.push(expr);
     }
 }
 

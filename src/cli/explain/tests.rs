@@ -1,0 +1,232 @@
+//! Both forms on small logs and rules; what a real daemon's log tells is shown in `tests/e2e`.
+
+use super::*;
+use crate::model::fact::{Answer, Decided, Fact, Refusal, Taken};
+use crate::model::reason::{Gate, Reason};
+use crate::record::sample;
+use clap::Parser;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    explain: ExplainArgs,
+}
+
+/// Exit code, standard output, standard error.
+fn explained(args: &[&str]) -> (u8, String, String) {
+    let cli = Cli::try_parse_from([&["explain"], args].concat()).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = run(&cli.explain, sample::moment(), &mut out, &mut err).unwrap();
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+fn log(facts: Vec<Fact>) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("incident_log")).unwrap();
+    fs::write(dir.path().join("incident_log/00000000000000000000.jsonl"), sample::log_of(facts).0).unwrap();
+    dir
+}
+
+fn of_log(dir: &Path, args: &[&str]) -> (u8, String, String) {
+    explained(&[args, &["--path", dir.to_str().unwrap()]].concat())
+}
+
+/// An alert that was refused, one that nobody took, and one that was treated.
+fn three() -> TempDir {
+    let refusal = Refusal {
+        gate: Gate::Budget,
+        reason: Reason::Cooldown,
+        detail: "too soon\u{1b}[2J".to_owned(),
+        inputs: vec![("cooldown".to_owned(), "10m".to_owned()), ("left".to_owned(), "8m".to_owned())],
+        retry_after: Duration::from_secs(480),
+    };
+    let refused = Decided {
+        incident: sample::INCIDENT,
+        playbook: "web-restart".into(),
+        target: Some(sample::target()),
+        answer: Answer::Refused(refusal),
+    };
+    let unmatched = sample::alert("other", Taken::ByNobody(Reason::NoMatch));
+    log(vec![sample::opened(), unmatched, sample::alert("hello", sample::taken()), Fact::Decided(refused)])
+}
+
+#[test]
+fn a_refusal_is_told_with_its_gate_the_values_it_saw_and_what_to_do() {
+    let dir = three();
+    let (code, out, err) = of_log(dir.path(), &["i2"]);
+    assert_eq!((code, &*err), (0, ""));
+    for line in [
+        "taken by playbook web-restart (revision 0123456789ab)",
+        "+250 ms     gate budget said no on web-1: cooldown",
+        "    too soon\\u{1b}[2J",
+        "      cooldown  10m",
+        "      left      8m",
+        "    asked again when the alert is delivered again, not before 8 min 0 s",
+        "=> nothing was done so far",
+    ] {
+        assert!(out.lines().any(|known| known == line), "{line:?}\n{out}");
+    }
+    assert!(out.contains("    > The last run on the target"), "{out}");
+    let (_, out, _) = of_log(dir.path(), &["i2", "-o", "json"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let decision = &told["alerts"][0]["decisions"][0];
+    assert_eq!((&decision["gate"], &decision["reason"]), (&"budget".into(), &"cooldown".into()), "{told}");
+    assert_eq!(decision["inputs"], json!({"cooldown": "10m", "left": "8m"}));
+    assert_eq!((&told["alerts"][0]["acted"], &told["alerts"][0]["verdict"]), (&false.into(), &Value::Null));
+}
+
+#[test]
+fn an_alert_is_found_by_incident_act_fingerprint_and_labels() {
+    let dir = three();
+    let (_, out, _) = of_log(dir.path(), &["i2", "-o", "json"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let fingerprint = told["alerts"][0]["fingerprint"].as_str().unwrap();
+    for (what, seqs) in [
+        (&["i2.1"][..], &[2][..]),
+        (&[fingerprint], &[2]),
+        (&["alertname=InstanceDown"], &[1, 2]),
+        (&["alertname=InstanceDown", "text=~hel.*"], &[2]),
+        (&[r#"{text!="hello"}"#], &[1]),
+        (&["alertname=InstanceDown", "--until", "2026-01-05T10:00:07.5Z"], &[1]),
+    ] {
+        let (code, out, err) = of_log(dir.path(), &[what, &["-o", "json"]].concat());
+        assert_eq!((code, &*err), (0, ""), "{what:?}");
+        let told: Value = serde_json::from_str(&out).unwrap();
+        let found: Vec<u64> =
+            told["alerts"].as_array().unwrap().iter().map(|alert| alert["seq"].as_u64().unwrap()).collect();
+        assert_eq!(found, seqs, "{what:?}");
+    }
+}
+
+#[test]
+fn what_nobody_took_says_why_and_the_exit_code_says_whether_anything_was_done() {
+    let dir = three();
+    let (code, out, _) = of_log(dir.path(), &["text=other", "--exit-code"]);
+    assert!(code == 1 && out.contains("no playbook took it: no_match") && out.contains("    > No enabled"), "{out}");
+    assert!(out.starts_with("#1  InstanceDown"), "{out}");
+    assert_eq!(of_log(dir.path(), &["i2", "--exit-code"]).0, 1);
+    let treated = log(sample::story("hello"));
+    let (code, out, _) = of_log(treated.path(), &["i2", "--exit-code"]);
+    assert!(code == 0 && out.ends_with("=> it was treated, and ended as recovered\n"), "{out}");
+    assert!(out.contains("every gate said yes on web-1"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_told_is_an_error_that_says_what_to_do() {
+    let dir = three();
+    for (args, want) in [
+        (&["i7"][..], "there is no incident i7"),
+        (&["0123456789abcdef"], "no alert with the fingerprint 0123456789abcdef"),
+        (&["container=nobody"], "no alert with container=nobody"),
+        (&["web-1"], "write i12, a fingerprint, or labels like container=web-1"),
+        (&["i2", "--since", "soon"], "neither a time like"),
+    ] {
+        let (code, out, err) = of_log(dir.path(), args);
+        assert!(code == 2 && out.is_empty() && err.starts_with("error: ") && err.contains(want), "{args:?}: {err}");
+    }
+    let (code, _, err) = explained(&["i2", "--path", "nowhere"]);
+    assert!(code == 2 && err.contains("there is no incident log in nowhere"), "{err}");
+}
+
+const RULES: &str = r#"version: 1
+time_intervals:
+  - name: night
+    time_intervals: [{times: [{start_time: "00:00", end_time: "06:00"}]}]
+playbooks:
+  - name: by-day
+    matchers: ['alertname = "Down"', 'severity =~ "page|warn"']
+    mute_time_intervals: [night]
+    target: {container: "{{ labels.container }}"}
+    if: labels.severity == "page" && target.state == "running"
+    limits: {runs: 3, per: 1h, cooldown: 5m}
+    steps: [{restart: {}}]
+  - name: tell
+    matchers: ['alertname =~ ".+"']
+    steps: [{notify: {to: [log], message: "it is {{ labels.alertname }}"}}]
+"#;
+
+fn rules() -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("down.yaml"), RULES).unwrap();
+    let path = dir.path().to_str().unwrap().to_owned();
+    (dir, path)
+}
+
+#[test]
+fn labels_are_explained_by_the_rules_alone() {
+    let (_dir, rules) = rules();
+    let day = "2026-01-05T10:00:00Z";
+    // The gate and reason of each of the two playbooks, and the exit code.
+    for (args, first, second, code) in [
+        (&["alertname=Down", "container=web", "severity=page", "--at", day][..], ("-", "-"), ("playbook", "-"), 0),
+        (
+            &["alertname=Down", "container=web", "severity=warn", "--at", day],
+            ("condition", "condition_false"),
+            ("playbook", "-"),
+            1,
+        ),
+        (
+            &["alertname=Down", "container=web", "severity=page", "--at", "2026-01-05T03:00:00Z"],
+            ("time_interval", "muted_time_interval"),
+            ("playbook", "-"),
+            1,
+        ),
+        (&["alertname=Down", "severity=page", "--at", day], ("target", "target_invalid"), ("playbook", "-"), 1),
+        (&["alertname=Up"], ("playbook", "no_match"), ("-", "-"), 0),
+        (&["severity=page"], ("playbook", "no_match"), ("playbook", "no_match"), 1),
+    ] {
+        let (exit, out, err) = explained(&[args, &["--rules", &rules, "--exit-code", "-o", "json"]].concat());
+        assert_eq!((exit, &*err), (code, ""), "{args:?}: {out}");
+        let told: Value = serde_json::from_str(&out).unwrap();
+        for (playbook, want) in told["playbooks"].as_array().unwrap().iter().zip([first, second]) {
+            let word = |key: &str| playbook[key].as_str().unwrap_or("-").to_owned();
+            assert_eq!((word("gate").as_str(), word("reason").as_str()), want, "{args:?}: {playbook:#}");
+            if word("reason") != "-" {
+                assert!(!playbook["inputs"].as_object().unwrap().is_empty(), "{args:?}: {playbook:#}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_text_names_what_was_not_asked() {
+    let (_dir, rules) = rules();
+    let day = "2026-01-05T10:00:00Z";
+    let args = ["alertname=Down", "container=web", "severity=page", "--rules", &rules, "--at", day];
+    let (code, out, _) = explained(&args);
+    assert_eq!(code, 0);
+    for line in [
+        "taken by playbook by-day",
+        "    target: container web",
+        "    said yes: playbook, time_interval",
+        "      condition      needs target.state, which the labels do not tell",
+        "      target         needs Docker",
+        "    it matches, but by-day comes first and takes the alert",
+    ] {
+        assert!(out.lines().any(|known| known == line), "{line:?}\n{out}");
+    }
+}
+
+#[test]
+fn wrong_labels_and_rules_say_what_to_write() {
+    let (dir, rules) = rules();
+    for (args, want) in [
+        (&["alertname=~Down"][..], "is a matcher, and an alert has labels"),
+        (&["Down"], "write the alert's labels"),
+        (&["a=1", "a=2"], "a"),
+        (&["i2"], "with --rules, name the alert's labels"),
+    ] {
+        let (code, out, err) = explained(&[args, &["--rules", &rules]].concat());
+        assert!(code == 2 && out.is_empty() && err.contains(want), "{args:?}: {err}");
+    }
+    fs::write(dir.path().join("broken.yaml"), "version: 1\nplaybooks: [{name: x}]\n").unwrap();
+    let (code, _, err) = explained(&["alertname=Down", "--rules", &rules]);
+    assert!(code == 2 && err.contains("`sickbay check` shows each place") && err.contains("broken.yaml:2:"), "{err}");
+    let (code, _, err) = explained(&["alertname=Down", "--rules", "nowhere"]);
+    assert!(code == 2 && err.contains("nowhere"), "{err}");
+}

@@ -1,0 +1,211 @@
+//! What the gates say about an alert of which nothing is known but its labels and the time: for whoever writes playbooks.
+//!
+//! The gates are the engine's own, in its own order. Those that need Docker, the daemon's history or more of the alert are
+//! not asked, and nothing is claimed about them. Read [`Explained`].
+
+use super::gate::{self, Question};
+use super::incident::Incident;
+use super::ruleset::Ruleset;
+use super::state::State;
+use super::{advance, values};
+use crate::model::alert::{Alert, AlertStatus};
+use crate::model::fact::{AlertReceived, Refusal, Taken};
+use crate::model::id::{IncidentId, Seq};
+use crate::model::incident::FirstSight;
+use crate::model::label::Labels;
+use crate::model::moment::Moment;
+use crate::model::reason::Gate;
+use crate::playbook::definition::{Playbook, TargetSpec};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+/// What one playbook would make of the alert, as far as can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// The playbook's name.
+    pub playbook: Arc<str>,
+    /// Where it stands.
+    pub source: String,
+    /// Whether it changes nothing in any case.
+    pub dry_run: bool,
+    /// Whether it is enabled and all of its matchers match.
+    pub matched: bool,
+    /// The first no, if one of the gates that were asked says no.
+    pub no: Option<No>,
+    /// The target, if it was rendered.
+    pub target: Option<String>,
+    /// The gates that were asked and said yes, in order.
+    pub yes: Vec<Gate>,
+    /// The gates that were not asked, or not wholly, and why.
+    pub not_asked: Vec<(Gate, String)>,
+}
+
+/// Why a playbook would do nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum No {
+    /// It matches, and this one before it takes the alert.
+    TakenBy(Arc<str>),
+    /// A gate refuses.
+    Refused(Refusal),
+}
+
+impl Explained {
+    /// Whether it takes the alert and nothing that was asked stands in its way.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.no.is_none()
+    }
+}
+
+/// Asks about every playbook, in the order of the files. Without settings the policy is of no use: it is not asked.
+#[must_use]
+pub fn explain(ruleset: &Ruleset, labels: &Labels, at: DateTime<Utc>) -> Vec<Explained> {
+    let taker = ruleset.playbooks.select(labels);
+    let playbooks = ruleset.playbooks.iter();
+    playbooks.map(|playbook| Case::new(playbook, labels, at).explain((ruleset, taker))).collect()
+}
+
+/// One playbook and one alert.
+struct Case<'a> {
+    playbook: &'a Playbook,
+    labels: &'a Labels,
+    now: Moment,
+    explained: Explained,
+}
+
+impl<'a> Case<'a> {
+    fn new(playbook: &'a Playbook, labels: &'a Labels, at: DateTime<Utc>) -> Self {
+        let explained = Explained {
+            playbook: Arc::clone(&playbook.name),
+            source: playbook.source.clone(),
+            dry_run: playbook.dry_run,
+            matched: false,
+            no: None,
+            target: None,
+            yes: Vec::new(),
+            not_asked: Vec::new(),
+        };
+        Self { playbook, labels, now: Moment { wall: at, passed_ms: 0 }, explained }
+    }
+
+    fn explain(mut self, (ruleset, taker): (&Ruleset, Option<&Arc<Playbook>>)) -> Explained {
+        let no = self.first_no((ruleset, taker)).err();
+        let mut explained = self.explained;
+        let refused_by = match &no {
+            Some(No::Refused(refusal)) => Some(refusal.gate),
+            Some(No::TakenBy(_)) => Some(Gate::Playbook),
+            None => None,
+        };
+        explained.no = no;
+        for gate in Gate::ALL {
+            let told = explained.yes.contains(gate)
+                || refused_by == Some(*gate)
+                || explained.not_asked.iter().any(|(not_asked, _)| not_asked == gate);
+            if !told {
+                explained.not_asked.push((*gate, why_not(*gate).to_owned()));
+            }
+        }
+        explained.not_asked.sort_unstable_by_key(|(gate, _)| *gate);
+        explained
+    }
+
+    /// In the engine's order: who takes it, which target, and then the gates before Docker's answer.
+    fn first_no(&mut self, (ruleset, taker): (&Ruleset, Option<&Arc<Playbook>>)) -> Result<(), No> {
+        gate::takes(self.playbook, self.labels).map_err(No::Refused)?;
+        self.explained.matched = true;
+        if let Some(taker) = taker.filter(|taker| taker.name != self.playbook.name) {
+            return Err(No::TakenBy(Arc::clone(&taker.name)));
+        }
+        self.explained.yes.push(Gate::Playbook);
+        self.target().map_err(No::Refused)?;
+        let incident = self.incident();
+        let (state, policy, playbook) = (&State::default(), &ruleset.policy, self.playbook);
+        let (incident, now) = (&incident, &self.now);
+        let question = Question { state, policy, playbook, incident, view: None, testimony: None, now };
+        gate::in_time(&question).map_err(No::Refused)?;
+        self.explained.yes.push(Gate::TimeInterval);
+        let needed = gate::foresee(&question, &known).map_err(No::Refused)?;
+        if needed.is_empty() {
+            self.explained.yes.push(Gate::Condition);
+        } else {
+            let why = format!("needs {}, which the labels do not tell", needed.join(", "));
+            self.explained.not_asked.push((Gate::Condition, why));
+        }
+        Ok(())
+    }
+
+    /// Renders the target, if the labels suffice.
+    fn target(&mut self) -> Result<(), Refusal> {
+        let templates = self.playbook.target.iter().flat_map(TargetSpec::templates);
+        let needed: Vec<String> =
+            templates.flat_map(|(_, template)| template.references()).filter(|name| !is_known(name)).collect();
+        if !needed.is_empty() {
+            let why = format!("needs Docker, and {} to render its name", needed.join(", "));
+            self.explained.not_asked.push((Gate::Target, why));
+            return Ok(());
+        }
+        let rendered = advance::render_target(self.playbook, &values::of_new_alert(&self.alert()));
+        let query = rendered.map_err(|detail| advance::not_rendered(self.playbook, self.labels, detail))?;
+        self.explained.target = query.map(|query| query.to_string());
+        Ok(())
+    }
+
+    fn alert(&self) -> Alert {
+        Alert {
+            fingerprint: self.labels.fingerprint(),
+            status: AlertStatus::Firing,
+            labels: self.labels.clone(),
+            annotations: Labels::default(),
+            starts_at: None,
+            ends_at: None,
+            generator_url: "".into(),
+        }
+    }
+
+    /// The incident that this alert would open.
+    fn incident(&self) -> Incident {
+        let (playbook, revision) = (Arc::clone(&self.playbook.name), Arc::clone(&self.playbook.revision));
+        let Alert { fingerprint, labels, annotations, starts_at, generator_url, .. } = self.alert();
+        let received = AlertReceived {
+            fingerprint,
+            labels,
+            annotations,
+            starts_at,
+            generator_url,
+            sender: "".into(),
+            receiver_name: "".into(),
+            group_key: "".into(),
+            sight: FirstSight::New,
+            taken: Taken::ByPlaybook { playbook, revision },
+        };
+        Incident::open(IncidentId(Seq(0)), &Arc::new(received), self.now).expect("a playbook takes it")
+    }
+}
+
+/// Whether the labels and the playbook alone tell this value.
+fn known(root: &str, field: &str) -> bool {
+    match root {
+        "labels" | "limits" => true,
+        "alert" => matches!(field, "name" | "fingerprint"),
+        "run" => field == "playbook",
+        _ => false,
+    }
+}
+
+/// The same for a name as a template refers to it.
+fn is_known(name: &str) -> bool {
+    let (root, field) = name.split_once('.').unwrap_or((name, ""));
+    known(root, field.split('.').next().unwrap_or_default())
+}
+
+/// Why a gate is not asked from here.
+fn why_not(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Parsed => "needs the whole notification",
+        Gate::Fresh => "needs the time when the alert began",
+        Gate::Episode | Gate::Pause | Gate::SingleFlight | Gate::Budget | Gate::Breaker => "needs the daemon's history",
+        Gate::Target => "needs Docker",
+        Gate::BlastRadius => "needs Docker and the daemon's history",
+        Gate::Playbook | Gate::TimeInterval | Gate::Condition => "an earlier gate says no",
+    }
+}

@@ -1,0 +1,111 @@
+//! What every call that changes something has in common: its body, its texts, and the wait until it is on disk.
+//!
+//! Read [`Refused`] first: what is wrong with a call, with the status and the words it is answered with.
+
+use super::api::{ApiError, ResumeRequest};
+use crate::engine::receipt::Switched;
+use crate::inbox::Unavailable;
+use crate::model::pause::Pause;
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+
+/// The longest body, in bytes.
+const BODY_MAX: usize = 16 << 10;
+
+/// The longest reason, in characters.
+const REASON_MAX: usize = 500;
+
+/// The longest name of a person, in characters.
+const BY_MAX: usize = 100;
+
+/// How long it may take until the record is on disk.
+const DURABLE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A request that is not understood, or not fulfilled.
+pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(ApiError { error: self.1 })).into_response()
+    }
+}
+
+impl Refused {
+    /// The answer of another question: our own mistake.
+    pub(super) fn mixed_up() -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, "the daemon answered another question than was asked".to_owned())
+    }
+}
+
+pub(super) fn bad(message: impl Into<String>) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, message.into())
+}
+
+/// Who ends something and why, from the body or, if that is empty, from the query.
+pub(super) async fn ending(
+    query: Result<Query<ResumeRequest>, QueryRejection>,
+    body: Body,
+) -> Result<(String, Option<String>), Refused> {
+    let Query(query) = query.map_err(|rejected| bad(rejected.body_text()))?;
+    let body = read(body).await?;
+    let told = if body.is_empty() {
+        query
+    } else {
+        serde_json::from_slice(&body)
+            .map_err(|error| bad(format!("{error}; send {{\"by\": \"…\", \"reason\": \"…\"}}")))?
+    };
+    let reason = told.reason.map(|text| reason(&text)).transpose()?;
+    Ok((person(told.by)?, reason))
+}
+
+pub(super) async fn read(body: Body) -> Result<Bytes, Refused> {
+    let read = to_bytes(body, BODY_MAX).await;
+    read.map_err(|error| Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("the body cannot be read: {error}")))
+}
+
+/// Why somebody does it.
+pub(super) fn reason(text: &str) -> Result<String, Refused> {
+    said("reason", text, REASON_MAX)
+}
+
+/// Who does it.
+pub(super) fn person(by: Option<String>) -> Result<String, Refused> {
+    let Some(by) = by else { return Ok("unknown".to_owned()) };
+    let by = said("by", &by, BY_MAX)?;
+    let switch = by.split(':').next().unwrap_or_default();
+    if Pause::SWITCHES.contains(&switch) {
+        return Err(bad(format!("`by`: {switch} is a switch of the daemon itself; write who you are")));
+    }
+    Ok(by)
+}
+
+fn said(name: &str, text: &str, len_max: usize) -> Result<String, Refused> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(bad(format!("`{name}` is empty: whoever finds it in the log must know")));
+    }
+    if len_max < text.chars().count() {
+        return Err(bad(format!("`{name}` is longer than {len_max} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(bad(format!("`{name}` holds control characters; write one line of text")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Waits for the answer. What is given up here may still be carried out.
+#[expect(clippy::disallowed_methods, reason = "only the wait for the answer is dropped, never the request")]
+pub(super) async fn within(asked: impl Future<Output = Result<Switched, Unavailable>>) -> Result<Switched, Refused> {
+    let unavailable = |message: String| Refused(StatusCode::SERVICE_UNAVAILABLE, message);
+    match tokio::time::timeout(DURABLE_WITHIN, asked).await {
+        Ok(answer) => answer.map_err(|why| unavailable(why.to_string())),
+        Err(_elapsed) => {
+            Err(unavailable("the incident log takes too long; look with GET whether it stands".to_owned()))
+        }
+    }
+}
