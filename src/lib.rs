@@ -9,9 +9,11 @@ pub mod playbook;
 pub mod record;
 pub mod sim;
 
+pub mod alertmanager;
 pub mod cli;
 pub mod daemon;
 pub mod docker;
+pub mod http_client;
 pub mod inbox;
 pub mod incident_log;
 pub mod notifier;

@@ -18,7 +18,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("inbox", &["model", "engine"]),
     ("incident_log", &["model", "record"]),
     ("docker", &["model"]),
-    ("notifier", &["model"]),
+    ("http_client", &[]),
+    ("notifier", &["model", "http_client"]),
+    ("alertmanager", &["model", "http_client"]),
     ("receiver", &["model", "engine", "inbox"]),
     ("web", &["model", "engine", "record", "incident_log", "inbox", "receiver", "telemetry"]),
     (
@@ -33,6 +35,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "incident_log",
             "docker",
             "notifier",
+            "alertmanager",
             "receiver",
             "web",
             "telemetry",

@@ -195,6 +195,7 @@ fn every_printed_settings_file_loads() {
         for (secret, text) in [
             ("webhook_token", "t"),
             ("api_token", "a"),
+            ("am_token", "b"),
             ("grafana_password", "p"),
             ("chat_url", "https://chat.example/x"),
         ] {

@@ -319,6 +319,7 @@ impl Dispatcher {
             | Effect::Reconcile(_)
             | Effect::Verify { .. }
             | Effect::Sleep { .. }
+            | Effect::AwaitAlert { .. }
             | Effect::SendNotice { .. } => false,
         }
     }

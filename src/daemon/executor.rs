@@ -1,15 +1,19 @@
-//! Carries out effects and brings their results back as events. The only caller of `docker` and `notifier`.
+//! Carries out effects and brings their results back as events. The only caller of `docker`, `notifier` and
+//! `alertmanager`.
 //!
 //! It decides nothing: what may be done was decided by the gates, and an action needs the permit they made.
 
 use super::tasks::Tasks;
+use crate::alertmanager::Witnesses;
 use crate::docker;
 use crate::engine::effect::{Effect, PermittedAction};
 use crate::engine::event::Event;
 use crate::model::action::ActionOutcome;
-use crate::model::fact::StepResult;
+use crate::model::fact::{AlertReceived, StepResult};
 use crate::model::id::IncidentId;
 use crate::model::notice::{Notice, NoticeOutcome};
+use crate::model::target::TargetQuery;
+use crate::model::testimony::{ASK_EVERY, Heard};
 use crate::notifier::Notifier;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -70,6 +74,7 @@ impl Notifiers {
 pub struct Executor {
     hands: Hands,
     notifiers: Notifiers,
+    witnesses: Witnesses,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
@@ -78,8 +83,13 @@ pub struct Executor {
 impl Executor {
     /// Makes one; results go to `results`.
     #[must_use]
-    pub fn new(hands: Hands, notifiers: Notifiers, results: mpsc::Sender<Event>, tasks: Tasks) -> Self {
-        Self { hands, notifiers, results, tasks, asked: HashMap::new() }
+    pub fn new(
+        hands: Hands,
+        (notifiers, witnesses): (Notifiers, Witnesses),
+        results: mpsc::Sender<Event>,
+        tasks: Tasks,
+    ) -> Self {
+        Self { hands, notifiers, witnesses, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -87,12 +97,7 @@ impl Executor {
     pub fn start(&mut self, effect: Effect, waited: Duration) -> Option<Event> {
         let reader = self.hands.reader().clone();
         match effect {
-            Effect::ResolveTarget { incident, query } => {
-                self.look("resolve", incident, async move {
-                    let report = docker::resolve(&reader, &query).await;
-                    Event::TargetResolved { incident, report }
-                });
-            }
+            Effect::ResolveTarget { incident, query, alert } => self.resolve(incident, query, alert),
             // Nobody outside needs to be asked.
             Effect::SkipTarget { incident } => return Some(Event::TargetSkipped { incident }),
             Effect::Capture { incident, index, target, spec } => {
@@ -130,6 +135,9 @@ impl Executor {
                     Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited }
                 });
             }
+            Effect::AwaitAlert { incident, index, alert, remaining } => {
+                self.wait_for_alert((incident, index), alert, remaining);
+            }
             Effect::SendNotice { notice, repeat } => self.tell(notice, repeat),
         }
         None
@@ -140,6 +148,32 @@ impl Executor {
         let now = Instant::now();
         self.asked.retain(|_, asked| now.duration_since(*asked) < ASK_AGAIN_AFTER);
         self.asked.insert(incident, now).is_some()
+    }
+
+    fn resolve(&self, incident: IncidentId, query: TargetQuery, alert: Option<Arc<AlertReceived>>) {
+        let (reader, witnesses) = (self.hands.reader().clone(), self.witnesses.clone());
+        self.look("resolve", incident, async move {
+            // Docker is looked at last: what the gates see of the container is as young as can be.
+            let heard = match alert {
+                None => Heard::NotPut,
+                Some(_) if witnesses.is_empty() => Heard::Nobody,
+                Some(alert) => Heard::Said(witnesses.ask(&alert).await),
+            };
+            let report = docker::resolve(&reader, &query).await;
+            Event::TargetResolved { incident, report, heard }
+        });
+    }
+
+    fn wait_for_alert(&self, (incident, index): (IncidentId, usize), alert: Arc<AlertReceived>, remaining: Duration) {
+        let witnesses = self.witnesses.clone();
+        self.look("await alert", incident, async move {
+            if witnesses.is_empty() {
+                tokio::time::sleep(remaining).await;
+                return Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
+            }
+            tokio::time::sleep(remaining.min(ASK_EVERY)).await;
+            Event::AlertWitnessed { incident, index, testimony: witnesses.ask(&alert).await }
+        });
     }
 
     fn look(&self, name: &'static str, incident: IncidentId, work: impl Future<Output = Event> + Send + 'static) {

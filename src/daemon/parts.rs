@@ -1,10 +1,11 @@
 //! Makes the daemon's parts out of settings: notifiers, senders, the hands, the metrics.
 
-use super::executor::Hands;
+use super::executor::{Hands, Notifiers};
+use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Reader, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, Pace};
 use crate::receiver::auth::{Credential, Sender, Senders};
-use crate::settings::{SenderAuth, Settings};
+use crate::settings::{AlertmanagerSettings, SenderAuth, Settings};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,14 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Notifiers by their names.
 pub type Named = HashMap<String, Notifier>;
+
+/// Where messages go, and who is asked whether an alert still fires.
+///
+/// # Errors
+/// Which of them cannot be made, and why.
+pub fn outside(settings: &Settings, metrics: &Arc<Metrics>) -> Result<(Notifiers, Witnesses), String> {
+    Ok((Notifiers::new(notifiers(settings)?), alertmanagers(settings, metrics)?))
+}
 
 /// All notifiers by name, the built-in `log` among them.
 ///
@@ -34,6 +43,28 @@ pub fn notifiers(settings: &Settings) -> Result<Named, String> {
         notifiers.insert(notifier.name.clone(), Notifier::Http(Box::new(made)));
     }
     Ok(notifiers)
+}
+
+/// Who is asked whether an alert still fires.
+///
+/// # Errors
+/// Which Alertmanager cannot be asked, and why.
+pub fn alertmanagers(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Witnesses, String> {
+    let config = |entry: &AlertmanagerSettings| InstanceConfig {
+        url: entry.url.clone(),
+        credential: entry.auth.as_ref().map(|auth| match auth {
+            SenderAuth::Bearer(token) => alertmanager::Credential::Bearer(token.clone()),
+            SenderAuth::Basic { username, password } => {
+                alertmanager::Credential::Basic { username: username.clone(), password: password.clone() }
+            }
+        }),
+    };
+    let configs: Vec<InstanceConfig> = settings.alertmanagers.iter().map(config).collect();
+    let counted = Arc::clone(metrics);
+    let observer: alertmanager::Observer =
+        Arc::new(move |operation, code| counted.alertmanager_requested(operation, code));
+    let witnesses = Witnesses::new(&configs, Some(&observer));
+    witnesses.map_err(|(place, error)| format!("alertmanagers[{place}]: {error}"))
 }
 
 /// Who may send alerts.

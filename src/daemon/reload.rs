@@ -7,6 +7,7 @@
 use super::config::{self, Config, ConfigError, Sources};
 use super::executor::Notifiers;
 use super::parts;
+use crate::alertmanager::Witnesses;
 use crate::engine::event::NewConfig;
 use crate::engine::ruleset::Changes;
 use crate::inbox::Inbox;
@@ -32,8 +33,8 @@ pub struct Reloader {
     pub inbox: Inbox,
     /// Where senders and token are checked.
     pub site: Arc<Site>,
-    /// Where messages go.
-    pub notifiers: Notifiers,
+    /// Where messages go, and who is asked whether an alert still fires.
+    pub outside: (Notifiers, Witnesses),
     /// How much is logged.
     pub level: LevelSwitch,
     /// What readiness says.
@@ -64,13 +65,14 @@ impl Reloader {
             Ok(prepared) => prepared,
             Err(problems) => return self.rejected(problems).await,
         };
-        let Prepared { config: Config { settings, playbooks, files }, notifiers } = prepared;
+        let Prepared { config: Config { settings, playbooks, files }, notifiers, witnesses } = prepared;
         // Those that are new must be there before the first playbook that names them.
-        self.notifiers.add(notifiers);
+        self.outside.0.add(notifiers);
         let changes = match self.inbox.reload(NewConfig { playbooks, policy: settings.policy(), files }).await {
             Ok(changes) => changes,
             Err(unavailable) => return Outcome::Unavailable(unavailable.to_string()),
         };
+        self.outside.1.replace_by(&witnesses);
         self.take(settings, &changes);
         Outcome::Reloaded(changes)
     }
@@ -82,7 +84,8 @@ impl Reloader {
         let read = tokio::task::spawn_blocking(move || read(&sources, &before)).await;
         let config = read.unwrap_or_else(|error| Err(vec![format!("reading them failed: {error}")]))?;
         let notifiers = parts::notifiers(&config.settings).map_err(|problem| vec![problem])?;
-        Ok(Prepared { config, notifiers })
+        let witnesses = parts::alertmanagers(&config.settings, &self.site.metrics).map_err(|problem| vec![problem])?;
+        Ok(Prepared { config, notifiers, witnesses })
     }
 
     /// The rest of what changes: nothing of it can fail.
@@ -116,6 +119,7 @@ impl Reloader {
 struct Prepared {
     config: Config,
     notifiers: parts::Named,
+    witnesses: Witnesses,
 }
 
 /// Reads everything as the start does, and finds what only a start may change.

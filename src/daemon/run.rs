@@ -5,7 +5,7 @@
 use super::clock::Clock;
 use super::config::{Config, Sources};
 use super::dispatcher::{Dispatcher, Incoming, LogPoisoned, LogStatus, Parts};
-use super::executor::{Executor, Notifiers};
+use super::executor::Executor;
 use super::parts::{self, VERSION};
 use super::probe::probe;
 use super::reload::Reloader;
@@ -89,7 +89,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let switches = Switches::listen(&settings.storage_path).map_err(RunError::Signals)?;
     let hangups = signal(SignalKind::hangup()).map_err(RunError::Signals)?;
     let metrics = parts::metrics(seconds(&clock));
-    let notifiers = Notifiers::new(parts::notifiers(&settings).map_err(RunError::Settings)?);
+    let outside = parts::outside(&settings, &metrics).map_err(RunError::Settings)?;
     let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
     let condition = loaded(playbooks.iter().count(), &metrics, &clock);
     let broken = CancellationToken::new();
@@ -120,9 +120,9 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
     let file_read = switches.watch(&tasks, results.clone()).await;
-    let executor = Executor::new(hands, notifiers.clone(), results, tasks.clone());
+    let executor = Executor::new(hands, outside.clone(), results, tasks.clone());
     let ruleset = Ruleset::new(playbooks, settings.policy());
-    let reloader = Reloader { sources, settings, inbox, site, notifiers, level, condition: Arc::clone(&condition) };
+    let reloader = Reloader { sources, settings, inbox, site, outside, level, condition: Arc::clone(&condition) };
     tasks.watch("reload", reloader.run(wishes, hangups));
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };

@@ -80,7 +80,8 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, re
 pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Effect, String> {
     let incident_id = incident.id;
     Ok(match render_target(playbook, &values::of_alert(&incident.alert))? {
-        Some(query) => Effect::ResolveTarget { incident: incident_id, query },
+        // Nothing is about to be done yet: Alertmanager is asked right before the first act.
+        Some(query) => Effect::ResolveTarget { incident: incident_id, query, alert: None },
         None => Effect::SkipTarget { incident: incident_id },
     })
 }
@@ -88,7 +89,9 @@ pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Eff
 /// The question before the next act: the gates are asked once more, on the very container of the plan.
 pub(super) fn ask_next(incident: &Incident, run: &Run) -> Option<Effect> {
     let query = TargetQuery::Id(run.next_to_act()?.id.clone());
-    Some(Effect::ResolveTarget { incident: incident.id, query })
+    // What was begun is not left half done because its alert ended meanwhile.
+    let alert = (!run.has_acted()).then(|| Arc::clone(&incident.alert));
+    Some(Effect::ResolveTarget { incident: incident.id, query, alert })
 }
 
 /// The alert names no container that could be asked for.
@@ -153,10 +156,13 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
             let seen = format!("{seen}; its alert ended");
             after_alert(incident, (run, playbook), StepResult::Verified(seen), now)
         }
-        Stage::AwaitingAlert(_) => Move::Do(Effect::Sleep {
+        // Whatever becomes of the alert, nobody knows any more what would come after the step.
+        Stage::AwaitingAlert(_) if playbook.is_none() => Move::Record(playbook_changed(incident)),
+        Stage::AwaitingAlert(_) => Move::Do(Effect::AwaitAlert {
             incident: incident.id,
             index: run.index,
-            remaining: now.remaining(&run.since, alert_deadline(playbook, run)),
+            alert: Arc::clone(&incident.alert),
+            remaining: alert_remaining(playbook, run, now),
         }),
         Stage::Ready | Stage::Told(_) => {
             if let Some(ended) = attempts::ended(incident, run) {
@@ -177,13 +183,14 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
 /// alert with the next notification of its group (`group_interval`, 5 minutes by default).
 const ALERT_WITHIN: Duration = Duration::from_secs(600);
 
-/// How long after its begin a verify step gives up on the alert.
-fn alert_deadline(playbook: Option<&Playbook>, run: &Run) -> Duration {
-    match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
+/// How long a verify step still waits for its alert.
+pub(super) fn alert_remaining(playbook: Option<&Playbook>, run: &Run, now: &Moment) -> Duration {
+    let within = match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
         Some(Verb::Verify(spec)) => spec.within.unwrap_or(ALERT_WITHIN),
         Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Start | Verb::Stop(_) | Verb::Wait(_) | Verb::Notify(_))
         | None => ALERT_WITHIN,
-    }
+    };
+    now.remaining(&run.since, within)
 }
 
 /// The steps the run is at.
@@ -338,7 +345,8 @@ fn tries(run: &Run) -> String {
     }
 }
 
-fn finished(incident: &Incident, run: &Run, step: &Step, (elapsed, result): (Duration, StepResult)) -> Fact {
+/// The end of a step.
+pub(super) fn finished(incident: &Incident, run: &Run, step: &Step, (elapsed, result): (Duration, StepResult)) -> Fact {
     let step = step_ref(run, step);
     Fact::StepFinished(StepFinished { incident: incident.id, step, elapsed, result })
 }

@@ -12,7 +12,7 @@ use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
 use super::switch::Occasion;
-use super::{breaker, intake, switch, tick};
+use super::{breaker, intake, switch, tick, witness};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
     ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
@@ -22,6 +22,7 @@ use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
 use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
+use crate::model::testimony::Heard;
 use std::time::Duration;
 
 /// More moves than any incident can make at once: a guard against a loop that would be our own mistake.
@@ -55,9 +56,12 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
             draft.started(recovered, (version, hostname, files));
         }
         Event::NotificationReceived(notification) => intake::notification(&mut draft, notification),
-        Event::TargetResolved { incident, report } => draft.target_known(incident, Some(report)),
-        Event::TargetSkipped { incident } => draft.target_known(incident, None),
+        Event::TargetResolved { incident, report, heard } => draft.target_known(incident, (Some(report), heard)),
+        Event::TargetSkipped { incident } => draft.target_known(incident, (None, Heard::NotPut)),
         Event::StepEnded { incident, index, elapsed, result } => draft.step_ended(incident, index, (elapsed, result)),
+        Event::AlertWitnessed { incident, index, testimony } => {
+            witness::heard(&mut draft, (incident, index), &testimony);
+        }
         Event::ActionReturned { act, outcome } => {
             draft.came_back(act.incident, Fact::ActionFinished(ActionFinished { act, outcome }));
         }
@@ -159,9 +163,9 @@ impl Draft<'_> {
         self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded }));
     }
 
-    fn target_known(&mut self, incident: IncidentId, report: Option<TargetReport>) {
+    fn target_known(&mut self, incident: IncidentId, told: (Option<TargetReport>, Heard)) {
         let Some(incident) = self.state.incident(incident) else { return };
-        let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, report, self.now);
+        let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, told, self.now);
         let mut incident = incident.clone();
         let began = !facts.is_empty();
         for fact in facts {
@@ -191,7 +195,7 @@ impl Draft<'_> {
     }
 
     /// Something an incident waited for came back. What fits nothing it waits for is dropped.
-    fn came_back(&mut self, incident: IncidentId, fact: Fact) {
+    pub(super) fn came_back(&mut self, incident: IncidentId, fact: Fact) {
         let Some(before) = self.state.incident(incident) else { return };
         let mut after = before.clone();
         after.apply(&fact, *self.now);

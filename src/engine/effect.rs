@@ -2,11 +2,13 @@
 
 use super::event::Event;
 use crate::model::action::{Action, ActionOutcome, TargetIdent, Vitals};
+use crate::model::fact::AlertReceived;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
 use crate::model::step::{CaptureSpec, VerifySpec};
 pub use crate::model::step::{Reconciliation, Watched};
 use crate::model::target::TargetQuery;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing to do outside. Its result comes back as an event.
@@ -18,6 +20,9 @@ pub enum Effect {
         incident: IncidentId,
         /// The question.
         query: TargetQuery,
+        /// Right before a first act: ask Alertmanager first, if one is configured, whether this alert still fires. A
+        /// witness that is away must not keep the answer back.
+        alert: Option<Arc<AlertReceived>>,
     },
     /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.
     SkipTarget {
@@ -58,6 +63,18 @@ pub enum Effect {
         incident: IncidentId,
         /// The step's number in its branch.
         index: usize,
+        /// How long still.
+        remaining: Duration,
+    },
+    /// Wait for an alert to end. If an Alertmanager is configured, it is asked before long, and at the end in any case;
+    /// otherwise this only lets time pass.
+    AwaitAlert {
+        /// For which incident.
+        incident: IncidentId,
+        /// The step's number in its branch.
+        index: usize,
+        /// Which alert.
+        alert: Arc<AlertReceived>,
         /// How long still.
         remaining: Duration,
     },

@@ -8,6 +8,7 @@ use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::policy::Policy;
+use crate::model::testimony::{Heard, Testimony};
 use crate::playbook::index::Playbooks;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub enum Event {
         incident: IncidentId,
         /// The answer.
         report: TargetReport,
+        /// What Alertmanager said about the alert, if the question was put right before a first act.
+        heard: Heard,
     },
     /// No step needs a target.
     TargetSkipped {
@@ -50,6 +53,15 @@ pub enum Event {
         elapsed: Duration,
         /// How it went.
         result: StepResult,
+    },
+    /// Alertmanager was asked about the alert that a verify step waits for.
+    AlertWitnessed {
+        /// The incident.
+        incident: IncidentId,
+        /// The step's number in its branch when the question was put: an answer for another step is ignored.
+        index: usize,
+        /// What it said.
+        testimony: Testimony,
     },
     /// An action's call came back, or not.
     ActionReturned {

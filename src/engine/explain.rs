@@ -120,7 +120,8 @@ impl<'a> Case<'a> {
         self.target().map_err(No::Refused)?;
         let incident = self.incident();
         let (state, policy, playbook) = (&State::default(), &ruleset.policy, self.playbook);
-        let question = Question { state, policy, playbook, incident: &incident, view: None, now: &self.now };
+        let (incident, now) = (&incident, &self.now);
+        let question = Question { state, policy, playbook, incident, view: None, testimony: None, now };
         gate::in_time(&question).map_err(No::Refused)?;
         self.explained.yes.push(Gate::TimeInterval);
         let needed = gate::foresee(&question, &known).map_err(No::Refused)?;

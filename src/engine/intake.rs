@@ -191,7 +191,7 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
     let query = query.and_then(|query| complete(playbook, from).map(|()| query));
     let (answer, reason) = match query {
         Ok(Some(query)) => {
-            draft.decision.effects.push(super::effect::Effect::ResolveTarget { incident: id, query });
+            draft.decision.effects.push(super::effect::Effect::ResolveTarget { incident: id, query, alert: None });
             (AlertAnswer::Accepted, None)
         }
         Ok(None) => {

@@ -5,7 +5,7 @@ use super::gate::{self, Question, refuse};
 use super::incident::{Incident, Phase, Run};
 use super::ruleset::Ruleset;
 use super::state::State;
-use super::{advance, attempts, values};
+use super::{advance, attempts, values, witness};
 use crate::model::action::{Action, TargetIdent, Vitals};
 use crate::model::container::{Container, ContainerState, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
@@ -13,6 +13,7 @@ use crate::model::id::ActId;
 use crate::model::incident::AttemptNumber;
 use crate::model::moment::Moment;
 use crate::model::reason::{Gate, Reason};
+use crate::model::testimony::Heard;
 use crate::playbook::definition::Playbook;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -27,12 +28,12 @@ pub(super) struct Judgment {
     pub(super) effect: Option<Effect>,
 }
 
-/// Judges what Docker said about the container an incident needs next.
+/// Judges what Docker said about the container an incident needs next, and Alertmanager about its alert.
 pub(super) fn judge(
     state: &State,
     ruleset: &Ruleset,
     incident: &Incident,
-    report: Option<TargetReport>,
+    (report, heard): (Option<TargetReport>, Heard),
     now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
@@ -42,7 +43,8 @@ pub(super) fn judge(
         Err(refusal) => (None, Some(refusal)),
     };
     let policy = &ruleset.policy;
-    let question = Question { state, policy, playbook, incident, view: view.as_ref(), now };
+    let testimony = heard.testimony();
+    let question = Question { state, policy, playbook, incident, view: view.as_ref(), testimony, now };
     if attempts::too_early(incident, playbook, now) {
         return Judgment::default();
     }
@@ -56,9 +58,11 @@ pub(super) fn judge(
     let paused = || gate::paused(&question).err();
     match (action_at(playbook, run), &view, unseen) {
         (Some(_), _, _) if run.has_acted() && paused().is_some() => held(&question, run, paused()),
-        (Some(_), _, Some(refusal)) => not_seen(&question, refusal),
+        // Asked before the run began, perhaps twice. The question about the first act is still under way.
+        (Some(_), _, _) if !run.has_acted() && heard == Heard::NotPut => Judgment::default(),
+        (Some(_), _, Some(refusal)) => witness::ends_alert(&question, not_seen(&question, refusal)),
         (Some(action), Some(view), None) if run.at_dependents() => dependent(&question, run, &action, view),
-        (Some(action), Some(view), None) => act(&question, run, action, view),
+        (Some(action), Some(view), None) => witness::ends_alert(&question, act(&question, run, action, view)),
         // An answer nobody waits for any more.
         (Some(_) | None, _, _) => Judgment::default(),
     }
@@ -214,6 +218,7 @@ fn intend(
         dependent,
         dependents,
         dry_run: run.dry_run,
+        witness: question.testimony.cloned(),
     };
     let permit = (!run.dry_run).then(|| ActionPermit::new(act, action, target, deadline, intended.pre.clone()));
     Judgment { facts: vec![Fact::ActionIntended(intended)], effect: permit.map(Effect::RunAction) }

@@ -30,5 +30,6 @@ mod tests;
 mod tick;
 pub mod timeline;
 mod values;
+mod witness;
 
 pub use decide::{Decision, decide};

@@ -107,6 +107,7 @@ mod tests {
             dependent: false,
             dependents: Vec::new(),
             dry_run,
+            witness: None,
         }
     }
 

@@ -157,6 +157,7 @@ fn is_asked_about(draft: &Draft<'_>, incident: &Incident) -> bool {
         | Effect::Reconcile(_)
         | Effect::Verify { .. }
         | Effect::Sleep { .. }
+        | Effect::AwaitAlert { .. }
         | Effect::SendNotice { .. } => false,
     })
 }

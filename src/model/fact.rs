@@ -11,6 +11,7 @@ use super::notice::{Notice, NoticeOutcome};
 use super::pause::{Pause, PauseScope};
 use super::reason::{Gate, Reason};
 use super::stamp::Stamp;
+use super::testimony::Testimony;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -425,6 +426,8 @@ pub struct ActionIntended {
     pub dependents: Vec<TargetIdent>,
     /// Nothing will be sent.
     pub dry_run: bool,
+    /// What Alertmanager said about the alert right before; `None` if it was not asked.
+    pub witness: Option<Testimony>,
 }
 
 /// See [`Fact::ActionFinished`].

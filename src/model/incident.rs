@@ -61,6 +61,8 @@ codes! {
         Resolved = "resolved",
         /// A later start showed that we missed the end.
         Inferred = "inferred",
+        /// Alertmanager was asked, and no longer lists it.
+        NotFiring = "not_firing",
         /// Nothing was heard of it for a week.
         Expired = "expired",
     }

@@ -25,4 +25,5 @@ pub mod recovery;
 pub mod stamp;
 pub mod step;
 pub mod target;
+pub mod testimony;
 pub mod time_interval;

@@ -4,6 +4,7 @@
 //! is usually a secret. A try is repeated only where the other side may not have seen it or asks for it.
 //! Read [`HttpNotifier::send`] first.
 
+use crate::http_client;
 use crate::model::notice::{Notice, NoticeOutcome};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, StatusCode, Url};
@@ -96,7 +97,8 @@ impl HttpNotifier {
             "PATCH" => Method::PATCH,
             _ => return Err(NotifierError::Method(config.method.clone())),
         };
-        Ok(Self { client: client(pace.deadline)?, method, url, headers: headers(config)?, pace })
+        let client = http_client::client(pace.deadline).map_err(NotifierError::Client)?;
+        Ok(Self { client, method, url, headers: headers(config)?, pace })
     }
 
     /// Sends a notice, a few times if need be.
@@ -156,23 +158,6 @@ impl HttpNotifier {
         let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
         format!("{}{port}", self.url.host_str().unwrap_or_default())
     }
-}
-
-/// A client that trusts the roots it brings along besides the system's, so that it works in an image without any.
-fn client(deadline: Duration) -> Result<Client, NotifierError> {
-    // Fails only if a provider is installed already, which is just as well.
-    let _installed_before = rustls::crypto::ring::default_provider().install_default();
-    let wrong = |error: reqwest::Error| NotifierError::Client(error.to_string());
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let roots: Result<Vec<_>, _> = roots.map(|root| reqwest::Certificate::from_der(root)).collect();
-    Client::builder()
-        .tls_certs_merge(roots.map_err(wrong)?)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .timeout(deadline)
-        .user_agent(concat!("sickbay/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(wrong)
 }
 
 fn headers(config: &HttpConfig) -> Result<HeaderMap, NotifierError> {

@@ -18,6 +18,7 @@ use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Gate, Reason};
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
+use crate::model::testimony::Testimony;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use std::sync::Arc;
@@ -112,6 +113,7 @@ fn intended(dry_run: bool) -> Fact {
         dependent: dry_run,
         dependents: if dry_run { vec![target(), replica()] } else { Vec::new() },
         dry_run,
+        witness: dry_run.then(|| Testimony::cannot_tell("am:9093 answered 500")),
     })
 }
 
@@ -255,6 +257,7 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         Fact::LogRecovered(recovered),
         Fact::ConfigLoaded(ConfigLoaded { files: Vec::new(), playbooks: Vec::new(), dry_run: true, reloaded: true }),
         alert(text, Taken::ByNobody(Reason::NoMatch)),
+        Fact::AlertEnded(AlertEnded { end: EpisodeEnd::NotFiring, ..ended }),
         Fact::AlertEnded(ended),
         Fact::AlertsRejected(AlertsRejected { sender: "alertmanager".into(), count: 2, first: text.into() }),
         decided(Answer::Run { dry_run: true, plan: None, attempt: AttemptNumber { number: 2, count: 3 } }, None),

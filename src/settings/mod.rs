@@ -4,6 +4,7 @@
 //! default. Relative paths in the file are relative to the file's own directory, as in Prometheus; those of flags, of
 //! the environment and of the defaults are relative to the working directory. Read [`Settings`], then [`load`].
 
+mod alertmanagers;
 mod bytes;
 pub mod fixed;
 mod layers;
@@ -20,8 +21,8 @@ mod types;
 pub use problem::{Place, SettingsError, SettingsProblem};
 pub use source::{load, login_name, no_color, secret_file};
 pub use types::{
-    DockerHost, DockerSettings, DockerUrl, HttpNotifier, LimitSettings, LogFormat, LogLevel, LogSettings,
-    NotifierSettings, Overrides, Sender, SenderAuth, Settings, WebSettings, WebhookSettings,
+    AlertmanagerSettings, DockerHost, DockerSettings, DockerUrl, HttpNotifier, LimitSettings, LogFormat, LogLevel,
+    LogSettings, NotifierSettings, Overrides, Sender, SenderAuth, Settings, WebSettings, WebhookSettings,
 };
 
 #[cfg(test)]

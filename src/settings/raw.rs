@@ -23,7 +23,7 @@ pub(super) struct RawSettings {
     pub(super) limits: RawLimits,
     pub(super) people: Later,
     pub(super) notifiers: Vec<RawNotifier>,
-    pub(super) alertmanagers: Later,
+    pub(super) alertmanagers: Vec<RawAlertmanager>,
     pub(super) dry_run: Option<bool>,
     pub(super) log: RawLog,
 }
@@ -162,6 +162,15 @@ pub(super) struct RawHttp {
     pub(super) headers: BTreeMap<String, String>,
     pub(super) bearer_token: Option<String>,
     pub(super) bearer_token_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAlertmanager {
+    pub(super) url: String,
+    pub(super) bearer_token: Option<String>,
+    pub(super) bearer_token_file: Option<String>,
+    pub(super) basic_auth: Option<RawBasicAuth>,
 }
 
 #[derive(Default, Deserialize)]

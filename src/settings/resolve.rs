@@ -7,7 +7,7 @@ use super::bytes::parse_size;
 use super::fixed::FIXED;
 use super::layers::{Inputs, Layered, Origins};
 use super::problem::{Place, SettingsError, SettingsProblem};
-use super::raw::{Later, OneOrMany, RawDocker, RawLog, RawSender, RawStorage, RawWeb, RawWebhook};
+use super::raw::{Later, OneOrMany, RawBasicAuth, RawDocker, RawLog, RawSender, RawStorage, RawWeb, RawWebhook};
 use super::secret;
 use super::types::{
     DockerHost, DockerSettings, DockerUrl, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings,
@@ -41,7 +41,6 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
     let base = file.and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
     let mut checks = Checks { origins, base, read, problems: Vec::new() };
     checks.refuse_later("people", raw.people);
-    checks.refuse_later("alertmanagers", raw.alertmanagers);
     let web = checks.web(raw.web);
     let webhook = checks.webhook(raw.webhook);
     checks.refuse_open_door(&web, &webhook, inputs.overrides.insecure_no_auth);
@@ -50,6 +49,7 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
     let docker = checks.docker(raw.docker, inputs);
     let limits = checks.limits(raw.limits);
     let notifiers = checks.notifiers(raw.notifiers);
+    let alertmanagers = checks.alertmanagers(raw.alertmanagers);
     let log = checks.log(&raw.log);
     match docker {
         Some(docker) if checks.problems.is_empty() => Ok(Settings {
@@ -60,6 +60,7 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
             docker,
             limits,
             notifiers,
+            alertmanagers,
             dry_run: raw.dry_run.unwrap_or(false),
             log,
             own_container: None,
@@ -208,18 +209,7 @@ impl Checks<'_> {
         let has_bearer = raw.bearer_token.is_some() || raw.bearer_token_file.is_some();
         let bearer = self.secret(&format!("{key}.bearer_token"), raw.bearer_token, raw.bearer_token_file);
         let has_basic = raw.basic_auth.is_some();
-        let basic = raw.basic_auth.and_then(|basic| {
-            let has_password = basic.password.is_some() || basic.password_file.is_some();
-            let key = format!("{key}.basic_auth");
-            if basic.username.is_empty() || basic.username.contains(':') {
-                self.fail(&format!("{key}.username"), "a user name is not empty and holds no `:`");
-            }
-            if !has_password {
-                self.fail(&key, "needs `password` or `password_file`");
-            }
-            let password = self.secret(&format!("{key}.password"), basic.password, basic.password_file)?;
-            Some(SenderAuth::Basic { username: basic.username, password })
-        });
+        let basic = self.basic_auth(key, raw.basic_auth);
         match (has_bearer, has_basic) {
             (true, true) => self.fail(key, "a sender proves itself in one way: keep `bearer_token` or `basic_auth`"),
             (false, false) if !refused => {
@@ -229,6 +219,21 @@ impl Checks<'_> {
         }
         let auth = bearer.map(SenderAuth::Bearer).or(basic)?;
         Some(Sender { name: raw.name, auth })
+    }
+
+    /// The `basic_auth` of an entry.
+    pub(super) fn basic_auth(&mut self, key: &str, raw: Option<RawBasicAuth>) -> Option<SenderAuth> {
+        let basic = raw?;
+        let has_password = basic.password.is_some() || basic.password_file.is_some();
+        let key = format!("{key}.basic_auth");
+        if basic.username.is_empty() || basic.username.contains(':') {
+            self.fail(&format!("{key}.username"), "a user name is not empty and holds no `:`");
+        }
+        if !has_password {
+            self.fail(&key, "needs `password` or `password_file`");
+        }
+        let password = self.secret(&format!("{key}.password"), basic.password, basic.password_file)?;
+        Some(SenderAuth::Basic { username: basic.username, password })
     }
 
     /// Whoever can reach an open door can have containers restarted.

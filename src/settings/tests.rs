@@ -61,6 +61,10 @@ limits:
 notifiers:
   - {name: chat, http: {url_file: url}}
   - {name: other, http: {url: "http://x/", method: PUT, headers: {X-Team: sre}, bearer_token: t}}
+alertmanagers:
+  - {url: "https://am-1.example/alertmanager/", bearer_token_file: token}
+  - {url: "http://am-2:9093", basic_auth: {username: me, password: pw}}
+  - {url: "http://[::1]:9093"}
 dry_run: true
 log:
   level: warn
@@ -96,6 +100,47 @@ fn every_key_of_the_file_arrives() {
     let other = &settings.notifiers[1].http;
     assert_eq!((other.method.as_str(), other.headers[0].0.as_str()), ("PUT", "X-Team"));
     assert_eq!((settings.log.level, settings.log.format), (LogLevel::Warn, LogFormat::Json));
+    let urls: Vec<&str> = settings.alertmanagers.iter().map(|alertmanager| alertmanager.url.as_str()).collect();
+    assert_eq!(urls, ["https://am-1.example/alertmanager", "http://am-2:9093", "http://[::1]:9093"]);
+    let [bearer, basic, none] = &settings.alertmanagers[..] else { panic!() };
+    assert!(matches!(&bearer.auth, Some(SenderAuth::Bearer(token)) if token.expose_secret() == "s3cret"));
+    assert!(matches!(&basic.auth, Some(SenderAuth::Basic { username, .. }) if username == "me"));
+    assert!(none.auth.is_none());
+}
+
+#[test]
+fn an_alertmanager_that_cannot_be_asked_is_named_with_its_key() {
+    let cases: &[Mistake] = &[
+        ("alertmanagers:\n  - {url: am:9093}\n", &["2:6: `alertmanagers[0].url`: ", "starts with http:// or https://"]),
+        ("alertmanagers: [{url: 'file:///x'}]\n", &["`alertmanagers[0].url`: ", "starts with http:// or https://"]),
+        ("alertmanagers: [{url: 'http://am/?a=b'}]\n", &["`alertmanagers[0].url`: ", "without a query"]),
+        ("alertmanagers: [{url: 'http://am'}, {url: 'http://am/'}]\n", &["`alertmanagers[1].url`: ", "earlier entry"]),
+        ("alertmanagers: [{bearer_token: x}]\n", &["url"]),
+        ("alertmanagers: {url: 'http://am'}\n", &["sickbay.yml:1:16: "]),
+        (
+            "alertmanagers: [{url: 'http://am', bearer_token: a, basic_auth: {username: u, password: p}}]\n",
+            &["`alertmanagers[0]`: ", "keep `bearer_token` or `basic_auth`"],
+        ),
+        (
+            "alertmanagers: [{url: 'http://am', basic_auth: {username: u}}]\n",
+            &["`alertmanagers[0].basic_auth`: ", "needs `password`"],
+        ),
+        (
+            "alertmanagers: [{url: 'http://am', bearer_token_file: nowhere}]\n",
+            &["`alertmanagers[0].bearer_token_file`: ", "/etc/sickbay/nowhere"],
+        ),
+    ];
+    for (text, parts) in cases {
+        let error = file(text).unwrap_err();
+        parts.iter().for_each(|part| assert!(error.contains(part), "{text}: {error}"));
+    }
+}
+
+#[test]
+fn a_password_in_an_alertmanagers_url_is_refused_and_not_shown() {
+    let error = file("alertmanagers: [{url: 'http://me:s3cret@am:9093'}]\n").unwrap_err();
+    assert!(error.contains("`alertmanagers[0].url`: holds a user; give it as `basic_auth`"), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
 }
 
 #[test]
@@ -169,7 +214,6 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("a: &a [x]\nb: *a\n", &["sickbay.yml:1:1: ", "`a`"]),
         ("web:\n  config_file: web.yml\n", &["sickbay.yml:2:3: `web.config_file`: ", "does not execute it; remove it"]),
         ("people:\n  - {name: alice}\n", &["sickbay.yml:1:1: `people`: ", "does not execute"]),
-        ("alertmanagers: [{url: x}]\n", &["`alertmanagers`: ", "does not execute"]),
         ("storage:\n  retention: 400d\n", &["2:3: `storage.retention`: ", "does not execute"]),
         ("storage:\n  segment_size: 64MiB\n", &["`storage.segment_size`: ", "does not execute"]),
         (
@@ -304,7 +348,7 @@ fn a_hostile_file_is_refused() {
         bomb.push_str(&format!("{next}: &{next} [{}]\n", vec![format!("*{name}"); 9].join(",")));
     }
     for (name, text) in [
-        ("bomb", format!("people: &p [x]\nalertmanagers:\n  {}", bomb.replace('\n', "\n  "))),
+        ("bomb", format!("people: &p [x]\nstorage:\n  {}", bomb.replace('\n', "\n  "))),
         ("nested", format!("people: {}", "[".repeat(100_000))),
         ("huge", "# x\n".repeat(2_500_000)),
     ] {

@@ -28,6 +28,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Where notices go, beside the built-in `log`.
     pub notifiers: Vec<NotifierSettings>,
+    /// Who is asked whether an alert still fires; empty: nobody.
+    pub alertmanagers: Vec<AlertmanagerSettings>,
     /// Nothing is changed, by anyone.
     pub dry_run: bool,
     /// The program's own log.
@@ -100,7 +102,7 @@ pub struct Sender {
     pub auth: SenderAuth,
 }
 
-/// How a sender proves who it is.
+/// How somebody proves who it is: a sender to us, or we to an Alertmanager.
 #[derive(Clone, Debug)]
 pub enum SenderAuth {
     /// `Authorization: Bearer …`
@@ -202,6 +204,15 @@ pub struct HttpNotifier {
     pub headers: Vec<(String, SecretString)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer_token: Option<SecretString>,
+}
+
+/// One entry of `alertmanagers`.
+#[derive(Clone, Debug)]
+pub struct AlertmanagerSettings {
+    /// `http` or `https`, with a path prefix if it has one, and without any secret.
+    pub url: String,
+    /// How to prove who asks.
+    pub auth: Option<SenderAuth>,
 }
 
 /// `log`

@@ -74,7 +74,8 @@ pub(super) fn incident_of(effect: &Effect) -> IncidentId {
         | Effect::SkipTarget { incident }
         | Effect::Capture { incident, .. }
         | Effect::Verify { incident, .. }
-        | Effect::Sleep { incident, .. } => *incident,
+        | Effect::Sleep { incident, .. }
+        | Effect::AwaitAlert { incident, .. } => *incident,
         Effect::RunAction(permit) => permit.act().incident,
         Effect::Reconcile(reconciliation) => reconciliation.act.incident,
         Effect::SendNotice { notice, .. } => notice.act.incident,

@@ -12,12 +12,14 @@ use crate::engine::effect::{Effect, PermittedAction};
 use crate::engine::event::Event;
 use crate::model::action::{Action, ActionOutcome, Vitals};
 use crate::model::container::{Container, TargetReport};
-use crate::model::fact::StepResult;
+use crate::model::fact::{AlertReceived, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::reconcile::{Inquiry, Look, after_refusal};
 use crate::model::recovery::{Sight, Vigil};
 use crate::model::target::{ContainerId, TargetQuery};
+use crate::model::testimony::{ASK_EVERY, Heard};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long half a question takes: to the engine, or back.
@@ -46,6 +48,25 @@ const BLOCKED: &str = "blocked by the socket proxy";
 pub(super) struct Asking {
     incident: IncidentId,
     query: TargetQuery,
+    /// What Alertmanager said before.
+    heard: Heard,
+}
+
+/// A question that Alertmanager has had for so long, and what comes next.
+#[derive(Clone, Debug)]
+pub(super) struct Inquiring {
+    alert: Arc<AlertReceived>,
+    took: Duration,
+    then: AfterInquiry,
+}
+
+/// What an answer of Alertmanager's is for.
+#[derive(Clone, Debug)]
+enum AfterInquiry {
+    /// Docker is asked next.
+    Ask(IncidentId, TargetQuery),
+    /// A verify step waits for it.
+    Tell(IncidentId, usize),
 }
 
 /// A verify step.
@@ -75,10 +96,7 @@ impl World {
         let Some(daemon) = &mut self.daemon else { return };
         *daemon.under_way.entry(incident).or_default() += 1;
         match effect {
-            Effect::ResolveTarget { incident, query } => {
-                let late = self.lateness();
-                self.later(HALF_WAY + late, Pending::Asked(Asking { incident, query }));
-            }
+            Effect::ResolveTarget { incident, query, alert } => self.resolve(incident, query, alert),
             Effect::SkipTarget { incident } => {
                 self.ends_at_once(incident, Event::TargetSkipped { incident });
             }
@@ -109,6 +127,9 @@ impl World {
                 let event = Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
                 self.later(remaining, Pending::Returned(incident, event));
             }
+            Effect::AwaitAlert { incident, index, alert, remaining } => {
+                self.wait_for_alert((incident, index), alert, remaining);
+            }
             Effect::SendNotice { notice, repeat: _ } => {
                 let durable = self.disk.durable();
                 self.seen.notices.push(SentNotice { act: notice.act, durable });
@@ -121,6 +142,34 @@ impl World {
                 self.later(NOTICE_TAKES, Pending::Returned(incident, event));
             }
         }
+    }
+
+    fn resolve(&mut self, incident: IncidentId, query: TargetQuery, alert: Option<Arc<AlertReceived>>) {
+        let now = self.clock.now();
+        match (alert, &self.api) {
+            (Some(alert), Some(api)) => {
+                let (took, then) = (api.takes(now), AfterInquiry::Ask(incident, query));
+                self.later(took, Pending::Inquired(Box::new(Inquiring { alert, took, then })));
+            }
+            (Some(_), None) => self.ask_docker(Asking { incident, query, heard: Heard::Nobody }),
+            (None, _) => self.ask_docker(Asking { incident, query, heard: Heard::NotPut }),
+        }
+    }
+
+    fn wait_for_alert(
+        &mut self,
+        (incident, index): (IncidentId, usize),
+        alert: Arc<AlertReceived>,
+        remaining: Duration,
+    ) {
+        let now = self.clock.now();
+        let Some(api) = &self.api else {
+            let event = Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
+            return self.later(remaining, Pending::Returned(incident, event));
+        };
+        let pause = remaining.min(ASK_EVERY);
+        let (took, then) = (api.takes(now.after(pause)), AfterInquiry::Tell(incident, index));
+        self.later(pause + took, Pending::Inquired(Box::new(Inquiring { alert, took, then })));
     }
 
     /// An effect that needs nothing outside gives its event at once.
@@ -141,8 +190,29 @@ impl World {
         if self.clock.now() < until { by.min(READ_WITHIN) } else { Duration::ZERO }
     }
 
+    fn ask_docker(&mut self, asking: Asking) {
+        let late = self.lateness();
+        self.later(HALF_WAY + late, Pending::Asked(asking));
+    }
+
+    /// Alertmanager has answered, or its time is over.
+    pub(super) fn inquire(&mut self, inquiring: Inquiring) {
+        let Inquiring { alert, took, then } = inquiring;
+        let now = self.clock.now();
+        let Some(api) = &self.api else { return };
+        let testimony = api.answer(&alert, (now, took));
+        match then {
+            AfterInquiry::Ask(incident, query) => {
+                self.ask_docker(Asking { incident, query, heard: Heard::Said(testimony) });
+            }
+            AfterInquiry::Tell(incident, index) => {
+                self.returned(incident, Event::AlertWitnessed { incident, index, testimony });
+            }
+        }
+    }
+
     pub(super) fn ask(&mut self, asking: Asking) {
-        let Asking { incident, query } = asking;
+        let Asking { incident, query, heard } = asking;
         let now = self.clock.now();
         let (until, by) = self.weather.docker_slow;
         let report = if now < self.weather.docker_away || (now < until && READ_WITHIN <= by) {
@@ -153,7 +223,7 @@ impl World {
             self.docker.resolve(&query, self.clock.wall())
         };
         let late = self.lateness();
-        self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report }));
+        self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report, heard }));
     }
 
     /// A container as a look shows it now, or why it shows nothing.

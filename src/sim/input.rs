@@ -41,6 +41,17 @@ pub enum Input {
     NextWrite(Fate),
     /// Messages cannot be delivered for a while.
     LoseNotices(Duration),
+    /// Alertmanager's API is away for a while.
+    LoseAlertmanager(Duration),
+    /// For a while each answer of Alertmanager's API takes so much longer.
+    SlowAlertmanager {
+        /// How much longer.
+        by: Duration,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// Alertmanager is started anew, and is away for so long: what fires is sent to it again later.
+    RestartAlertmanager(Duration),
     /// A person asks the daemon, if it runs, to hold runs back.
     Pause(Pause),
     /// A person asks the daemon, if it runs, to end a pause.
@@ -130,6 +141,11 @@ impl fmt::Display for Input {
             Self::ForgetHistory => write!(f, "Docker's event history is lost"),
             Self::NextWrite(fate) => write!(f, "the fate of a coming call to Docker: {fate:?}"),
             Self::LoseNotices(span) => write!(f, "messages cannot be delivered for {span:?}"),
+            Self::LoseAlertmanager(span) => write!(f, "Alertmanager's API is away for {span:?}"),
+            Self::SlowAlertmanager { by, lasts } => {
+                write!(f, "Alertmanager's API takes {by:?} longer, for {lasts:?}")
+            }
+            Self::RestartAlertmanager(down) => write!(f, "Alertmanager is restarted, and away for {down:?}"),
             Self::Pause(Pause { scope, length, .. }) => write!(f, "a person pauses {scope}, length {length:?}"),
             Self::Resume(scope) => write!(f, "a person resumes {scope}"),
             Self::Reload(new) => {

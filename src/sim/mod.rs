@@ -5,6 +5,7 @@
 //! state, holding back, judging recovery and reconciliation are the daemon's own code; simulated is only what lies
 //! outside of it. Read [`world::World`] first, then [`input::Input`] for what can happen to it.
 
+pub mod alertmanager;
 pub mod clock;
 pub mod container;
 pub mod daemon;

@@ -3,12 +3,13 @@
 //! [`World::happen`] and [`World::deliver`] are the ways in, [`World::step`] lets the next thing happen, and [`Seen`] is
 //! what was really done, whatever the log says about it.
 
+use super::alertmanager::Api;
 use super::clock::{Clock, SimTime, UP_AT_START_MS};
 use super::container::{ContainerSpec, Turn};
 use super::daemon::Daemon;
 use super::disk::Disk;
 use super::docker::{Call, CallVerb, Caller, Docker, Instant, Next, Phase, Reply, Turns};
-use super::executor::{Asking, Looking, Watching};
+use super::executor::{Asking, Inquiring, Looking, Watching};
 use super::input::{Crash, Fate, Input, Touch};
 use super::queue::Queue;
 use crate::engine::event::{Event, NewConfig};
@@ -16,6 +17,7 @@ use crate::engine::receipt::AlertReceipt;
 use crate::engine::ruleset::Ruleset;
 use crate::model::action::{Action, ActionOutcome, TargetIdent};
 use crate::model::id::{ActId, IncidentId, Seq};
+use crate::model::label::Fingerprint;
 use crate::model::target::{ContainerId, ContainerName};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -37,6 +39,8 @@ pub struct World {
     pub(super) docker: Docker,
     pub(super) disk: Disk,
     pub(super) weather: Weather,
+    /// Alertmanager's API, if the daemon may ask it.
+    pub(super) api: Option<Api>,
     pub(super) queue: Queue<Pending>,
     pub(super) daemon: Option<Daemon>,
     has_power: bool,
@@ -128,6 +132,8 @@ pub(super) enum Pending {
     Ticked,
     /// A question reaches Docker.
     Asked(Asking),
+    /// Alertmanager answers, or does not, whether an alert fires.
+    Inquired(Box<Inquiring>),
     /// An effect's event reaches the daemon.
     Returned(IncidentId, Event),
     /// A call's answer, or the end of waiting for it, reaches the daemon.
@@ -155,6 +161,7 @@ impl Pending {
             Self::Synced
             | Self::Ticked
             | Self::Asked(_)
+            | Self::Inquired(_)
             | Self::Returned(..)
             | Self::CallEnds(..)
             | Self::Watched(_)
@@ -177,6 +184,7 @@ impl World {
             docker: Docker::default(),
             disk: Disk::default(),
             weather: Weather::default(),
+            api: None,
             queue: Queue::new(),
             daemon: None,
             has_power: true,
@@ -219,6 +227,18 @@ impl World {
     #[must_use]
     pub fn disk(&self) -> &Disk {
         &self.disk
+    }
+
+    /// Alertmanager's API, if the daemon may ask it.
+    #[must_use]
+    pub fn api(&self) -> Option<&Api> {
+        self.api.as_ref()
+    }
+
+    /// From here on, the daemon asks Alertmanager's API, which lists these alerts and no others.
+    pub fn list_alerts(&mut self, firing: impl IntoIterator<Item = Fingerprint>) {
+        let now = self.clock.now();
+        self.api.get_or_insert_default().list(firing, now);
     }
 
     /// The daemon, while it runs.
@@ -284,6 +304,7 @@ impl World {
             Pending::Synced => self.synced(),
             Pending::Ticked => self.ticked(),
             Pending::Asked(asking) => self.ask(asking),
+            Pending::Inquired(inquiring) => self.inquire(*inquiring),
             Pending::Returned(incident, event) => self.returned(incident, event),
             Pending::CallEnds(act, outcome) => self.call_ended(act, outcome),
             Pending::Watched(watching) => self.watch(watching),
@@ -353,6 +374,9 @@ impl World {
             Input::ForgetHistory => self.docker.forget_history(),
             Input::NextWrite(fate) => self.weather.fates.push_back(*fate),
             Input::LoseNotices(span) => self.weather.notices_lost = now.after(*span),
+            Input::LoseAlertmanager(_) | Input::SlowAlertmanager { .. } | Input::RestartAlertmanager(_) => {
+                self.befall_alertmanager(input);
+            }
             Input::Pause(pause) => self.switch(Event::PauseRequested(pause.clone())),
             Input::Resume(scope) => {
                 let (by, reason) = ("somebody".to_owned(), "enough".to_owned());
@@ -365,10 +389,25 @@ impl World {
         self.after_each();
     }
 
+    fn befall_alertmanager(&mut self, input: &Input) {
+        let now = self.clock.now();
+        let Some(api) = &mut self.api else { return };
+        if let Input::LoseAlertmanager(span) = input {
+            api.lose(now.after(*span));
+        } else if let Input::SlowAlertmanager { by, lasts } = input {
+            api.slow_down(*by, now.after(*lasts));
+        } else if let Input::RestartAlertmanager(down) = input {
+            api.restart(now.after(*down));
+        }
+    }
+
     /// The weather clears: from here on, nothing goes wrong but what is under way.
     pub fn calm(&mut self) {
         self.weather = Weather::default();
         self.armed = None;
+        if let Some(api) = &mut self.api {
+            api.calm();
+        }
     }
 
     fn touch(&mut self, name: &ContainerName, touch: &Touch) {

@@ -46,6 +46,7 @@ label_sets! {
     Action { action: &'static str }
     PlaybookReason { playbook: String, reason: &'static str }
     DockerRequest { operation: &'static str, code: String }
+    AlertmanagerRequest { operation: &'static str, code: String }
     NotifierOutcome { notifier: String, outcome: &'static str }
     Scope { scope: &'static str }
 }
@@ -68,6 +69,7 @@ pub struct Metrics {
     runs: RunMetrics,
     log: LogMetrics,
     docker_requests: Family<DockerRequest, Counter>,
+    alertmanager_requests: Family<AlertmanagerRequest, Counter>,
     docker_up: Gauge,
     docker_last_contact: FloatGauge,
     queue_length: Gauge,
@@ -185,6 +187,8 @@ impl Metrics {
         let runs = RunMetrics::register(ours);
         let log = LogMetrics::register(ours);
         let docker_requests = add(ours, "docker_requests", "Docker API calls, by answer", Family::default());
+        let alertmanager_requests =
+            add(ours, "alertmanager_requests", "Alertmanager API calls, by answer", Family::default());
         let docker_last_contact =
             add(ours, "docker_last_contact_timestamp_seconds", "When Docker last answered", FloatGauge::default());
         let paused = add(ours, "paused", "Pauses that stand, by the kind of what they hold back", Family::default());
@@ -210,6 +214,7 @@ impl Metrics {
             runs,
             log,
             docker_requests,
+            alertmanager_requests,
             docker_last_contact,
             registry,
         }
@@ -289,6 +294,11 @@ impl Metrics {
     /// A Docker API call came back with this code, or `error` where there was no answer.
     pub fn docker_requested(&self, operation: &'static str, code: &str) {
         self.docker_requests.get_or_create(&DockerRequest { operation, code: code.to_owned() }).inc();
+    }
+
+    /// An Alertmanager API call came back with this code, or `error` where there was no answer.
+    pub fn alertmanager_requested(&self, operation: &'static str, code: &str) {
+        self.alertmanager_requests.get_or_create(&AlertmanagerRequest { operation, code: code.to_owned() }).inc();
     }
 
     /// Docker answered at this time (seconds since 1970).
@@ -383,6 +393,7 @@ mod tests {
         metrics.log_poisoned(true);
         metrics.log_stalled(false);
         metrics.docker_requested("container.inspect", "200");
+        metrics.alertmanager_requested("alerts", "error");
         metrics.docker_answered(1_795_000_002.0);
         metrics.queue_length(1);
         metrics.open_episodes(2);

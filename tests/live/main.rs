@@ -25,6 +25,7 @@ mod scenarios;
 mod storm;
 mod support;
 mod when;
+mod witness;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

@@ -4,7 +4,7 @@
 use crate::cast::AlertSpec;
 use crate::schedule::Mishap;
 use sickbay::model::alert::{Alert, AlertStatus, Notification};
-use sickbay::model::label::Labels;
+use sickbay::model::label::{Fingerprint, Labels};
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::DeliveryId;
 use std::collections::{BTreeMap, VecDeque};
@@ -87,6 +87,12 @@ impl Alertmanager {
     pub(crate) fn resolve_all(&mut self, now: SimTime) {
         (0..self.alerts.len()).for_each(|alert| self.resolve(alert, now));
         self.mishaps.clear();
+    }
+
+    /// What its API lists.
+    pub(crate) fn firing(&self) -> Vec<Fingerprint> {
+        let fires = |(_, standing): &(&AlertSpec, &Standing)| matches!(standing, Standing::Firing { .. });
+        self.alerts.iter().zip(&self.standings).filter(fires).map(|(spec, _)| spec.labels.fingerprint()).collect()
     }
 
     pub(crate) fn befall(&mut self, mishap: Mishap) {

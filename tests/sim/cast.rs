@@ -40,6 +40,8 @@ pub(crate) struct Cast {
     pub(crate) containers: Vec<ContainerSpec>,
     pub(crate) alerts: Vec<AlertSpec>,
     pub(crate) groups: usize,
+    /// Whether the daemon asks Alertmanager's API.
+    pub(crate) asks_alertmanager: bool,
 }
 
 pub(crate) fn secs(secs: u64) -> Duration {
@@ -62,7 +64,8 @@ impl Cast {
         let names: Vec<String> = containers.iter().map(|spec| spec.name.to_string()).collect();
         let groups = rng.usize(1..=2);
         let alerts = (0..rng.usize(1..=6)).map(|instance| alert(rng, &names, instance, groups)).collect();
-        Self { ruleset: ruleset(rng, stubborn), containers, alerts, groups }
+        let ruleset = ruleset(rng, stubborn);
+        Self { ruleset, containers, alerts, groups, asks_alertmanager: rng.bool() }
     }
 }
 

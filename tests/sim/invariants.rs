@@ -13,10 +13,13 @@ use sickbay::engine::state::State;
 use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
-use sickbay::model::fact::{Answer, Branch, Fact, Record};
+use sickbay::model::fact::{AlertEnded, Answer, Branch, Fact, Record};
+use sickbay::model::id::IncidentId;
+use sickbay::model::incident::EpisodeEnd;
 use sickbay::model::limit::{Scope, Window};
 use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
+use sickbay::model::testimony::Says;
 use sickbay::playbook::definition::Playbook;
 use sickbay::record::{Hash, LogId, decode, encode};
 use sickbay::sim::clock::SimTime;
@@ -38,6 +41,8 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_act_on_what_cannot_be_treated", no_act_on_what_cannot_be_treated),
     ("never_an_act_while_paused", never_an_act_while_paused),
     ("no_pause_ends_before_its_true_time", no_pause_ends_before_its_true_time),
+    ("no_end_of_an_alert_is_made_up", no_end_of_an_alert_is_made_up),
+    ("alertmanager_is_asked_and_quoted_before_the_first_act", alertmanager_is_asked_and_quoted_before_the_first_act),
     ("tries_follow_each_other_and_only_what_did_not_help", tries_follow_each_other_and_only_what_did_not_help),
     ("no_try_before_the_true_cooldown_after_the_last", no_try_before_the_true_cooldown_after_the_last),
     ("no_more_acts_than_the_tries_have", no_more_acts_than_the_tries_have),
@@ -258,6 +263,48 @@ fn no_pause_ends_before_its_true_time(witness: &Witness, _: &World, record: &Rec
             pause => Err(format!("{} ends although it stands so: {pause:?}", cleared.scope)),
         },
         _ => Ok(()),
+    }
+}
+
+/// How long an answer of Alertmanager's may be on its way: a slow one, and two slow looks at Docker after it.
+const ANSWER_IN_FLIGHT: Duration = Duration::from_secs(30);
+
+/// What Alertmanager's API was quoted to say was true when it was asked, a short while ago.
+fn no_end_of_an_alert_is_made_up(witness: &Witness, world: &World, record: &Record, now: SimTime) -> Verdict {
+    let Fact::AlertEnded(AlertEnded { end: EpisodeEnd::NotFiring, fingerprint, .. }) = &record.fact else {
+        return Ok(());
+    };
+    let Some(api) = world.api() else { return Err("nobody was asked, and an alert ended by the answer".to_owned()) };
+    match api.fires_since(*fingerprint) {
+        Some(since) if !witness.slept && ANSWER_IN_FLIGHT < now.since(since) => {
+            Err(format!("the alert {fingerprint} ended although it has fired since {since}"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn alertmanager_is_asked_and_quoted_before_the_first_act(
+    witness: &Witness,
+    world: &World,
+    record: &Record,
+    now: SimTime,
+) -> Verdict {
+    let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
+    let (Some(api), act) = (world.api(), intended.act) else { return Ok(()) };
+    let first = witness.runs.get(&act.incident).is_some_and(|run| !run.has_acted());
+    let long_ago = |at: SimTime| !witness.slept && ANSWER_IN_FLIGHT < now.since(at);
+    let alert = world.disk().records().iter().find(|opened| IncidentId(opened.seq) == act.incident);
+    let Some(Fact::AlertReceived(alert)) = alert.map(|record| &record.fact) else { return Ok(()) };
+    match intended.witness.as_ref().map(|testimony| testimony.says) {
+        None if first => Err(format!("{act} is the first, and Alertmanager was not asked")),
+        Some(Says::NotFiring) => Err(format!("{act} although Alertmanager said that its alert had ended")),
+        Some(Says::Firing) if api.ended(alert.fingerprint).is_some_and(long_ago) => {
+            Err(format!("{act} quotes Alertmanager, which has not listed the alert for long"))
+        }
+        Some(Says::CannotTell) if long_ago(api.troubled()) => {
+            Err(format!("{act} says that Alertmanager cannot tell, and nothing was wrong with it"))
+        }
+        Some(Says::Firing | Says::CannotTell) | None => Ok(()),
     }
 }
 

@@ -110,8 +110,8 @@ fn count(own: &mut Tally, seed: u64, all: &Mutex<Tally>) {
 
 impl Tally {
     fn see(&mut self, world: &sickbay::sim::world::World) {
-        use sickbay::model::fact::{Answer, Fact};
-        use sickbay::model::incident::FirstSight;
+        use sickbay::model::fact::{AlertEnded, Answer, Fact};
+        use sickbay::model::incident::{EpisodeEnd, FirstSight};
         let length = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         self.records += length(world.disk().records().len());
         self.writes += length(world.seen.writes.len());
@@ -119,6 +119,11 @@ impl Tally {
         for record in world.disk().records() {
             let what = match &record.fact {
                 Fact::IncidentClosed(closed) => format!("closed as {}", closed.verdict),
+                Fact::AlertEnded(AlertEnded { end: EpisodeEnd::NotFiring, .. }) => "ended: not_firing".to_owned(),
+                Fact::ActionIntended(intended) => match &intended.witness {
+                    Some(testimony) => format!("acts, and the alert is {}", testimony.says),
+                    None => continue,
+                },
                 Fact::AttemptEnded(ended) => format!("try {} ended in vain", ended.attempt),
                 Fact::ConfigLoaded(loaded) if loaded.reloaded => "reloaded".to_owned(),
                 Fact::AlertReceived(received) if received.sight == FirstSight::Reconsidered => {

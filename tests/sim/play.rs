@@ -104,16 +104,18 @@ impl Stage {
             let first = self.alertmanager.interval() / u32::try_from(group + 2).unwrap_or(2);
             self.put(SimTime(0), vec![(first, Duty::Flush(group))]);
         }
+        self.list_alerts(plot, world);
         self.witness.look(world)?;
         for Entry { at, what } in &plot.entries {
             self.go_on_until(world, *at)?;
-            self.happen(world, what)?;
+            self.happen((plot, world), what)?;
         }
         self.go_on_until(world, plot.length)?;
         world.calm();
         resume_all(world);
         self.go_on_until(world, plot.length.after(AFTERMATH))?;
         self.alertmanager.resolve_all(world.now());
+        self.list_alerts(plot, world);
         let end = world.now().after(UNTIL_REST);
         while world.now() < end && !self.is_at_rest(world) {
             // A daemon that was down could not be asked before.
@@ -134,7 +136,14 @@ impl Stage {
         self.alertmanager.is_at_rest() && world.daemon().is_some_and(|daemon| rests(daemon.state()))
     }
 
-    fn happen(&mut self, world: &mut World, what: &What) -> Result<(), Violation> {
+    /// Alertmanager's API tells the truth about what fires, if it is there to tell.
+    fn list_alerts(&self, plot: &Plot, world: &mut World) {
+        if plot.cast.asks_alertmanager {
+            world.list_alerts(self.alertmanager.firing());
+        }
+    }
+
+    fn happen(&mut self, (plot, world): (&Plot, &mut World), what: &What) -> Result<(), Violation> {
         let now = world.now();
         match what {
             What::World(input) => {
@@ -145,6 +154,7 @@ impl Stage {
             What::Resolve(alert) => self.alertmanager.resolve(*alert, now),
             What::Mishap(mishap) => self.alertmanager.befall(*mishap),
         }
+        self.list_alerts(plot, world);
         self.look(world)
     }
 

@@ -86,6 +86,15 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
         };
         entries.push(Entry { at: moment(rng), what: What::Mishap(mishap) });
     }
+    for _ in 0..if cast.asks_alertmanager { rng.usize(..=4) } else { 0 } {
+        let (at, span) = (moment(rng), Duration::from_millis(rng.u64(100..200_000)));
+        let input = match rng.u32(..3) {
+            0 => Input::LoseAlertmanager(span),
+            1 => Input::SlowAlertmanager { by: Duration::from_millis(rng.u64(100..7_000)), lasts: span },
+            _ => Input::RestartAlertmanager(span / 4),
+        };
+        entries.push(Entry { at, what: What::World(input) });
+    }
     reloads(rng, cast, length, &mut entries);
     entries.sort_by_key(|entry| entry.at);
     (entries, SimTime(0).after(length))

@@ -57,6 +57,11 @@ impl RunSeen {
         self.names.first().is_some_and(|own| own == name)
     }
 
+    /// Whether it was about to do something already.
+    pub(crate) fn has_acted(&self) -> bool {
+        self.acted
+    }
+
     fn is_the_last_of_several(&self) -> bool {
         self.attempt.is_one_of_several() && self.attempt.is_last()
     }

@@ -44,6 +44,13 @@ impl Sickbay {
         fs::write(self.directory.path().join("sickbay.yml"), settings).unwrap();
     }
 
+    /// Adds these settings, for the next start.
+    pub(crate) fn configure(&self, settings: &str) {
+        let file = self.directory.path().join("sickbay.yml");
+        let before = fs::read_to_string(&file).unwrap();
+        fs::write(file, before + settings).unwrap();
+    }
+
     /// As [`Self::new`], and started.
     pub(crate) fn running(rules: &str, settings: &str) -> Self {
         let mut sickbay = Self::new(rules, settings);

@@ -7,8 +7,10 @@ use crate::model::fact::{
     BreakerReset, ClockJumped, ConfigLoaded, Decided, Fact, IncidentClosed, LogOpened, LogRecovered, NoticeFinished,
     PauseCleared, Refusal, StepFinished, StepResult, StormFrozen, Taken,
 };
+use crate::model::incident::EpisodeEnd;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::pause::Pause;
+use crate::model::testimony::{Says, Testimony};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -163,6 +165,9 @@ fn alert_received(received: &AlertReceived) -> String {
 }
 
 fn alert_ended(AlertEnded { end, ends_at, .. }: &AlertEnded) -> String {
+    if *end == EpisodeEnd::NotFiring {
+        return "ended: Alertmanager was asked and no longer lists it".to_owned();
+    }
     let at = ends_at.map(|end| format!(" at {}", end.format("%F %T UTC"))).unwrap_or_default();
     format!("ended: {end}{at}")
 }
@@ -216,7 +221,18 @@ fn intent(intended: &ActionIntended) -> String {
     };
     let dependent = if intended.dependent { ", a dependent of the target" } else { "" };
     let dry = dry(intended.dry_run);
-    format!("{} {what} {}{dependent}{dry}; before: {}", intended.act, target(&intended.target), vitals(&intended.pre))
+    let (act, on, before) = (intended.act, target(&intended.target), vitals(&intended.pre));
+    let witness = intended.witness.as_ref().map(alert_witness).unwrap_or_default();
+    format!("{act} {what} {on}{dependent}{dry}; before: {before}{witness}")
+}
+
+fn alert_witness(Testimony { says, detail }: &Testimony) -> String {
+    let word = match says {
+        Says::Firing => "the alert still fires",
+        Says::NotFiring => "the alert no longer fires",
+        Says::CannotTell => "Alertmanager cannot tell whether the alert still fires",
+    };
+    format!("; {word}: {detail}")
 }
 
 fn vitals(Vitals { started_at, restart_count, state, health }: &Vitals) -> String {

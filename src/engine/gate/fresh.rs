@@ -8,6 +8,7 @@ use crate::model::fact::Refusal;
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
+use crate::model::testimony::Says;
 use std::time::Duration;
 
 /// How far in the future a start may lie: two clocks are never quite equal.
@@ -26,11 +27,17 @@ pub(in crate::engine) fn at_first_sight(alert: &Alert, policy: &Policy, now: &Mo
     Ok(())
 }
 
-/// Asked before a run and before each action: the alert must still fire, as far as we were told.
+/// Asked before a run and before each action: the alert must still fire, as far as we were told. A witness that cannot
+/// tell refuses nothing: the webhook said that the alert fires, and first aid must not depend on a second service.
 pub(super) fn before_acting(question: &Question<'_>) -> Result<(), Refusal> {
     if question.incident.alert_ended {
         let detail = "the alert resolved before anything was done";
         return Err(refuse(Gate::Fresh, Reason::ResolvedFirst, detail).saw("alert", "ended"));
+    }
+    if let Some(testimony) = question.testimony.filter(|testimony| testimony.says == Says::NotFiring) {
+        let detail = "Alertmanager was asked right before the action and no longer lists the alert";
+        let refusal = refuse(Gate::Fresh, Reason::ResolvedFirst, detail).saw("alert", testimony.says);
+        return Err(refusal.saw("witness", &testimony.detail));
     }
     if question.incident.tried.is_some() {
         return further_try(question);

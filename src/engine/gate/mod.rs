@@ -22,6 +22,7 @@ use crate::model::fact::Refusal;
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
+use crate::model::testimony::Testimony;
 use crate::playbook::definition::{Playbook, Step};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) struct Question<'a> {
     pub(super) incident: &'a Incident,
     /// The target as Docker shows it; `None` if no step needs one.
     pub(super) view: Option<&'a TargetView>,
+    /// What Alertmanager just said about the alert; `None` if it was not asked.
+    pub(super) testimony: Option<&'a Testimony>,
     /// Now.
     pub(super) now: &'a Moment,
 }

@@ -315,13 +315,18 @@ fn a_target_that_recovers_has_not_recovered_until_its_alert_ends() {
     world.step(incident, 2, well());
     assert_eq!(world.verdict(), None);
     let remaining = Duration::from_secs(280);
-    assert_eq!(world.effects, [Effect::Sleep { incident, index: 2, remaining }]);
+    let awaits = |remaining| {
+        let alert = std::sync::Arc::clone(&world.state.incident(incident).unwrap().alert);
+        Effect::AwaitAlert { incident, index: 2, alert, remaining }
+    };
+    assert_eq!(world.effects, [awaits(remaining)]);
+    let later = awaits(Duration::from_secs(200));
 
     // A restart of the daemon waits on, and for no longer.
     world.state = world.replayed(world.log.len());
     world.now_s += 80;
     world.feed(Event::Started { recovered: None, version: "0".into(), hostname: "h".into(), files: Vec::new() });
-    assert_eq!(world.effects, [Effect::Sleep { incident, index: 2, remaining: Duration::from_secs(200) }]);
+    assert_eq!(world.effects, [later]);
 
     let mut other = World { log: world.log.clone(), ..World::new(vec![until_resolved()]) };
     (other.state, other.now_s) = (world.state.clone(), world.now_s);

@@ -14,4 +14,5 @@ mod reload;
 mod runs;
 mod stage;
 mod when;
+mod witness;
 pub(super) mod world;

@@ -91,7 +91,9 @@ impl Stage {
                 let attempt = world.state.incident(incident).map_or(1, |incident| incident.attempt());
                 world.step(incident, index, (self.verify)(attempt));
             }
-            Effect::Sleep { incident, index, .. } => world.step(incident, index, StepResult::Waited),
+            Effect::Sleep { incident, index, .. } | Effect::AwaitAlert { incident, index, .. } => {
+                world.step(incident, index, StepResult::Waited);
+            }
             Effect::SendNotice { notice, .. } => {
                 self.told.push(notice.title);
                 world.feed(Event::NoticeReturned { act: notice.act, outcome: NoticeOutcome::Delivered });

@@ -20,6 +20,7 @@ use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
+use crate::model::testimony::Heard;
 use crate::model::time_interval::Schedule;
 use crate::playbook::definition::{
     Attempts, CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec,
@@ -99,8 +100,11 @@ impl World {
         self.feed(Event::NotificationReceived(notification)).remove(0)
     }
 
+    /// Docker's answer to the question that is under way. There is no Alertmanager to ask.
     pub(super) fn docker(&mut self, incident: IncidentId, report: TargetReport) {
-        self.feed(Event::TargetResolved { incident, report });
+        let run = self.state.incident(incident).and_then(|incident| incident.run());
+        let heard = if run.is_some_and(|run| !run.has_acted()) { Heard::Nobody } else { Heard::NotPut };
+        self.feed(Event::TargetResolved { incident, report, heard });
     }
 
     pub(super) fn step(&mut self, incident: IncidentId, index: usize, result: StepResult) {

@@ -5,6 +5,7 @@ use super::parts::{Plan, Str, TargetLine, VitalsLine, Word, is_false, seconds_up
 use crate::model::action::{Action, ActionOutcome, Reconciled};
 use crate::model::fact::{ActionFinished, ActionIntended, ActionReconciled};
 use crate::model::id::{ActId, IncidentId};
+use crate::model::testimony::{Says, Testimony};
 use crate::record::text::{Cap, Text};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -32,6 +33,16 @@ pub(super) struct IntentLine<'a> {
     dependents: Vec<TargetLine<'a>>,
     #[serde(default, skip_serializing_if = "is_false")]
     dry_run: bool,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    witness: Option<WitnessLine<'a>>,
+}
+
+/// `witness`: what Alertmanager said about the alert.
+#[derive(Serialize, Deserialize)]
+struct WitnessLine<'a> {
+    alert: Word<Says>,
+    #[serde(borrow)]
+    detail: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,8 +51,8 @@ struct ArgsLine {
     stop_timeout_s: Option<u64>,
 }
 
-impl<'a> From<&'a ActionIntended> for IntentLine<'a> {
-    fn from(intended: &'a ActionIntended) -> Self {
+impl<'a> IntentLine<'a> {
+    pub(super) fn new(intended: &'a ActionIntended, cap: Cap) -> Self {
         let args = match &intended.action {
             Action::Restart { stop_timeout } | Action::Stop { stop_timeout } => {
                 ArgsLine { stop_timeout_s: stop_timeout.map(seconds_up) }
@@ -61,6 +72,10 @@ impl<'a> From<&'a ActionIntended> for IntentLine<'a> {
             dependent: intended.dependent,
             dependents: intended.dependents.iter().map(TargetLine::from).collect(),
             dry_run: intended.dry_run,
+            witness: intended.witness.as_ref().map(|testimony| WitnessLine {
+                alert: Word(testimony.says),
+                detail: Text::new(&testimony.detail, cap),
+            }),
         }
     }
 }
@@ -87,6 +102,10 @@ impl TryFrom<IntentLine<'_>> for ActionIntended {
             dependent: line.dependent,
             dependents: line.dependents.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             dry_run: line.dry_run,
+            witness: line.witness.map(|witness| {
+                let Word(says) = witness.alert;
+                Testimony { says, detail: witness.detail.into_string() }
+            }),
         })
     }
 }

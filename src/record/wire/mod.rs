@@ -39,7 +39,7 @@ pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
         Fact::AlertsRejected(rejected) => write_json(&alert::RejectedLine::new(rejected, cap), out),
         Fact::Decided(decided) => write_json(&decision::DecisionLine::new(decided, cap), out),
         Fact::StepFinished(finished) => write_json(&step::StepLine::new(finished, cap), out),
-        Fact::ActionIntended(intended) => write_json(&action::IntentLine::from(intended), out),
+        Fact::ActionIntended(intended) => write_json(&action::IntentLine::new(intended, cap), out),
         Fact::ActionFinished(finished) => write_json(&action::OutcomeLine::new(finished, cap), out),
         Fact::ActionReconciled(reconciled) => write_json(&action::ReconciledLine::new(reconciled, cap), out),
         Fact::NoticeIntended(intended) => write_json(&notice::IntentLine::new(intended, cap), out),

@@ -11,6 +11,7 @@ use crate::model::pause::PauseScope;
 use crate::model::reason::{Gate, Reason};
 use crate::model::stamp::BootId;
 use crate::model::target::{ContainerId, ContainerName};
+use crate::model::testimony::Says;
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -60,6 +61,7 @@ wordable! {
     EpisodeEnd: "an episode's end", EpisodeEnd::parse;
     FirstSight: "a first sight", FirstSight::parse;
     Reconciled: "a finding", Reconciled::parse;
+    Says: "a witness's word", Says::parse;
     PauseScope: "the scope of a pause", |word: &str| word.parse().ok();
     ContainerName: "a container name", |word: &str| ContainerName::parse(word).ok();
     ContainerId: "a full container id", ContainerId::parse;

@@ -17,13 +17,22 @@ pub(crate) struct Alertmanager {
 impl Alertmanager {
     /// Starts one that sends at once, all alerts in one group, and repeats after so long.
     pub(crate) fn start(webhook_port: u16, repeat_interval: &str) -> Self {
+        Self::start_as(webhook_port, repeat_interval, true)
+    }
+
+    /// Starts one that sends at once, and keeps to itself when an alert ends.
+    pub(crate) fn start_keeping_ends(webhook_port: u16) -> Self {
+        Self::start_as(webhook_port, "1h", false)
+    }
+
+    fn start_as(webhook_port: u16, repeat_interval: &str, send_resolved: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings = format!(
             "route: {{receiver: sickbay, group_by: [none], group_wait: 0s, group_interval: 1s, \
                 repeat_interval: {repeat_interval}}}\n\
              receivers:\n\
              - name: sickbay\n  \
-               webhook_configs: [{{url: 'http://127.0.0.1:{webhook_port}/api/v1/webhook', send_resolved: true}}]\n"
+               webhook_configs: [{{url: 'http://127.0.0.1:{webhook_port}/api/v1/webhook', send_resolved: {send_resolved}}}]\n"
         );
         fs::write(directory.path().join("alertmanager.yml"), settings).unwrap();
         let port = free_port();

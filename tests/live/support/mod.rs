@@ -1,5 +1,6 @@
 //! What stands around the daemon: the engine's event stream, Alertmanager, Prometheus, a sink for notices, playbooks.
 
+mod aged;
 mod alertmanager;
 mod engine_events;
 mod program;
@@ -7,6 +8,7 @@ mod prometheus;
 mod rules;
 mod sink;
 
+pub(crate) use aged::Aged;
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use engine_events::{EngineEvents, restarts};
 pub(crate) use prometheus::Prometheus;
