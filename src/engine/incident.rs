@@ -254,13 +254,16 @@ impl Incident {
 
     fn remember(&mut self, fact: &Fact, at: Moment) {
         let refused = |fact: &Fact| matches!(fact, Fact::Decided(Decided { answer: Answer::Refused(_), .. }));
-        let kept = match fact {
-            Fact::AlertReceived(_) => return,
-            Fact::StepFinished(StepFinished { incident, step, elapsed, result: StepResult::Captured(_) }) => {
-                let (step, result) = (step.clone(), StepResult::Captured(serde_json::json!({})));
-                Fact::StepFinished(StepFinished { incident: *incident, step, elapsed: *elapsed, result })
-            }
-            other => other.clone(),
+        let kept = if let Fact::AlertReceived(_) = fact {
+            return;
+        } else if let Fact::StepFinished(finished) = fact
+            && let StepResult::Captured(_) = finished.result
+        {
+            let result = StepResult::Captured(serde_json::json!({}));
+            let (step, elapsed) = (finished.step.clone(), finished.elapsed);
+            Fact::StepFinished(StepFinished { incident: finished.incident, step, elapsed, result })
+        } else {
+            fact.clone()
         };
         // Of refusals in a row, the last one counts.
         let is_refused = matches!(self.phase, Phase::Refused { .. });

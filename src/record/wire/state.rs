@@ -4,7 +4,7 @@
 
 use super::parts::{BorrowedStr, Str, Word, millis_up};
 use super::{Problem, brake, read_body, write_body};
-use crate::model::fact::{AlertReceived, Fact};
+use crate::model::fact::Fact;
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Fingerprint;
 use crate::model::memory::{Attempt, Ended, Episode, Help, Memory, OpenIncident, OwnAct, PauseInForce};
@@ -264,9 +264,8 @@ impl TryFrom<IncidentLine<'_>> for OpenIncident {
     fn try_from(line: IncidentLine<'_>) -> Result<Self, Problem> {
         let told = |line: &ToldLine<'_>| Ok((line.at.into(), fact(&line.kind, &line.body)?));
         let story = line.story.iter().map(told).collect::<Result<_, Problem>>()?;
-        let alert: Arc<AlertReceived> = match fact("alert.received", &line.alert)? {
-            Fact::AlertReceived(alert) => alert,
-            other => return Err(format!("{} has no alert but a {}", line.inc, other.kind())),
+        let Fact::AlertReceived(alert) = fact("alert.received", &line.alert)? else {
+            return Err(format!("{} has no alert", line.inc));
         };
         Ok(Self { id: line.inc.0, opened: line.opened.into(), alert, story })
     }

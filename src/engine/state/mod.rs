@@ -4,14 +4,14 @@
 
 mod saved;
 
-use super::budget::Ledger;
-use super::history::{History, Standing};
-use super::incident::{Incident, Phase};
-use super::own_acts::OwnActs;
-use super::pause::Pauses;
-use super::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
-use super::storm::StormWatch;
-use super::timeline::Timeline;
+use crate::engine::budget::Ledger;
+use crate::engine::history::{History, Standing};
+use crate::engine::incident::{Incident, Phase};
+use crate::engine::own_acts::OwnActs;
+use crate::engine::pause::Pauses;
+use crate::engine::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
+use crate::engine::storm::StormWatch;
+use crate::engine::timeline::Timeline;
 use crate::model::fact::{ActionIntended, AlertEnded, AlertReceived, Answer, Decided, Fact, Record, Taken};
 use crate::model::id::{IncidentId, Seq};
 use crate::model::incident::FirstSight;
