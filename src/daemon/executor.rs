@@ -18,11 +18,15 @@ use crate::notifier::Notifier;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 /// The same incident's target is not asked for more often than this, however often its alert is delivered.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// How many targets are looked for at the same time: each takes a call for every replica and neighbour, and a storm of
+/// alerts must not make Docker too slow to answer any of them.
+const LOOKS_MAX: usize = 16;
 
 /// What the daemon can do to Docker. A dry run holds nothing that could write.
 #[derive(Clone, Debug)]
@@ -78,6 +82,7 @@ pub struct Executor {
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
+    looks: Arc<Semaphore>,
 }
 
 impl Executor {
@@ -89,7 +94,8 @@ impl Executor {
         results: mpsc::Sender<Event>,
         tasks: Tasks,
     ) -> Self {
-        Self { hands, notifiers, witnesses, results, tasks, asked: HashMap::new() }
+        let (asked, looks) = (HashMap::new(), Arc::new(Semaphore::new(LOOKS_MAX)));
+        Self { hands, notifiers, witnesses, results, tasks, asked, looks }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -152,6 +158,7 @@ impl Executor {
 
     fn resolve(&self, incident: IncidentId, query: TargetQuery, alert: Option<Arc<AlertReceived>>) {
         let (reader, witnesses) = (self.hands.reader().clone(), self.witnesses.clone());
+        let looks = Arc::clone(&self.looks);
         self.look("resolve", incident, async move {
             // Docker is looked at last: what the gates see of the container is as young as can be.
             let heard = match alert {
@@ -159,6 +166,7 @@ impl Executor {
                 Some(_) if witnesses.is_empty() => Heard::Nobody,
                 Some(alert) => Heard::Said(witnesses.ask(&alert).await),
             };
+            let _turn = looks.acquire().await;
             let report = docker::resolve(&reader, &query).await;
             Event::TargetResolved { incident, report, heard }
         });

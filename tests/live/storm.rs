@@ -55,6 +55,23 @@ fn all_decided(sickbay: &Sickbay) -> Vec<Value> {
     })
 }
 
+/// Whatever was refused is explained by its gate and by what that gate saw.
+fn all_explained(sickbay: &Sickbay, decisions: &[Value]) {
+    let is_refused = |decision: &&Value| decision["result"] == "refused";
+    let mut explained = 0;
+    for serial in 0..WAVES {
+        let told = sickbay.run(&["explain", "--path", "data", "-o", "json", &format!("serial=\"{serial}\"")]);
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let alerts = told["alerts"].as_array().unwrap().iter();
+        for decision in alerts.flat_map(|alert| alert["decisions"].as_array().unwrap()).filter(is_refused) {
+            let named = decision["gate"].is_string() && !decision["inputs"].as_object().unwrap().is_empty();
+            assert!(named, "{decision:#}");
+            explained += 1;
+        }
+    }
+    assert_eq!(explained, decisions.iter().filter(is_refused).count());
+}
+
 #[test]
 fn no_more_of_a_service_than_allowed_are_down_at_once_and_every_alert_is_decided() {
     let (project, replicas) = service();
@@ -75,6 +92,7 @@ fn no_more_of_a_service_than_allowed_are_down_at_once_and_every_alert_is_decided
     sickbay.wait_for("incident.closed", acted);
     let most = down_at_once(&events.until_now());
     assert!((1..=2).contains(&most), "{most} were down at once: {}", sickbay.story());
+    all_explained(&sickbay, &sickbay.records_of("decision"));
 }
 
 #[test]
@@ -89,4 +107,5 @@ fn a_storm_freezes_everything() {
     assert!(decisions.iter().all(|decision| decision["reason"] == "storm"), "{}", sickbay.story());
     assert_eq!(sickbay.records_of("storm.frozen").len(), 1);
     assert_eq!(events.until_now(), Vec::<String>::new(), "{}", sickbay.story());
+    all_explained(&sickbay, &decisions);
 }
