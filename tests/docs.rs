@@ -10,7 +10,7 @@ use sickbay::model::incident::Verdict;
 use sickbay::model::reason::{Gate, Reason};
 use sickbay::playbook::{condition, names};
 use sickbay::settings::fixed::FIXED;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -293,24 +293,84 @@ fn the_settings_that_only_a_start_can_change_are_listed() {
     }
 }
 
-#[test]
-fn every_test_that_the_safety_page_names_exists() {
+/// The words between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The rows of the table of `docs/SAFETY.md`, cut into their columns.
+fn safety_rows(text: &str) -> Vec<Vec<&str>> {
+    let is_row = |line: &&str| line.trim_start_matches("| ").starts_with(|c: char| c.is_ascii_digit());
+    let columns = |line| str::trim_matches(line, '|').split('|').map(str::trim).collect();
+    text.lines().filter(is_row).map(columns).collect()
+}
+
+fn all_sources() -> String {
     let mut sources = String::new();
     collect_sources(&Path::new(ROOT).join("src"), &mut sources);
     collect_sources(&Path::new(ROOT).join("tests"), &mut sources);
-    let text = read("docs/SAFETY.md");
-    let mut rows = 0;
-    for row in text.lines().filter(|line| line.trim_start_matches("| ").starts_with(|c: char| c.is_ascii_digit())) {
-        rows += 1;
-        let columns: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        assert_eq!(columns.len(), 5, "{row}");
-        let tests: Vec<&str> = columns[3].split('`').skip(1).step_by(2).collect();
-        assert!(!tests.is_empty() || !columns[4].is_empty(), "neither a test nor a plan: {row}");
+    sources
+}
+
+#[test]
+fn every_test_that_the_safety_page_names_exists() {
+    let (sources, text) = (all_sources(), read("docs/SAFETY.md"));
+    let rows = safety_rows(&text);
+    for columns in &rows {
+        assert_eq!(columns.len(), 6, "{columns:?}");
+        let tests: Vec<&str> = quoted(columns[3]).collect();
+        assert!(!tests.is_empty() || !columns[5].is_empty(), "neither a test nor a plan: {columns:?}");
         for test in tests {
             assert!(sources.contains(&format!("fn {test}(")), "there is no test {test}");
         }
     }
-    assert_eq!(rows, 32);
+    assert_eq!(rows.len(), 32);
+}
+
+/// The patches of `tests/mutants`, by name.
+fn planted_bugs() -> BTreeMap<String, String> {
+    let files = fs::read_dir(Path::new(ROOT).join("tests/mutants")).unwrap();
+    let named = files.map(|file| {
+        let path = file.unwrap().path();
+        assert!(path.extension().is_some_and(|extension| extension == "patch"), "{}", path.display());
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap())
+    });
+    named.collect()
+}
+
+#[test]
+fn every_guard_is_taken_away_by_a_planted_bug_and_every_planted_bug_takes_one_away() {
+    let (text, bugs) = (read("docs/SAFETY.md"), planted_bugs());
+    let mut named = BTreeSet::new();
+    for columns in safety_rows(&text) {
+        let patches: Vec<&str> = quoted(columns[4]).collect();
+        assert!(!patches.is_empty(), "no patch removes the guard: {columns:?}");
+        for patch in patches {
+            assert!(bugs.contains_key(patch), "there is no tests/mutants/{patch}.patch");
+            named.insert(patch);
+        }
+    }
+    let unnamed: Vec<&String> = bugs.keys().filter(|name| !named.contains(name.as_str())).collect();
+    assert!(unnamed.is_empty(), "docs/SAFETY.md does not name {unnamed:?}");
+}
+
+#[test]
+fn every_planted_bug_says_what_it_is_and_has_its_recorded_result() {
+    let (sources, recorded) = (all_sources(), read("docs/MUTANTS.md"));
+    let rows: BTreeSet<&str> =
+        recorded.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let bugs = planted_bugs();
+    for (name, patch) in &bugs {
+        let header = |key: &str| patch.lines().filter_map(move |line| line.strip_prefix(key)).collect::<Vec<&str>>();
+        assert_eq!(header("what: ").len(), 1, "{name}");
+        assert!(!header("test: ").is_empty(), "{name}");
+        for test in header("test: ") {
+            let test = test.rsplit([' ', ':']).next().unwrap_or_default();
+            assert!(sources.contains(&format!("fn {test}(")), "{name}: there is no test {test}");
+        }
+        assert!(patch.contains(&format!("planted(\"{name}\")")), "{name} cannot be switched on");
+    }
+    assert_eq!(rows, bugs.keys().map(String::as_str).collect(), "the rows of docs/MUTANTS.md");
 }
 
 fn collect_sources(folder: &Path, text: &mut String) {

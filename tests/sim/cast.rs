@@ -5,7 +5,7 @@ use sickbay::engine::event::NewConfig;
 use sickbay::engine::ruleset::Ruleset;
 use sickbay::model::container::{COMPOSE_PROJECT, COMPOSE_SERVICE, HealthCheck, RestartPolicy};
 use sickbay::model::label::Labels;
-use sickbay::model::limit::{Breaker, Limits, Scope, Storm, Window};
+use sickbay::model::limit::{Breaker, Limits, MinHealthy, Scope, Storm, Window};
 use sickbay::model::matcher::parse_matchers;
 use sickbay::model::policy::{Policy, ProtectedName};
 use sickbay::model::target::ContainerName;
@@ -135,11 +135,14 @@ fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
         false => window,
     });
     let windows = windows.collect();
+    // From a generator of its own: the rest of a seed's story is the same without.
+    let aside = &mut Rng::with_seed(rng.clone().u64(..));
+    let min_healthy = one_in(aside, 8).then_some(MinHealthy::Count(1));
     Playbook {
         name: format!("p{number}").into(),
         revision: "r0".into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
-        limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), ..SHAPES[shape].limits.clone() },
+        limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), min_healthy },
         dry_run: one_in(rng, 8),
         ..SHAPES[shape].clone()
     }

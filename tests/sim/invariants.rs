@@ -3,6 +3,13 @@
 //!
 //! To add one: write the function and put it into [`OF_RECORDS`], [`OF_WRITES`], [`OF_STEPS`] or [`OF_THE_END`].
 
+use crate::brakes::{
+    every_refusal_names_what_its_gate_saw, evidence_comes_before_the_act, min_healthy_is_kept,
+    never_an_act_while_paused, no_act_on_what_a_person_restarted_lately, no_act_on_what_a_person_stopped,
+    no_act_without_the_owners_consent, no_more_of_a_service_at_once_than_allowed, no_pause_ends_before_its_true_time,
+    no_run_in_a_storm, no_run_while_the_breaker_is_open,
+};
+use crate::testimony::{alertmanager_is_asked_and_quoted_before_the_first_act, no_end_of_an_alert_is_made_up};
 use crate::tries::{
     no_more_acts_than_the_tries_have, no_run_after_the_last_of_several_tries_was_in_vain,
     no_try_before_the_true_cooldown_after_the_last, tries_follow_each_other_and_only_what_did_not_help,
@@ -12,14 +19,10 @@ use sickbay::engine::incident::Phase;
 use sickbay::engine::state::State;
 use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
-use sickbay::model::container::{ContainerState, RestartPolicy, StopCause};
-use sickbay::model::fact::{AlertEnded, Answer, Branch, Fact, Record};
-use sickbay::model::id::IncidentId;
-use sickbay::model::incident::EpisodeEnd;
+use sickbay::model::container::ContainerState;
+use sickbay::model::fact::{ActionReconciled, Answer, Branch, Fact, Record};
 use sickbay::model::limit::{Scope, Window};
-use sickbay::model::pause::PauseScope;
 use sickbay::model::reason::Reason;
-use sickbay::model::testimony::Says;
 use sickbay::playbook::definition::Playbook;
 use sickbay::record::{Hash, LogId, decode, encode};
 use sickbay::sim::clock::SimTime;
@@ -49,6 +52,11 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_run_after_the_last_of_several_tries_was_in_vain", no_run_after_the_last_of_several_tries_was_in_vain),
     ("no_run_begins_by_what_is_no_longer_loaded", no_run_begins_by_what_is_no_longer_loaded),
     ("a_run_goes_by_the_steps_it_began_with", a_run_goes_by_the_steps_it_began_with),
+    ("no_run_while_the_breaker_is_open", no_run_while_the_breaker_is_open),
+    ("no_run_in_a_storm", no_run_in_a_storm),
+    ("min_healthy_is_kept", min_healthy_is_kept),
+    ("no_more_of_a_service_at_once_than_allowed", no_more_of_a_service_at_once_than_allowed),
+    ("evidence_comes_before_the_act", evidence_comes_before_the_act),
     ("every_refusal_names_what_its_gate_saw", every_refusal_names_what_its_gate_saw),
 ];
 
@@ -58,6 +66,7 @@ pub(crate) const OF_WRITES: &[(&str, OfWrite)] = &[
     ("no_target_treated_twice_for_one_intent", no_target_treated_twice_for_one_intent),
     ("no_act_without_the_owners_consent", no_act_without_the_owners_consent),
     ("no_act_on_what_a_person_stopped", no_act_on_what_a_person_stopped),
+    ("no_act_on_what_a_person_restarted_lately", no_act_on_what_a_person_restarted_lately),
     ("a_dry_run_changes_nothing", a_dry_run_changes_nothing),
 ];
 
@@ -236,78 +245,6 @@ fn no_act_on_what_cannot_be_treated(_: &Witness, _: &World, record: &Record, _: 
     }
 }
 
-/// Dry runs too: they decide as the real ones would.
-fn never_an_act_while_paused(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
-    let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
-    let run = witness.runs.get(&intended.act.incident);
-    let covers = |scope: &&PauseScope| match scope {
-        PauseScope::All => true,
-        PauseScope::Host(name) => &**name == "local",
-        PauseScope::Playbook(name) => *name == intended.playbook,
-        PauseScope::Target(name) => {
-            let touched = std::iter::once(&intended.target).chain(&intended.dependents);
-            touched.into_iter().any(|target| target.name.as_str() == &**name)
-                || run.is_some_and(|run| run.is_about(name))
-        }
-    };
-    match witness.pauses.keys().find(covers) {
-        Some(scope) => Err(format!("{} acts on {} while {scope} is paused", intended.act, intended.target.name)),
-        None => Ok(()),
-    }
-}
-
-fn no_pause_ends_before_its_true_time(witness: &Witness, _: &World, record: &Record, now: SimTime) -> Verdict {
-    match &record.fact {
-        Fact::PauseCleared(cleared) if cleared.by == "sickbay" => match witness.pauses.get(&cleared.scope) {
-            Some((set, Some(length))) if *length <= now.since(*set) => Ok(()),
-            pause => Err(format!("{} ends although it stands so: {pause:?}", cleared.scope)),
-        },
-        _ => Ok(()),
-    }
-}
-
-/// How long an answer of Alertmanager's may be on its way: a slow one, and two slow looks at Docker after it.
-const ANSWER_IN_FLIGHT: Duration = Duration::from_secs(30);
-
-/// What Alertmanager's API was quoted to say was true when it was asked, a short while ago.
-fn no_end_of_an_alert_is_made_up(witness: &Witness, world: &World, record: &Record, now: SimTime) -> Verdict {
-    let Fact::AlertEnded(AlertEnded { end: EpisodeEnd::NotFiring, fingerprint, .. }) = &record.fact else {
-        return Ok(());
-    };
-    let Some(api) = world.api() else { return Err("nobody was asked, and an alert ended by the answer".to_owned()) };
-    match api.fires_since(*fingerprint) {
-        Some(since) if !witness.slept && ANSWER_IN_FLIGHT < now.since(since) => {
-            Err(format!("the alert {fingerprint} ended although it has fired since {since}"))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn alertmanager_is_asked_and_quoted_before_the_first_act(
-    witness: &Witness,
-    world: &World,
-    record: &Record,
-    now: SimTime,
-) -> Verdict {
-    let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
-    let (Some(api), act) = (world.api(), intended.act) else { return Ok(()) };
-    let first = witness.runs.get(&act.incident).is_some_and(|run| !run.has_acted());
-    let long_ago = |at: SimTime| !witness.slept && ANSWER_IN_FLIGHT < now.since(at);
-    let alert = world.disk().records().iter().find(|opened| IncidentId(opened.seq) == act.incident);
-    let Some(Fact::AlertReceived(alert)) = alert.map(|record| &record.fact) else { return Ok(()) };
-    match intended.witness.as_ref().map(|testimony| testimony.says) {
-        None if first => Err(format!("{act} is the first, and Alertmanager was not asked")),
-        Some(Says::NotFiring) => Err(format!("{act} although Alertmanager said that its alert had ended")),
-        Some(Says::Firing) if api.ended(alert.fingerprint).is_some_and(long_ago) => {
-            Err(format!("{act} quotes Alertmanager, which has not listed the alert for long"))
-        }
-        Some(Says::CannotTell) if long_ago(api.troubled()) => {
-            Err(format!("{act} says that Alertmanager cannot tell, and nothing was wrong with it"))
-        }
-        Some(Says::Firing | Says::CannotTell) | None => Ok(()),
-    }
-}
-
 fn no_run_begins_by_what_is_no_longer_loaded(witness: &Witness, world: &World, record: &Record, _: SimTime) -> Verdict {
     let Fact::Decided(decided) = &record.fact else { return Ok(()) };
     let Some(taker) = witness.playbook(decided.incident) else {
@@ -366,56 +303,6 @@ fn no_target_treated_twice_for_one_intent(witness: &Witness, world: &World, writ
         if same_attempt && before.target.name == write.target.name {
             return Err(format!("{} and {} treat {} for one attempt", before.act, write.act, write.target.name));
         }
-    }
-    Ok(())
-}
-
-fn no_act_without_the_owners_consent(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
-    let Some(container) = world.docker().inspect(&write.target.id) else { return Ok(()) };
-    let labels = &container.spec().labels;
-    let label = |key: &str| labels.get(key).map(String::as_str);
-    let policy = &world.ruleset.policy;
-    let no = |why: &str| Err(format!("{} acts on {}, which {why}", write.act, write.target.name));
-    if label("sickbay.protect").is_some_and(|value| value != "false") {
-        return no("is protected by its label");
-    }
-    if policy.protect.iter().any(|protected| protected.covers(write.target.name.as_str())) {
-        return no("is protected by the settings");
-    }
-    match label("sickbay.enable") {
-        Some("true") => {}
-        None if !policy.require_opt_in => {}
-        Some(_) | None => return no("has not opted in"),
-    }
-    if label("sickbay.actions").is_some_and(|listed| !listed.contains("restart")) {
-        return no("does not list the action");
-    }
-    if label("com.docker.swarm.task.id").is_some() {
-        return no("is Swarm's");
-    }
-    if container.spec().auto_remove {
-        return no("is removed when it stops");
-    }
-    Ok(())
-}
-
-/// How long after a person's stop a call may still be on its way: two slow looks, a slow disk.
-const IN_FLIGHT: Duration = Duration::from_secs(35);
-
-/// The history is read until a minute after the end of the run. A container that is stopped while its restart policy
-/// pauses ended earlier than that only if the machine slept in between; then its stop is not seen.
-fn no_act_on_what_a_person_stopped(witness: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
-    if witness.slept {
-        return Ok(());
-    }
-    let Some(container) = world.docker().inspect(&write.target.id) else { return Ok(()) };
-    let Some(since) = witness.stopped_by_hand.get(&write.target.id) else { return Ok(()) };
-    // What nobody remembers, nobody can respect: but a stop in good order is told by its exit code.
-    let remembered = container.stop_cause() == StopCause::Stopped
-        || matches!(container.shown().restart_policy, RestartPolicy::Always | RestartPolicy::UnlessStopped)
-        || container.shown().exit_code == 143;
-    if container.stopped_by_hand() && remembered && IN_FLIGHT < world.now().since(*since) {
-        return Err(format!("{} starts {}, which a person stopped at {since}", write.act, write.target.name));
     }
     Ok(())
 }
@@ -552,7 +439,7 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
             (Reconciled::NotApplied, Some(done)) if !witness.slept => {
                 return Err(format!("{} was done at {done} and found not to be", reconciled.act));
             }
-            (Reconciled::Observed, None) if reconciled.post.as_ref().is_none_or(|post| post.started_at.is_empty()) => {
+            (Reconciled::Observed, None) if nothing_shows(world, reconciled) => {
                 return Err(format!("{} was found to be done, and nothing shows it", reconciled.act));
             }
             _ => {}
@@ -561,15 +448,18 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
     Ok(())
 }
 
+/// Whether a restart that was found to be done left the very start that was there before it.
+fn nothing_shows(world: &World, reconciled: &ActionReconciled) -> bool {
+    let intended = world.disk().records().iter().find_map(|record| match &record.fact {
+        Fact::ActionIntended(intended) if intended.act == reconciled.act => Some(intended),
+        _ => None,
+    });
+    let before = intended.filter(|intended| matches!(intended.action, Action::Restart { .. }));
+    let before = before.map(|intended| intended.pre.started_at.as_str()).unwrap_or_default();
+    reconciled.post.as_ref().is_none_or(|post| post.started_at.is_empty() || post.started_at == before)
+}
+
 /// A container that is shown as stopped.
 pub(crate) fn is_stopped(state: &ContainerState) -> bool {
     *state == ContainerState::Exited
-}
-
-fn every_refusal_names_what_its_gate_saw(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
-    let Fact::Decided(decided) = &record.fact else { return Ok(()) };
-    match &decided.answer {
-        Answer::Refused(refusal) if refusal.inputs.is_empty() => Err(format!("no inputs: {refusal:?}")),
-        Answer::Refused(_) | Answer::Run { .. } => Ok(()),
-    }
 }

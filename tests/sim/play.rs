@@ -8,7 +8,7 @@ use crate::witness::{Violation, Witness};
 use fastrand::Rng;
 use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
-use sickbay::sim::input::Input;
+use sickbay::sim::input::{Input, Touch};
 use sickbay::sim::world::World;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -72,7 +72,7 @@ pub(crate) fn play(plot: &Plot, tell: bool) -> Played {
     }
     let mut stage = Stage {
         alertmanager: plot.alertmanager.clone(),
-        witness: Witness::who_knows(plot.playbooks()),
+        witness: Witness::who_knows(plot.playbooks(), &plot.cast.containers),
         due: BinaryHeap::new(),
         duties: Vec::new(),
         acks_seen: 0,
@@ -148,6 +148,11 @@ impl Stage {
         match what {
             What::World(input) => {
                 self.witness.slept |= matches!(input, Input::Suspend(_));
+                self.witness.wall_was_set |= matches!(input, Input::SetWall(_));
+                if let Input::Touch(name, Touch::Restart) = input {
+                    let id = world.docker().by_name(name.as_str()).map(|found| found.shown().id.clone());
+                    self.witness.restarted_by_hand.extend(id.map(|id| (id, now)));
+                }
                 world.happen(input);
             }
             What::Fire(alert, ago) => self.alertmanager.fire(*alert, now, *ago),

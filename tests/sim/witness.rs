@@ -2,13 +2,16 @@
 
 use crate::invariants::{self, OF_RECORDS, OF_STEPS, OF_THE_END, OF_WRITES};
 use sickbay::engine::state::State;
-use sickbay::model::fact::{Answer, Fact, Record, Taken};
+use sickbay::model::container::COMPOSE_SERVICE;
+use sickbay::model::fact::{Answer, Branch, Fact, Record, StepResult, Taken};
 use sickbay::model::id::IncidentId;
 use sickbay::model::incident::{AttemptNumber, Verdict};
 use sickbay::model::pause::PauseScope;
+use sickbay::model::reason::Reason;
 use sickbay::model::target::ContainerId;
 use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
+use sickbay::sim::container::ContainerSpec;
 use sickbay::sim::world::{World, Write};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,6 +42,16 @@ pub(crate) struct Charge {
     pub(crate) at: SimTime,
     pub(crate) ended: Option<SimTime>,
     pub(crate) dry_run: bool,
+}
+
+/// How a run, or one try of it, ended that had acted on a target.
+#[derive(Clone, Debug)]
+pub(crate) struct EndSeen {
+    incident: IncidentId,
+    pub(crate) target: String,
+    pub(crate) at: SimTime,
+    /// It recovered, and nothing has shown since that this did not last.
+    pub(crate) helped: bool,
 }
 
 /// A run that is under way.
@@ -88,6 +101,16 @@ pub(crate) struct Witness {
     pub(crate) acts: BTreeMap<IncidentId, usize>,
     /// When the last of several tries on a target was in vain.
     pub(crate) last_resorts: BTreeMap<String, SimTime>,
+    /// How the runs ended that had acted, oldest first.
+    pub(crate) ends: Vec<EndSeen>,
+    /// The runs under way whose evidence is kept.
+    pub(crate) captured: BTreeSet<IncidentId>,
+    /// Since when everything is frozen, and for how long.
+    pub(crate) frozen: Option<(SimTime, Duration)>,
+    /// The Compose service of each container's name.
+    pub(crate) services: BTreeMap<String, String>,
+    /// When a person began to restart a container.
+    pub(crate) restarted_by_hand: BTreeMap<ContainerId, SimTime>,
     /// For which try each write was sent.
     pub(crate) attempts_of_writes: Vec<u32>,
     /// Since when a person's stop holds.
@@ -100,6 +123,8 @@ pub(crate) struct Witness {
     pub(crate) notices_seen: usize,
     /// The machine slept at some time.
     pub(crate) slept: bool,
+    /// Its wall clock was set at some time.
+    pub(crate) wall_was_set: bool,
     looks: usize,
     /// Records, messages and starts of the daemon so far.
     news: (usize, usize, usize),
@@ -108,9 +133,17 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    pub(crate) fn who_knows<'a>(playbooks: impl Iterator<Item = &'a Arc<Playbook>>) -> Self {
+    pub(crate) fn who_knows<'a>(
+        playbooks: impl Iterator<Item = &'a Arc<Playbook>>,
+        containers: &[ContainerSpec],
+    ) -> Self {
         let key = |playbook: &Playbook| (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
-        Self { playbooks: playbooks.map(|known| (key(known), Arc::clone(known))).collect(), ..Self::default() }
+        let service = |spec: &ContainerSpec| Some((spec.name.to_string(), spec.labels.get(COMPOSE_SERVICE)?.clone()));
+        Self {
+            playbooks: playbooks.map(|known| (key(known), Arc::clone(known))).collect(),
+            services: containers.iter().filter_map(service).collect(),
+            ..Self::default()
+        }
     }
 
     /// The playbook that took the alert of an incident, in the revision that took it.
@@ -215,6 +248,7 @@ impl Witness {
             Fact::AlertEnded(ended) => self.ended_alerts.extend(ended.incident),
             Fact::Decided(decided) => match &decided.answer {
                 Answer::Run { dry_run, plan, attempt } => {
+                    self.captured.remove(&decided.incident);
                     let names = decided.target.iter().map(|target| target.name.to_string()).collect();
                     let (acts, dry_run, attempt) = (plan.is_some(), *dry_run, *attempt);
                     let run = RunSeen { acts, dry_run, acted: false, attempt, names };
@@ -233,12 +267,26 @@ impl Witness {
             }
             Fact::PauseSet(pause) => drop(self.pauses.insert(pause.scope.clone(), (at, pause.length))),
             Fact::PauseCleared(cleared) => drop(self.pauses.remove(&cleared.scope)),
+            Fact::StepFinished(finished)
+                if finished.step.branch == Branch::Steps && matches!(finished.result, StepResult::Captured(_)) =>
+            {
+                self.captured.insert(finished.incident);
+            }
+            Fact::StormFrozen(storm) => self.frozen = Some((at, storm.freeze)),
+            Fact::IncidentRelapsed(relapsed) => {
+                let earlier = self.ends.iter_mut().rev().find(|end| end.incident == relapsed.incident && end.helped);
+                if let Some(end) = earlier {
+                    (end.helped, end.at) = (false, at);
+                }
+            }
             Fact::AttemptEnded(ended) => {
+                self.run_ended(ended.incident, (ended.verdict, None), at);
                 self.tries.insert(ended.incident, (ended.attempt, at));
                 self.runs.remove(&ended.incident);
                 self.end_charge(ended.incident, at);
             }
             Fact::IncidentClosed(closed) => {
+                self.run_ended(closed.incident, (closed.verdict, closed.reason), at);
                 let in_vain = matches!(closed.verdict, Verdict::Ineffective | Verdict::Failed);
                 let run = self.runs.remove(&closed.incident).filter(|run| in_vain && run.is_the_last_of_several());
                 if let Some(run) = run.filter(|run| run.acted && !run.dry_run) {
@@ -248,6 +296,19 @@ impl Witness {
             }
             _ => {}
         }
+    }
+
+    /// What a run that acted shows about its target, if it shows anything.
+    fn run_ended(&mut self, incident: IncidentId, (verdict, reason): (Verdict, Option<Reason>), at: SimTime) {
+        let helped = match verdict {
+            Verdict::Recovered => true,
+            Verdict::Unknown if matches!(reason, Some(Reason::NotVerified | Reason::DryRun)) => return,
+            Verdict::Ineffective | Verdict::Failed | Verdict::Abandoned | Verdict::Unknown => false,
+            Verdict::Cancelled | Verdict::Superseded => return,
+        };
+        let run = self.runs.get(&incident).filter(|run| run.acted && !run.dry_run);
+        let target = run.and_then(|run| run.names.first()).cloned();
+        self.ends.extend(target.map(|target| EndSeen { incident, target, at, helped }));
     }
 
     fn end_charge(&mut self, incident: IncidentId, at: SimTime) {
@@ -265,6 +326,9 @@ impl Witness {
         self.acts.clear();
         self.last_resorts.clear();
         self.pauses.clear();
+        self.ends.clear();
+        self.captured.clear();
+        self.frozen = None;
         let records = world.disk().records();
         for (place, record) in records.iter().enumerate() {
             self.learn(record, world.disk().made(place));
