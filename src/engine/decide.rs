@@ -114,6 +114,10 @@ impl Draft<'_> {
     /// A playbook took an alert: if that makes a storm, it is recorded, and the gates will know.
     pub(super) fn count_towards_storm(&mut self) {
         self.taken += 1;
+        self.freeze_in_a_storm();
+    }
+
+    fn freeze_in_a_storm(&mut self) {
         let storm = &self.ruleset.policy.storm;
         let frozen = |fact: &Fact| matches!(fact, Fact::StormFrozen(_));
         if let Some(alerts) = self.state.storm().due(storm, self.taken, self.now)
@@ -133,6 +137,8 @@ impl Draft<'_> {
         self.decision.facts.extend(recovered.map(Fact::LogRecovered));
         self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
         self.config_loaded(files, false);
+        // The alerts of a storm may be in the log, and the freeze lost in the crash.
+        self.freeze_in_a_storm();
         for incident in self.state.incidents() {
             self.carry_on(incident.clone(), true);
         }

@@ -208,6 +208,21 @@ fn a_storm_of_alerts_freezes_every_action_for_a_while() {
 }
 
 #[test]
+fn a_storm_whose_freeze_was_lost_in_a_crash_is_frozen_at_the_start() {
+    let mut world = World::new(vec![unlimited()]);
+    world.ruleset.policy.storm.alerts = 20;
+    let alerts: Vec<Alert> = (0..21).map(|serial| about(&world, "web", serial)).collect();
+    world.feed(Event::NotificationReceived(Notification { alerts, ..Notification::default() }));
+    let frozen = world.log.iter().position(|record| record.fact.kind() == "storm.frozen").unwrap();
+    world.log.truncate(frozen);
+    world.state = world.replayed(frozen);
+    world.feed(Event::Started { recovered: None, version: "0".into(), hostname: "h".into(), files: Vec::new() });
+    assert_eq!(count(&world, "storm.frozen"), 1);
+    world.docker(first(), found(container("web")));
+    assert_eq!(world.last_refusal(), Some(Reason::Storm));
+}
+
+#[test]
 fn as_many_alerts_as_allowed_are_no_storm() {
     let mut world = World::new(vec![unlimited()]);
     world.ruleset.policy.storm.alerts = 20;
