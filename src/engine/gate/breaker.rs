@@ -40,9 +40,14 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
 /// How the target stands, this very incident counted: that it is needed may show that the run before did not last.
 fn standing(question: &Question<'_>, target: &str) -> Standing {
     let (policy, now, history) = (question.policy, question.now, question.state.history());
-    let standing = history.standing(target, &policy.breaker, policy.relapse_within, now);
-    match history.not_lasting((&question.playbook.name, target), policy.relapse_within, &question.incident.opened) {
-        Some(_) => Standing { failures: standing.failures + 1, last: Some(*now), ..standing },
-        None => standing,
+    let about = (&*question.playbook.name, target);
+    match history.not_lasting(about, policy.relapse_within, &question.incident.opened) {
+        Some(earlier) => {
+            // A recovery that did not last hides nothing of what was before it, however late the gates are asked.
+            let mut known = history.clone();
+            known.relapsed(earlier, *now);
+            known.standing(target, &policy.breaker, policy.relapse_within, now)
+        }
+        None => history.standing(target, &policy.breaker, policy.relapse_within, now),
     }
 }

@@ -177,6 +177,23 @@ fn a_brief_recovery_does_not_clear_the_breaker_and_one_that_lasts_does() {
 }
 
 #[test]
+fn a_recovery_that_did_not_last_hides_nothing_however_late_the_gates_are_asked() {
+    let mut world = World::new(vec![unlimited()]);
+    for result in [sick(), sick(), well()] {
+        let serial = world.log.len();
+        assert_eq!(run(&mut world, serial, &result), Ok(()));
+        world.now_s += 60;
+    }
+    let alert = about(&world, "web", 1000);
+    let incident = world.fire(alert).incident.unwrap();
+    // Docker, or the daemon, was away for longer than a recovery needs to count as lasting.
+    world.now_s += 700;
+    world.docker(incident, found(container("web")));
+    assert_eq!(world.last_refusal(), Some(Reason::BreakerOpen));
+    assert_eq!(count(&world, "incident.relapsed"), 1);
+}
+
+#[test]
 fn refusals_and_cancelled_runs_do_not_count_against_a_target() {
     let mut world = World::new(vec![unlimited()]);
     for serial in 0..5 {
