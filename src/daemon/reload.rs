@@ -2,7 +2,7 @@
 //!
 //! Whoever asks comes by `POST /-/reload` or SIGHUP; one is served after the other. Everything that can be wrong is found
 //! before anything changes. Then the dispatcher takes the new ruleset in one go, and once the record of that is durable,
-//! senders, token and log level follow. Read [`Reloader::reload`] first.
+//! senders, token and log level follow. Read `Reloader::reload` first.
 
 use super::config::{self, Config, ConfigError, Sources};
 use super::executor::Notifiers;

@@ -1,7 +1,7 @@
 //! `sickbay explain`: why something was done, or not. From the incident log, what was decided about an alert, with the
 //! values each gate saw; from the rules, what would become of an alert with these labels. Needs no daemon.
 //!
-//! Read [`ExplainArgs`], then [`story`] for the log and [`labels`] for the rules.
+//! Read [`ExplainArgs`], then `story` for the log and `labels` for the rules.
 
 mod advice;
 mod labels;
