@@ -11,9 +11,7 @@ use crate::engine::own_acts::OwnActs;
 use crate::engine::pause::Pauses;
 use crate::engine::storm::StormWatch;
 use crate::engine::timeline::Timeline;
-use crate::model::fact::{AlertReceived, Taken};
 use crate::model::memory::{Memory, OpenIncident};
-use crate::model::moment::Moment;
 use std::sync::Arc;
 
 impl State {
@@ -46,10 +44,7 @@ impl State {
 
     /// What such a record says is all there is.
     pub(super) fn recall(&mut self, memory: &Memory) {
-        let incidents = memory.incidents.iter().filter_map(|open| {
-            let incident = told_anew(open.opened, &open.alert, open)?;
-            Some((open.id, Box::new(incident)))
-        });
+        let incidents = memory.incidents.iter().filter_map(|open| Some((open.id, Box::new(told_anew(open)?))));
         let episodes = memory.episodes.iter().map(|(fingerprint, episode)| (*fingerprint, Box::new(episode.clone())));
         *self = Self {
             next_seq: self.next_seq,
@@ -70,9 +65,8 @@ impl State {
 }
 
 /// The incident that these facts make; `None` if its alert was taken by nobody, which no record says.
-fn told_anew(opened: Moment, alert: &Arc<AlertReceived>, open: &OpenIncident) -> Option<Incident> {
-    debug_assert!(matches!(alert.taken, Taken::ByPlaybook { .. }), "only what was taken opens an incident");
-    let mut incident = Incident::open(open.id, alert, opened)?;
+fn told_anew(open: &OpenIncident) -> Option<Incident> {
+    let mut incident = Incident::open(open.id, &open.alert, open.opened)?;
     for (at, fact) in &open.story {
         incident.apply(fact, *at);
     }
