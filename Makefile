@@ -2,7 +2,7 @@
 # engine if none answers, stop what they started, and need no image registry.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim mutants lint bench build setup clean-demo up break log down
+.PHONY: help demo test sim browser newer-engine mutants lint bench build setup clean-demo up break log down
 
 help: ## Lists what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,15 +16,22 @@ test: ## Runs every test, the ones on a real Docker engine, Prometheus and Alert
 sim: ## Plays simulated worlds: SEEDS=1000000 for so many, SEED=123 for one and its story
 	@SEED=$(SEED) SEEDS=$(SEEDS) bash scripts/sim.sh
 
+browser: ## Runs the pages in headless Chromium, with a script and without one
+	@bash scripts/browser.sh
+
+newer-engine: ## Runs the tests that need an engine once more, on Docker 26.1 in a network namespace of its own
+	@bash scripts/newer-engine.sh
+
 mutants: ## Plants bugs into a copy of the tree, one after the other, and expects a test to find each
 	@bash scripts/mutants.sh
 
 lint: ## Checks format, lints, and the licences and sources of the dependencies
 	@bash scripts/lint.sh
 
-bench: ## Measures the intake of alerts against its ceiling, and prints a table
+bench: ## Measures the intake of alerts against its ceiling, and the replay of a month
 	@bash scripts/setup.sh curl python3 wrk
 	@bash scripts/bench.sh
+	@bash scripts/bench-simulate.sh
 
 build: ## Builds the binary: target/release/sickbay
 	@cargo build --release --locked

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs Debian packages without letting the monitoring services among them start, now or at the next boot.
+# Installs Debian packages without letting the monitoring services and the SSH server among them start, now or at the next
+# boot.
 # Called as root by setup.sh, with the names of packages that are not installed yet.
 set -euo pipefail
 
@@ -29,7 +30,7 @@ cat >"$policy" <<POLICY
 #!/bin/sh
 # Temporary, by sickbay's scripts/install.sh: see there.
 [ -d /run/systemd/system ] || exit 101
-case \$1 in prometheus*) exit 101 ;; esac
+case \$1 in prometheus* | ssh*) exit 101 ;; esac
 [ -z "$aside" ] || exec "$aside" "\$@"
 exit 0
 POLICY
@@ -52,6 +53,12 @@ for package in "$@"; do
       # Whichever of the two the machine boots with.
       deb-systemd-helper disable "$package.service" >/dev/null 2>&1 || true
       update-rc.d "$package" disable >/dev/null 2>&1 || true
+      ;;
+    openssh-server)
+      # The tests start one of their own on loopback; nobody asked for a door into this machine.
+      deb-systemd-helper disable ssh.service >/dev/null 2>&1 || true
+      deb-systemd-helper disable ssh.socket >/dev/null 2>&1 || true
+      update-rc.d ssh disable >/dev/null 2>&1 || true
       ;;
   esac
 done

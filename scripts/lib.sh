@@ -47,6 +47,8 @@ missing_packages() {
   if ! busybox_is_static; then say busybox-static; fi
   if ! have prometheus || ! have promtool; then say prometheus; fi
   if ! have prometheus-alertmanager || ! have amtool; then say prometheus-alertmanager; fi
+  # The tests put socket proxies before the engine.
+  have haproxy || say haproxy
   have prometheus-blackbox-exporter || say prometheus-blackbox-exporter
   # Rust cannot link, and `ring` cannot be built, without a C compiler.
   have cc || say build-essential

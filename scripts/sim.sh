@@ -6,4 +6,4 @@ cd "$ROOT"
 
 export SEED=${SEED:-} SEEDS=${SEEDS:-} RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 # shellcheck disable=SC2086 # CARGO may be a command with arguments
-exec ${CARGO:-cargo} test --locked --quiet --release --test sim -- --nocapture --exact no_seed_breaks_an_invariant
+exec ${CARGO:-cargo} test --locked --quiet --profile sim --test sim -- --nocapture --exact no_seed_breaks_an_invariant

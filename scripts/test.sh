@@ -8,7 +8,8 @@ trap engine_down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-bash "$ROOT/scripts/setup.sh" strace faketime
+bash "$ROOT/scripts/setup.sh" strace faketime openssl ip=iproute2 nsenter=util-linux ssh=openssh-client \
+  sshd=openssh-server
 engine_up
 cd "$ROOT"
 
@@ -16,8 +17,9 @@ cd "$ROOT"
 url=$(engine_url)
 [ "$url" = unix:///var/run/docker.sock ] || export DOCKER_HOST=$url
 if cargo nextest --version >/dev/null 2>&1; then
-  with_engine cargo nextest run --locked "$@"
+  # All of them, so that one run names every failure.
+  with_engine cargo nextest run --locked --no-fail-fast "$@"
   cargo test --locked --doc --quiet
 else
-  with_engine cargo test --locked "$@"
+  with_engine cargo test --locked --no-fail-fast "$@"
 fi

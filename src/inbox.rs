@@ -3,10 +3,12 @@
 //! The dispatcher is the only reader. A full or closed inbox is an answer, not a wait: the sender gets 503 and tries again.
 
 use crate::engine::event::{Event, NewConfig};
-use crate::engine::receipt::{AlertReceipt, Reply, Switched};
+use crate::engine::receipt::{AlertReceipt, Reply, Switched, Voted};
 use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::Snapshot;
 use crate::model::alert::Notification;
+use crate::model::approval::Ballot;
+use crate::model::id::IncidentId;
 use crate::model::pause::{Pause, PauseScope};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -61,7 +63,7 @@ impl Inbox {
         })?;
         match answer.await.map_err(|_dropped| Unavailable::Closed)? {
             Reply::Alerts(receipts) => Ok(receipts),
-            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+            Reply::Switched(_) | Reply::Voted(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
         }
     }
 
@@ -88,7 +90,7 @@ impl Inbox {
     pub async fn reload(&self, new: NewConfig) -> Result<Changes, Unavailable> {
         match self.ask(Event::Reloaded(Box::new(new))).await? {
             Reply::Reloaded(changes) => Ok(changes),
-            Reply::Alerts(_) | Reply::Switched(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+            Reply::Alerts(_) | Reply::Switched(_) | Reply::Voted(_) | Reply::NotReloaded => Err(Unavailable::Closed),
         }
     }
 
@@ -96,8 +98,8 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`Self::submit`].
-    pub async fn reload_failed(&self, problem: String) -> Result<(), Unavailable> {
-        self.ask(Event::ReloadFailed { problem }).await.map(|_reply| ())
+    pub async fn reload_failed(&self, problem: String, by: Option<String>) -> Result<(), Unavailable> {
+        self.ask(Event::ReloadFailed { problem, by }).await.map(|_reply| ())
     }
 
     /// Resets the breaker of a target, and waits until that is durable.
@@ -108,11 +110,30 @@ impl Inbox {
         self.switch(Event::BreakerResetRequested { target, by, reason }).await
     }
 
+    /// Ends an incident, and waits until that is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn abort(&self, incident: IncidentId, by: String, reason: String) -> Result<Switched, Unavailable> {
+        self.switch(Event::AbortRequested { incident, by, reason }).await
+    }
+
+    /// Hands in somebody's vote, and waits until it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn vote(&self, ballot: Ballot) -> Result<Voted, Unavailable> {
+        match self.ask(Event::VoteCast(ballot)).await? {
+            Reply::Voted(voted) => Ok(voted),
+            Reply::Alerts(_) | Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+        }
+    }
+
     /// Waits for a place: in a storm of alerts, the switch is needed most.
     async fn switch(&self, event: Event) -> Result<Switched, Unavailable> {
         match self.ask(event).await? {
             Reply::Switched(switched) => Ok(switched),
-            Reply::Alerts(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
+            Reply::Alerts(_) | Reply::Voted(_) | Reply::Reloaded(_) | Reply::NotReloaded => Err(Unavailable::Closed),
         }
     }
 
@@ -121,6 +142,12 @@ impl Inbox {
         let (delivery, answer) = question(event);
         self.deliveries.send(delivery).await.map_err(|_closed| Unavailable::Closed)?;
         answer.await.map_err(|_dropped| Unavailable::Closed)
+    }
+
+    /// Each copy of the state, from the latest on.
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.clone()
     }
 
     /// The latest copy of the state.

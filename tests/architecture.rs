@@ -10,43 +10,71 @@ use std::path::{Path, PathBuf};
 /// Each top-level module, pure ones first, and the other top-level modules that its production code may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("diagnosis", &["model"]),
     ("playbook", &["model"]),
     ("engine", &["model", "playbook"]),
     ("record", &["model"]),
     ("sim", &["model", "playbook", "engine"]),
-    ("settings", &["model"]),
+    ("replay", &["model", "playbook", "engine"]),
+    ("unit_test", &["model", "playbook", "engine", "sim"]),
+    ("people", &[]),
+    ("settings", &["model", "people"]),
     ("inbox", &["model", "engine"]),
     ("incident_log", &["model", "record"]),
     ("docker", &["model"]),
-    ("http_client", &[]),
+    ("http_client", &["model"]),
     ("notifier", &["model", "http_client"]),
     ("alertmanager", &["model", "http_client"]),
+    ("requester", &["model", "http_client"]),
+    ("story", &["model", "record", "incident_log"]),
     ("receiver", &["model", "engine", "inbox"]),
-    ("web", &["model", "engine", "record", "incident_log", "inbox", "receiver", "telemetry"]),
+    ("web", &["model", "engine", "record", "people", "incident_log", "inbox", "receiver", "story", "telemetry"]),
     (
         "daemon",
         &[
             "model",
+            "diagnosis",
             "playbook",
             "engine",
             "record",
+            "people",
             "settings",
             "inbox",
             "incident_log",
             "docker",
             "notifier",
             "alertmanager",
+            "requester",
             "receiver",
             "web",
             "telemetry",
         ],
     ),
-    ("cli", &["model", "playbook", "engine", "record", "settings", "incident_log", "web", "daemon", "telemetry"]),
+    (
+        "cli",
+        &[
+            "model",
+            "diagnosis",
+            "playbook",
+            "engine",
+            "record",
+            "replay",
+            "unit_test",
+            "people",
+            "settings",
+            "incident_log",
+            "receiver",
+            "story",
+            "web",
+            "daemon",
+            "telemetry",
+        ],
+    ),
     ("telemetry", &[]),
 ];
 
 /// Modules that decide: no clock, no I/O, no async.
-const PURE: &[&str] = &["model", "playbook", "engine", "record", "sim"];
+const PURE: &[&str] = &["model", "diagnosis", "playbook", "engine", "record", "sim", "replay", "unit_test"];
 
 /// What a pure module must not contain.
 const WORLDLY: &[&str] = &[

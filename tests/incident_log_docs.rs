@@ -2,14 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+use serde_json::json;
 use sickbay::incident_log::{Conclusion, verify};
-use sickbay::model::fact::{AlertsRejected, Fact, Record};
-use sickbay::model::id::Seq;
+use sickbay::model::fact::{AlertsRejected, Branch, Fact, Record, StepFinished, StepRef, StepResult};
+use sickbay::model::id::{IncidentId, Seq};
 use sickbay::model::stamp::{BootId, Stamp};
 use sickbay::record::{Hash, LogId, encode};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const PAGE: &str = include_str!("../docs/INCIDENT_LOG.md");
 
@@ -96,4 +98,32 @@ fn the_example_log_verifies_with_the_pages_script_too() {
     let altered = dir.path().join("altered.jsonl");
     fs::write(&altered, text).unwrap();
     assert!(!script_on(&file, &[altered]), "a changed copy must not pass");
+}
+
+#[test]
+fn the_chain_covers_the_evidence_and_its_diagnosis() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("00000000000000000000.jsonl");
+    let finding = |what: &str| json!({"findings": [{"code": "memory.oom-killed", "what": what}]});
+    let evidence = json!({"logs": {"lines": ["Killed"]}, "diagnosis": finding("the kernel killed it")});
+    let step = StepRef { branch: Branch::Steps, index: 0, id: None, verb: "capture" };
+    let result = StepResult::Captured(evidence);
+    let finished = StepFinished { incident: IncidentId(Seq(0)), step, elapsed: Duration::ZERO, result };
+    let (mut log, mut head) = (Vec::new(), Hash::GENESIS);
+    for seq in 0..3 {
+        let at = Stamp { wall: chrono::DateTime::UNIX_EPOCH, up_ms: seq, boot: BootId(7) };
+        let fact = Fact::StepFinished(finished.clone());
+        head = encode(&Record { seq: Seq(seq), at, fact }, LogId(1), &head, &mut log);
+    }
+    let log = String::from_utf8(log).unwrap();
+    let agrees = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let verdict = Command::new(env!("CARGO_BIN_EXE_sickbay")).args(["log", "verify"]).arg(&file).output().unwrap();
+        verdict.status.success()
+    };
+    assert!(agrees(&log));
+    for (was, is) in [("the kernel killed it", "a person killed it"), ("[\"Killed\"]", "[\"Filled\"]")] {
+        assert!(log.contains(was), "{log}");
+        assert!(!agrees(&log.replacen(was, is, 1)), "{is}");
+    }
 }

@@ -1,12 +1,18 @@
 //! Every file of `tests/fixtures/playbooks` is read and says about itself what must be found in it.
 //!
-//! `# expect LINE:COLUMN CODE: WORDS | WORDS` lines at the head of a file are all of its problems: in `invalid/` its
-//! errors, in `lint/` its warnings. Files in `valid/` have neither.
+//! `# expect LINE:COLUMN CODE «UNDERLINED»: WORDS | WORDS` lines at the head of a file are all of its problems: in
+//! `invalid/` its errors, in `lint/` its warnings. Files in `valid/` have neither. What is underlined may be cut with `…`.
+//! Each problem says what to do.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on has failed"
+)]
 
-use sickbay::playbook::definition::{CaptureSpec, HealthGoal, Playbook, TargetSpec, Verb, VerifySpec};
-use sickbay::playbook::{Loaded, Problem, RuleFile, Severity, load, load_knowing};
+use sickbay::playbook::definition::{CaptureSpec, HealthGoal, Playbook, TargetSpec, Verb, VerifySpec, Which};
+use sickbay::playbook::{Known, Loaded, Problem, RuleFile, Severity, load, load_knowing, load_with};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -43,16 +49,30 @@ struct Expected {
     line: usize,
     column: usize,
     code: String,
+    underlined: String,
     words: Vec<String>,
+}
+
+impl Expected {
+    fn underlines(&self, text: &str) -> bool {
+        self.underlined.strip_suffix('…').map_or(self.underlined == text, |head| text.starts_with(head))
+    }
 }
 
 fn expectations(text: &str) -> Vec<Expected> {
     let read = |line: &str| {
         let (place, rest) = line.split_once(' ').expect("`LINE:COLUMN CODE: WORDS`");
         let (line, column) = place.split_once(':').expect("`LINE:COLUMN`");
-        let (code, words) = rest.split_once(':').expect("`CODE: WORDS`");
+        let (code, rest) = rest.split_once(" «").expect("`CODE «UNDERLINED»`");
+        let (underlined, words) = rest.split_once("»:").expect("`«UNDERLINED»: WORDS`");
         let words = words.split('|').map(|words| words.trim().to_owned()).collect();
-        Expected { line: line.parse().unwrap(), column: column.parse().unwrap(), code: code.to_owned(), words }
+        Expected {
+            line: line.parse().unwrap(),
+            column: column.parse().unwrap(),
+            code: code.to_owned(),
+            underlined: underlined.to_owned(),
+            words,
+        }
     };
     text.lines().map_while(|line| line.strip_prefix("# expect ")).map(read).collect()
 }
@@ -60,20 +80,27 @@ fn expectations(text: &str) -> Vec<Expected> {
 fn check_expectations(file: &RuleFile, found: &[&Problem]) -> Vec<String> {
     let expected = expectations(&file.text);
     assert!(!expected.is_empty(), "{}: says nothing about what is expected", file.path);
+    let marked = |problem: &Problem| &file.text[problem.offset..problem.offset + problem.length];
     let matches = |problem: &Problem, expected: &Expected| {
         let text = format!("{} {}", problem.message, problem.hint.as_deref().unwrap_or_default());
         problem.line == expected.line
             && problem.column == expected.column
             && problem.code == expected.code
+            && expected.underlines(marked(problem))
+            && problem.hint.as_ref().is_some_and(|hint| !hint.is_empty())
             && expected.words.iter().all(|words| text.contains(words.as_str()))
     };
     let mut wrong = Vec::new();
     if found.len() != expected.len() || !found.iter().zip(&expected).all(|(found, wanted)| matches(found, wanted)) {
         wrong.push(format!("{}:", file.path));
-        wrong.extend(expected.iter().map(|e| format!("  want {}:{} {}: {:?}", e.line, e.column, e.code, e.words)));
         wrong.extend(
-            found.iter().map(|f| format!("  got  {}:{} {}: {} ({:?})", f.line, f.column, f.code, f.message, f.hint)),
+            expected
+                .iter()
+                .map(|e| format!("  want {}:{} {} «{}»: {:?}", e.line, e.column, e.code, e.underlined, e.words)),
         );
+        wrong.extend(found.iter().map(|f| {
+            format!("  got  {}:{} {} «{}»: {} ({:?})", f.line, f.column, f.code, marked(f), f.message, f.hint)
+        }));
     }
     wrong
 }
@@ -141,11 +168,11 @@ fn a_full_playbook_means_what_it_says() {
         stable_for: secs(30),
         alert_resolved: false,
     };
-    assert_eq!(*verify, expected);
+    assert_eq!(verify.spec, expected);
     let Verb::Restart(restart) = &web.attempts.first.steps[1].verb else { panic!() };
     assert_eq!((restart.stop_timeout, restart.start_if_stopped), (Some(secs(20)), true));
     assert_eq!(web.on_failure.len(), 3);
-    assert!(matches!(&worker.target, Some(TargetSpec::Compose { .. })));
+    assert!(matches!(&worker.target, Some(TargetSpec { which: Which::Compose { .. }, host: None })));
     assert!(disk.target.is_none() && !disk.acts());
     assert_eq!((disk.limits.windows.len(), disk.limits.cooldown), (1, secs(3600)));
 }
@@ -319,29 +346,88 @@ fn notifiers_are_checked_only_where_they_are_known() {
 }
 
 #[test]
-fn the_documented_examples_are_refused_for_what_is_not_executed_and_nothing_else() {
+fn hosts_are_checked_only_where_they_are_known_and_written_out() {
+    let file = |host: &str| {
+        let text = format!(
+            "version: 1\nplaybooks:\n  - name: p\n    matchers:\n      - a = \"b\"\n    target: {{container: web, host: \
+             '{host}'}}\n    steps:\n      - restart: {{}}\n"
+        );
+        [RuleFile { path: "t.yaml".to_owned(), text }]
+    };
+    assert!(!load(&file("other")).has_errors(), "nobody knows");
+    let hosts = ["local".to_owned()];
+    let known = Known { hosts: Some(&hosts), ..Known::default() };
+    for (host, want) in
+        [("local", vec![]), ("{{ labels.host }}", vec![]), ("other", vec![("playbook.unknown-host", 36)])]
+    {
+        let loaded = load_with(&file(host), known);
+        let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let codes: Vec<(&str, usize)> = errors.map(|problem| (problem.code, problem.column)).collect();
+        assert_eq!(codes, want, "{host}");
+    }
+}
+
+#[test]
+fn with_several_hosts_a_target_says_on_which_one_it_is() {
+    let file = |target: &str| {
+        let text = format!(
+            "version: 1\nplaybooks:\n  - name: p\n    matchers:\n      - a = \"b\"\n{target}    steps:\n      - notify: {{to: [log], \
+             message: hi}}\n"
+        );
+        [RuleFile { path: "t.yaml".to_owned(), text }]
+    };
+    for (target, several) in [
+        ("    target: {container: web}\n", vec![("playbook.no-host", 5)]),
+        ("    target: {container: web, host: two}\n", vec![]),
+        ("    target: {container: web, host: \"{{ labels.node }}\"}\n", vec![]),
+        ("", vec![]),
+    ] {
+        for (hosts, want) in
+            [(&["one"][..], if target.contains("two") { None } else { Some(vec![]) }), (&["one", "two"], Some(several))]
+        {
+            let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+            let loaded = load_with(&file(target), Known { hosts: Some(&hosts), ..Known::default() });
+            let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error);
+            let codes: Vec<(&str, usize)> = errors.map(|problem| (problem.code, problem.column)).collect();
+            assert!(want.is_none_or(|want| codes == want), "{hosts:?} {target}: {codes:?}");
+        }
+    }
+}
+
+#[test]
+fn silence_may_count_as_a_yes_only_where_the_settings_say_so() {
+    let approval = "{from: [sre], timeout: 5m, on_timeout: approve}";
+    for (place, column) in [
+        (format!("    approval: {approval}\n    steps:\n      - notify: {{to: [log], message: hi}}\n"), 54),
+        (format!("    steps:\n      - approve: {approval}\n      - notify: {{to: [log], message: hi}}\n"), 57),
+    ] {
+        let text = format!("version: 1\nplaybooks:\n  - name: tell\n    matchers:\n      - a = \"b\"\n{place}");
+        let file = [RuleFile { path: "t.yaml".to_owned(), text }];
+        let errors = |approve_on_timeout| {
+            let loaded = load_with(&file, Known { approve_on_timeout: Some(approve_on_timeout), ..Known::default() });
+            let errors = loaded.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
+            errors.map(|error| (error.code, error.column)).collect::<Vec<_>>()
+        };
+        assert_eq!(errors(true), []);
+        assert_eq!(errors(false), [("playbook.approval", column)], "{place}");
+        assert!(!load(&file).has_errors(), "nobody knows");
+    }
+}
+
+#[test]
+fn the_documented_examples_are_right_and_say_what_the_daemon_does_not_execute() {
     let cases = [
-        ("restart-unhealthy-web", vec!["`http`", "`run.url`"]),
-        ("scale-out-workers", vec!["`service`", "`target.replicas`", "`scale`", "`replicas_running`", "`on_resolved`"]),
-        ("restart-primary-database", vec!["`approval`", "`top`", "`on_denied`"]),
-        ("disk-filling", vec!["`key`"]),
+        ("restart-unhealthy-web", vec![]),
+        ("scale-out-workers", vec![]),
+        ("restart-primary-database", vec![]),
+        ("disk-filling", vec![]),
     ];
     let text = std::fs::read_to_string(Path::new(FIXTURES).join("language.yaml")).unwrap();
-    let (head, entries) = text.split_once("playbooks:\n").unwrap();
-    let entries: Vec<&str> = entries.split("\n\n").collect();
-    assert_eq!(entries.len(), cases.len());
-    for (entry, (name, refused)) in entries.iter().zip(cases) {
-        let loaded = one(&format!("{head}playbooks:\n{entry}\n"));
-        let errors: Vec<&Problem> = loaded.problems.iter().filter(|p| p.severity == Severity::Error).collect();
-        assert!(entry.contains(name));
-        assert!(errors.iter().all(|problem| problem.code == "playbook.not-executed"), "{name}: {errors:?}");
-        let found: Vec<&str> = errors.iter().filter_map(|problem| problem.message.split(' ').next()).collect();
-        assert_eq!(found, refused, "{name}");
-    }
-    let whole = load(&[RuleFile { path: "language.yaml".to_owned(), text: text.clone() }]);
-    let refusals = whole.problems.iter().filter(|problem| problem.code == "playbook.not-executed").count();
-    assert!(head.contains("time_intervals:"));
-    assert_eq!(refusals, 11);
+    let loaded = load(&[RuleFile { path: "language.yaml".to_owned(), text }]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    let found: Vec<(&str, Vec<&str>)> =
+        loaded.playbooks.iter().map(|playbook| (&*playbook.name, playbook.not_executed.clone())).collect();
+    assert_eq!(found, cases);
 }
 
 #[test]
@@ -384,4 +470,82 @@ fn a_scalar_is_kept_as_written() {
     assert_eq!((&*loaded.playbooks[0].name, loaded.playbooks[0].description.as_str()), ("0755", "1.10"));
     let Verb::Notify(notify) = &loaded.playbooks[0].attempts.first.steps[0].verb else { panic!() };
     assert_eq!((notify.message.source(), notify.severity.as_str()), ("no", "info"));
+}
+
+/// A playbook as it is, without what tells where its text stands.
+fn meaning(loaded: &Loaded) -> Vec<String> {
+    let bare = |playbook: &Playbook| Playbook { revision: "".into(), source: String::new(), ..playbook.clone() };
+    loaded.playbooks.iter().map(|playbook| format!("{:#?}", bare(playbook))).collect()
+}
+
+#[test]
+fn what_is_printed_as_effective_means_the_same() {
+    let mut all = files("valid");
+    all.extend(files("lint"));
+    all.push(RuleFile {
+        path: "language.yaml".to_owned(),
+        text: std::fs::read_to_string(Path::new(FIXTURES).join("language.yaml")).unwrap(),
+    });
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    for entry in std::fs::read_dir(rules).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".test.yaml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            all.push(RuleFile { path: path.display().to_string(), text });
+        }
+    }
+    for file in all {
+        let before = load(std::slice::from_ref(&file));
+        let yaml = sickbay::playbook::effective::to_yaml(&before.playbooks);
+        let after = one(&yaml);
+        assert!(!after.has_errors(), "{}: {:#?}\n{yaml}", file.path, after.problems);
+        pretty_eq(&meaning(&before), &meaning(&after), &format!("{}\n{yaml}", file.path));
+        // Written out once, there is nothing to add.
+        assert_eq!(sickbay::playbook::effective::to_yaml(&after.playbooks), yaml);
+        let steps = |loaded: &Loaded| {
+            loaded.playbooks.iter().map(|p| p.attempts.iter().map(|a| a.steps.len()).sum()).collect::<Vec<usize>>()
+        };
+        assert_eq!(steps(&before), steps(&after));
+    }
+}
+
+/// The first line that differs, rather than all of them.
+fn pretty_eq(before: &[String], after: &[String], what: &str) {
+    assert_eq!(before.len(), after.len(), "{what}");
+    for (before, after) in before.iter().zip(after) {
+        let differing = before.lines().zip(after.lines()).find(|(before, after)| before != after);
+        assert!(differing.is_none() && before.len() == after.len(), "{what}: {differing:?}");
+    }
+}
+
+#[test]
+fn every_text_survives_being_written_out() {
+    for text in [
+        "no",
+        "1.10",
+        "0755",
+        "~",
+        "a: b",
+        "# x",
+        "- x",
+        "\u{1f642}\u{7f}\u{85}\u{2028}\u{feff}\u{0}",
+        "{{ labels.a }}",
+        "tab\there",
+        "a\n\n b\n",
+        "'\"\\",
+        " x ",
+        "é",
+    ] {
+        let yaml = format!(
+            "version: 1\nplaybooks:\n  - name: a\n    description: {}\n    matchers:\n      - a=\"b\"\n    steps:\n      - notify: {{to: [log], message: {}}}\n",
+            serde_json::to_string(&format!("x{text}")).unwrap(),
+            serde_json::to_string(text).unwrap()
+        );
+        let before = one(&yaml);
+        if before.has_errors() {
+            continue;
+        }
+        let again = sickbay::playbook::effective::to_yaml(&before.playbooks);
+        pretty_eq(&meaning(&before), &meaning(&one(&again)), &again);
+    }
 }

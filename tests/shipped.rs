@@ -36,6 +36,25 @@ fn shipped_settings_pass_check() {
     run(Command::new(env!("CARGO_BIN_EXE_sickbay")).arg("check").arg("--config.file").arg(&file).arg("rules/"));
 }
 
+/// The socket proxy of the compose file lets through what the shipped playbooks need, and nothing else.
+#[test]
+fn the_shipped_proxy_is_configured_as_permissions_says() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sickbay"));
+    command.args(["permissions", "rules/", "--for=wollomatic"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().expect("the command can be started");
+    assert!(output.status.success(), "{output:?}");
+    let arguments = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim).filter(|line| line.starts_with("- '-") || line.starts_with("- -allow"));
+        lines.map(str::to_owned).collect()
+    };
+    let compose = include_str!("../docker-compose.yml");
+    let proxy = compose.split("\n  socket-proxy:").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let shipped = arguments(proxy.expect("docker-compose.yml has a socket-proxy"));
+    let printed = arguments(&String::from_utf8_lossy(&output.stdout));
+    assert!(!printed.is_empty());
+    assert_eq!(shipped, printed, "run `sickbay permissions rules/ --for=wollomatic` and put its lines there");
+}
+
 #[test]
 fn shipped_examples_pass_their_own_tools() {
     run(Command::new("bash").arg("scripts/check-deploy.sh"));

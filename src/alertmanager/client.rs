@@ -6,7 +6,7 @@
 use super::decode;
 use crate::http_client;
 use crate::model::fact::AlertReceived;
-use crate::model::testimony::{Answer, Testimony};
+use crate::model::testimony::{Answer, Heard, Testimony};
 use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Client, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -99,6 +99,29 @@ impl Witnesses {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.instances().is_empty()
+    }
+
+    /// Asks each of them how it is, in the order of the settings: nothing, or why it gives no answer that can be used.
+    pub async fn how_are_they(&self) -> Vec<Result<(), String>> {
+        let instances = self.instances();
+        all(instances.iter().map(async |instance| {
+            let (headers, body) = instance
+                .get("status", instance.status.clone(), instance.deadline)
+                .await
+                .map_err(|why| format!("{} {why}", instance.name()))?;
+            let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+            decode::up(&body, date).map(|_up| ()).map_err(|why| format!("{} {why}", instance.name()))
+        }))
+        .await
+    }
+
+    /// Asks all of them whether an alert still fires, if there is one to ask about and somebody to ask.
+    pub async fn hear(&self, alert: Option<Arc<AlertReceived>>) -> Heard {
+        match alert {
+            None => Heard::NotPut,
+            Some(_) if self.is_empty() => Heard::Nobody,
+            Some(alert) => Heard::Said(self.ask(&alert).await),
+        }
     }
 
     /// Asks all of them whether an alert still fires.

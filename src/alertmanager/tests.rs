@@ -119,9 +119,12 @@ impl axum::body::HttpBody for Never {
     }
 }
 
+/// How long an instance may take here: those that answer do so sooner, also on a busy machine.
+const WITHIN: Duration = Duration::from_secs(1);
+
 fn instance(url: &str, credential: Option<Credential>, observer: Option<Observer>) -> Arc<Instance> {
     let config = InstanceConfig { url: url.to_owned(), credential };
-    Arc::new(Instance::new(&config, Duration::from_millis(300), observer).unwrap())
+    Arc::new(Instance::new(&config, WITHIN, observer).unwrap())
 }
 
 /// What a cluster of services with these manners says.
@@ -151,8 +154,8 @@ async fn whatever_is_not_a_clear_word_is_none() {
         (Manner::Code(204), Says::CannotTell, "answered 204"),
         (Manner::Redirects, Says::CannotTell, "answered 302; redirects are not followed"),
         (Manner::Endless, Says::CannotTell, "answered with more than 1 MiB"),
-        (Manner::Hangs, Says::CannotTell, "did not answer within 0.3 seconds"),
-        (Manner::HangsInTheBody, Says::CannotTell, "did not answer within 0.3 seconds"),
+        (Manner::Hangs, Says::CannotTell, "did not answer within 1 seconds"),
+        (Manner::HangsInTheBody, Says::CannotTell, "did not answer within 1 seconds"),
     ] {
         let (said, why) = cluster(&[manner]).await;
         assert!(said == says && why.contains(detail), "{said}: {why}, and not {says}: {detail}");
@@ -171,11 +174,16 @@ async fn of_a_cluster_any_may_say_that_it_fires_and_only_all_that_it_ended() {
         (&[ended, Manner::Code(500), ended], Says::CannotTell),
         (&[ended, Manner::Lacks(FRESH)], Says::CannotTell),
     ] {
-        let begun = Instant::now();
         assert_eq!(cluster(manners).await.0, says);
-        // They are asked at the same time: the slowest decides how long it takes.
-        assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
     }
+}
+
+#[tokio::test]
+async fn all_of_a_cluster_are_asked_at_the_same_time() {
+    let (begun, many) = (Instant::now(), [Manner::Hangs; 40]);
+    assert_eq!(cluster(&many).await.0, Says::CannotTell);
+    // One after the other they would take as many times the deadline of one.
+    assert!(begun.elapsed() < WITHIN * 20, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

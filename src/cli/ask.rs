@@ -1,21 +1,29 @@
 //! One question to a running daemon over HTTP, and its answer.
 
-use super::complain;
+use super::{USAGE, complain};
+use crate::settings;
 use crate::web::api::ApiError;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use std::path::Path;
 use std::time::Duration;
+use tokio::net::UnixStream;
 
 /// The process's exit code where no daemon answers.
 pub(super) const UNREACHABLE: u8 = 4;
 
 /// The process's exit code where the daemon says no.
 pub(super) const REFUSED: u8 = 1;
+
+/// Where a daemon with default settings answers.
+pub(super) const DAEMON_URL: &str = "http://127.0.0.1:10112";
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_LEN_MAX: usize = 4 << 20;
@@ -41,6 +49,36 @@ impl<'a> Question<'a> {
     }
 }
 
+/// What `--url` begins with where the daemon listens on a socket in the file system.
+const SOCKET_SCHEME: &str = "unix://";
+
+/// What `--url` must be; anything else is wrong usage.
+pub(super) fn daemon_url(text: &str) -> Result<String, String> {
+    if let Some(path) = text.strip_prefix(SOCKET_SCHEME) {
+        let example = "use one like unix:///run/sickbay/sickbay.sock";
+        return if path.starts_with('/') {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("it names no whole path; {example}"))
+        };
+    }
+    let uri: hyper::Uri = text.parse().map_err(|error| format!("{error}; use one like {DAEMON_URL}"))?;
+    match uri.scheme_str() {
+        Some("http") if uri.query().is_none() => Ok(text.to_owned()),
+        Some("http") => Err(format!("it has a query; use one like {DAEMON_URL}")),
+        Some("https") => Err("this version speaks plain HTTP only; use http://, or a tunnel to the daemon".to_owned()),
+        _ => Err(format!("it starts with neither http:// nor unix://; use one like {DAEMON_URL}")),
+    }
+}
+
+/// The token in a file, if one is named; otherwise what to exit with, after the problem was told.
+pub(super) fn token_of(file: Option<&Path>) -> Result<Option<SecretString>, u8> {
+    file.map(settings::secret_file).transpose().map_err(|problem| {
+        complain(&problem);
+        USAGE
+    })
+}
+
 /// Asks. The error says why there is no answer.
 pub(super) fn ask(question: Question<'_>) -> Result<(StatusCode, Bytes), String> {
     let url = question.url;
@@ -48,10 +86,12 @@ pub(super) fn ask(question: Question<'_>) -> Result<(StatusCode, Bytes), String>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
     runtime.block_on(async {
-        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let asked = async {
-            let answer = client.request(request).await;
-            let answer = answer.map_err(|error| format!("no daemon answers at {url}: {}", root_cause(&error)))?;
+            let answer = match url.strip_prefix(SOCKET_SCHEME) {
+                Some(path) => over_socket(path, request).await,
+                None => over_tcp(request).await,
+            };
+            let answer = answer.map_err(|error| format!("no daemon answers at {url}: {error}"))?;
             let code = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_LEN_MAX).collect().await;
             let body = body.map_err(|error| format!("the answer of {url} cannot be read: {error}"))?;
@@ -66,6 +106,20 @@ pub(super) fn ask(question: Question<'_>) -> Result<(StatusCode, Bytes), String>
     })
 }
 
+async fn over_tcp(request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    client.request(request).await.map_err(|error| root_cause(&error))
+}
+
+/// The kernel tells the daemon which user is asking.
+async fn over_socket(path: &str, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+    let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| root_cause(&error))?;
+    #[expect(clippy::disallowed_methods, reason = "it ends with the command; what goes wrong is told by the answer")]
+    tokio::spawn(connection);
+    sender.send_request(request).await.map_err(|error| root_cause(&error))
+}
+
 /// hyper's own words say only which half failed; the system's say why.
 fn root_cause(error: &dyn std::error::Error) -> String {
     match error.source() {
@@ -76,13 +130,15 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 
 fn request(question: Question<'_>) -> Result<Request<Full<Bytes>>, String> {
     let Question { url, method, path, token, body } = question;
-    let uri: hyper::Uri = format!("{}{path}", url.trim_end_matches('/'))
+    let over_socket = url.starts_with(SOCKET_SCHEME);
+    let base = if over_socket { "" } else { url.trim_end_matches('/') };
+    let uri: hyper::Uri = format!("{base}{path}")
         .parse()
-        .map_err(|error| format!("{url} is not a URL: {error}; use one like http://127.0.0.1:10112"))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(format!("{url} is not an http URL; this version speaks plain HTTP only"));
-    }
+        .map_err(|error| format!("{url} is not a URL: {error}; use one like {DAEMON_URL}"))?;
     let mut request = Request::builder().method(method).uri(uri).header(header::ACCEPT, "application/json");
+    if over_socket {
+        request = request.header(header::HOST, "localhost");
+    }
     if !body.is_empty() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }

@@ -1,8 +1,8 @@
 //! Who asks a running daemon to change something, and how the answer is told: the same for every such command.
 
-use super::ask::{Question, ask, understood};
+use super::ask::{DAEMON_URL, Question, ask, daemon_url, token_of, understood};
 use super::check::Output;
-use super::complain;
+use super::{complain, print_json};
 use crate::settings;
 use clap::Args;
 use hyper::Method;
@@ -11,8 +11,6 @@ use serde::de::DeserializeOwned;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-const USAGE: u8 = 2;
-
 /// Who asks which daemon.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Caller {
@@ -20,7 +18,7 @@ pub(super) struct Caller {
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10112", env = "SICKBAY_URL")]
+    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
     url: String,
     /// The file that holds the token of `web.api_token_file`, if the daemon has one
     #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
@@ -52,12 +50,9 @@ impl Caller {
         request: &impl Serialize,
         out: &mut dyn Write,
     ) -> io::Result<u8> {
-        let token = match self.token_file.as_deref().map(settings::secret_file).transpose() {
+        let token = match token_of(self.token_file.as_deref()) {
             Ok(token) => token,
-            Err(problem) => {
-                complain(&problem);
-                return Ok(USAGE);
-            }
+            Err(code) => return Ok(code),
         };
         let (url, body) = (&*self.url, serde_json::to_vec(request)?);
         let changed: C = match understood(url, ask(Question { url, method, path, token: token.as_ref(), body })) {
@@ -68,10 +63,7 @@ impl Caller {
             complain(&format!("warning: {warning}"));
         }
         match self.output {
-            Output::Json => {
-                serde_json::to_writer_pretty(&mut *out, &changed)?;
-                writeln!(out)?;
-            }
+            Output::Json => print_json(&changed, out)?,
             Output::Text => changed.print(out)?,
         }
         Ok(0)

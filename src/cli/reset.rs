@@ -9,7 +9,7 @@ use std::io::{self, Write};
 /// Close the breaker of a target: its past failures count no more.
 #[derive(Args, Clone, Debug)]
 pub struct ResetArgs {
-    /// The container's name, as `sickbay status` shows it
+    /// The target's name, as `sickbay status` shows it: web-1, shop/web, or web-2:web on another Docker host
     #[arg(value_name = "TARGET")]
     target: String,
     /// What you found or changed, for the log

@@ -1,13 +1,15 @@
 //! `sickbay serve`: from flags to a running daemon, and from its end to an exit code.
 
-use super::complain;
+use super::{check, complain};
 use crate::daemon::clock::Clock;
-use crate::daemon::config::{Config, Sources};
+use crate::daemon::config::{self, Config, Sources};
 use crate::daemon::run::{Daemon, RunError, run as run_daemon};
 use crate::incident_log::OpenError;
 use crate::settings::{self, Overrides};
 use crate::telemetry::logging::{self, LevelSwitch, LogFormat};
+use crate::web::listener::{Listener, UnixSocket};
 use clap::Args;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,7 +90,13 @@ fn prepare(args: &ServeArgs) -> Result<Prepared, Refused> {
         insecure_no_auth: args.insecure_no_auth,
     };
     let sources = Sources { overrides, config_file: args.config_file.clone() };
-    let config = sources.read().map_err(|error| Refused { code: CONFIG, problem: error.to_string() })?;
+    let refused = |problem| Refused { code: CONFIG, problem };
+    let settings = settings::load(sources.overrides.clone(), sources.config_file.as_deref()).map_err(|error| {
+        let colour = io::stderr().is_terminal() && !settings::no_color();
+        let drawn = check::drawn(&error, sources.config_file.as_deref(), colour);
+        refused(format!("the settings are not valid:\n\n{drawn}"))
+    })?;
+    let config = config::playbooks(settings).map_err(|error| refused(error.to_string()))?;
     Ok(Prepared { config, sources })
 }
 
@@ -119,25 +127,13 @@ fn serve(prepared: Prepared) -> u8 {
 }
 
 async fn listen_and_run(Prepared { config, sources }: Prepared, level: LevelSwitch) -> u8 {
-    let settings = &config.settings;
-    let mut listeners = Vec::new();
-    for address in &settings.web.listen_addresses {
-        match TcpListener::bind(address).await {
-            Ok(listener) => {
-                let bound = listener.local_addr().unwrap_or(*address);
-                let (version, dry_run) = (env!("CARGO_PKG_VERSION"), settings.dry_run);
-                let loaded = config.playbooks.iter().count();
-                tracing::info!(address = %bound, version, dry_run, playbooks = loaded, "listening");
-                listeners.push(listener);
-            }
-            Err(error) => {
-                complain(&format!(
-                    "cannot listen on {address}: {error}; stop what listens there, or use another one with --web.listen-address"
-                ));
-                return CANNOT_LISTEN;
-            }
+    let listeners = match listen(&config).await {
+        Ok(listeners) => listeners,
+        Err(problem) => {
+            complain(&problem);
+            return CANNOT_LISTEN;
         }
-    }
+    };
     let clock = match Clock::system() {
         Ok(clock) => clock,
         Err(error) => {
@@ -166,6 +162,35 @@ async fn listen_and_run(Prepared { config, sources }: Prepared, level: LevelSwit
             exit_code(&error)
         }
     }
+}
+
+/// Binds the addresses and the socket of the settings.
+async fn listen(config: &Config) -> Result<Vec<Listener>, String> {
+    let web = &config.settings.web;
+    let (version, dry_run) = (env!("CARGO_PKG_VERSION"), config.settings.dry_run);
+    let playbooks = config.playbooks.iter().count();
+    let mut listeners = Vec::new();
+    for address in &web.listen_addresses {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            format!(
+                "cannot listen on {address}: {error}; stop what listens there, or use another one with --web.listen-address"
+            )
+        })?;
+        let bound = listener.local_addr().unwrap_or(*address);
+        tracing::info!(address = %bound, version, dry_run, playbooks, "listening");
+        listeners.push(Listener::Tcp(listener));
+    }
+    if let Some(socket) = &web.socket {
+        let path = socket.path.display();
+        let bound = UnixSocket::bind(&socket.path, socket.mode).map_err(|error| {
+            format!(
+                "cannot listen on {path}: {error}; make its directory, remove what is there, or change `web.socket.path`"
+            )
+        })?;
+        tracing::info!(address = %format!("unix://{path}"), version, dry_run, playbooks, "listening");
+        listeners.push(Listener::Unix(bound));
+    }
+    Ok(listeners)
 }
 
 async fn told_to_stop() {

@@ -1,21 +1,29 @@
 //! `sickbay status` and `sickbay healthcheck`: what a running daemon says about itself, over HTTP.
 
-use super::ask::{Question, UNREACHABLE, ask, understood};
+use super::ask::{DAEMON_URL, Question, UNREACHABLE, ask, daemon_url, token_of, understood};
 use super::check::Output;
-use super::complain;
 use super::pause::standing;
 use super::reset::{frozen, open};
-use crate::web::api::Status;
+use super::{complain, print_json};
+use crate::model::approval::who;
+use crate::model::duration::format_duration;
+use crate::story::printable;
+use crate::web::api::{OpenApproval, OpenIncident, Permission, Status};
 use clap::Args;
 use hyper::StatusCode;
 use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Show what a running daemon is doing.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
     /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10112", env = "SICKBAY_URL")]
+    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
     url: String,
+    /// The file that holds your token: that of one of `people` in the settings, or of `web.api_token_file`
+    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -25,7 +33,7 @@ pub struct StatusArgs {
 #[derive(Args, Clone, Debug)]
 pub struct HealthcheckArgs {
     /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10112", env = "SICKBAY_URL")]
+    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
     url: String,
     /// Ask whether it is ready (playbooks, log, Docker), not only alive
     #[arg(long)]
@@ -37,16 +45,18 @@ pub struct HealthcheckArgs {
 /// # Errors
 /// If the result cannot be printed.
 pub fn run(args: &StatusArgs, out: &mut dyn Write) -> io::Result<u8> {
-    let status: Status = match understood(&args.url, ask(Question::get(&args.url, "/api/v1/status"))) {
+    let token = match token_of(args.token_file.as_deref()) {
+        Ok(token) => token,
+        Err(code) => return Ok(code),
+    };
+    let question = Question { token: token.as_ref(), ..Question::get(&args.url, "/api/v1/status") };
+    let status: Status = match understood(&args.url, ask(question)) {
         Ok(status) => status,
         // Whoever answers otherwise is no daemon that could be asked.
         Err(_) => return Ok(UNREACHABLE),
     };
     match args.output {
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut *out, &status)?;
-            writeln!(out)?;
-        }
+        Output::Json => print_json(&status, out)?,
         Output::Text => print(&status, out)?,
     }
     Ok(0)
@@ -69,12 +79,27 @@ pub fn healthcheck(args: &HealthcheckArgs) -> u8 {
     }
 }
 
+/// What people are asked, in one line.
+fn asked(approval: &OpenApproval) -> String {
+    let OpenApproval { id, playbook, what, required, from, yes, .. } = approval;
+    let text = if approval.approved {
+        format!("{id}  {playbook}  approved by {}, not begun yet: {what}", yes.join(", "))
+    } else {
+        let (who, left) = (who(*required, from), format_duration(Duration::from_secs(approval.seconds_left)));
+        format!("{id}  {playbook}  asks {who} for another {left}, {} agreed: {what}", yes.len())
+    };
+    printable(&text).into_owned()
+}
+
 fn print(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     for pause in &status.pauses {
         writeln!(out, "{}", standing(pause))?;
     }
     for breaker in &status.breakers {
         writeln!(out, "{}", open(breaker))?;
+    }
+    for approval in &status.approvals {
+        writeln!(out, "{}", asked(approval))?;
     }
     if let Some(storm) = &status.storm {
         writeln!(out, "{}", frozen(storm))?;
@@ -88,14 +113,36 @@ fn print(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     let last = status.log.last_seq.map_or_else(|| "none".to_owned(), |seq| seq.to_string());
     writeln!(out, "incident log  {}, last record {last}", status.log.state)?;
     writeln!(out, "docker        {}", status.docker.state)?;
+    for host in status.docker.hosts.iter().filter(|_| 1 < status.docker.hosts.len()) {
+        let error = host.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        writeln!(out, "  {}  {}{error}", host.name, host.state)?;
+    }
+    for permission in status.permissions.iter().filter(|permission| !permission.missed_by.is_empty()) {
+        let Permission { host, ability, denied, missed_by, .. } = permission;
+        let (denied, missed_by) = (denied.join(", "), missed_by.join(", "));
+        writeln!(out, "  - {host}: {ability} is denied by a proxy ({denied}) and needed by {missed_by}")?;
+    }
     writeln!(out, "playbooks     {}", status.playbooks.unwrap_or_default())?;
     writeln!(out, "open episodes {}", status.open_episodes)?;
+    if status.withheld {
+        return writeln!(out, "the rest is for those who prove who they are: --token-file");
+    }
     writeln!(out, "incidents     {}", status.incidents.len())?;
     for incident in &status.incidents {
         let target = incident.target.as_deref().unwrap_or("-");
         let reason = incident.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let (id, alert, playbook, doing) = (&incident.id, &incident.alertname, &incident.playbook, &incident.doing);
-        writeln!(out, "  {id}  {alert}  {playbook}  {target}  {doing}{reason}")?;
+        let origin = origin(incident);
+        writeln!(out, "  {id}  {alert}  {playbook}  {target}  {doing}{reason}{origin}")?;
     }
     Ok(())
+}
+
+/// Which incident opened this one, if one did.
+fn origin(incident: &OpenIncident) -> String {
+    match (&incident.of, incident.cause.as_deref()) {
+        (Some(of), Some("resolved")) => format!(", after {of}, because the alert resolved"),
+        (Some(of), _) => format!(", beside {of}"),
+        (None, _) => String::new(),
+    }
 }

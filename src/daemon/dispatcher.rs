@@ -40,8 +40,8 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
 /// How often time alone may bring something about.
 const TICK_EVERY: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether the time of a pause is over.
-const PAUSES_END_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the time of a pause, or of a question to people, is over.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long stopping waits for effects to end, and again for the disk.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -160,7 +160,7 @@ impl Dispatcher {
         self.flush();
         let mut deliveries = Vec::with_capacity(DELIVERIES_PER_TURN);
         let (mut ticks, mut copies) = (every(TICK_EVERY), every(SNAPSHOT_EVERY));
-        let mut pauses = every(PAUSES_END_EVERY);
+        let mut pauses = every(LOOK_EVERY);
         let mut stopping = std::pin::pin!(incoming.stopping.clone().cancelled_owned());
         loop {
             let room = self.has_room();
@@ -192,7 +192,7 @@ impl Dispatcher {
                     self.ruleset.forget_unused(&self.state);
                 }
                 _ = pauses.tick() => {
-                    self.end_pauses();
+                    self.end_what_is_over();
                     // What ends by time alone leaves no record.
                     self.changed |= self.snapshot.borrow().runs_out();
                 }
@@ -280,10 +280,12 @@ impl Dispatcher {
         self.hold.push(held, &mut |held| release(executor.as_mut(), due, held, &at));
     }
 
-    /// Lets pauses end whose time is over: any event does that, and this is one.
-    fn end_pauses(&mut self) {
+    /// Lets pauses and questions to people end whose time is over: any event does that, and this is one.
+    fn end_what_is_over(&mut self) {
         let now = self.state.timeline().moment(&self.clock.now());
-        if self.state.pauses().over(&now).next().is_some() {
+        let asked = self.state.waiting_for_people().filter_map(|incident| incident.open_approval());
+        let unanswered = asked.filter(|approval| approval.is_pending()).any(|approval| approval.is_surely_over(&now));
+        if unanswered || self.state.pauses().over(&now).next().is_some() {
             self.handle(Event::Ticked, None);
         }
     }
@@ -318,8 +320,11 @@ impl Dispatcher {
             | Effect::RunAction(_)
             | Effect::Reconcile(_)
             | Effect::Verify { .. }
+            | Effect::VerifyService { .. }
             | Effect::Sleep { .. }
             | Effect::AwaitAlert { .. }
+            | Effect::AskStep { .. }
+            | Effect::SendRequest(_)
             | Effect::SendNotice { .. } => false,
         }
     }
@@ -362,17 +367,18 @@ impl Dispatcher {
         self.changed = false;
         let durable = self.hold.durable_before().0.checked_sub(1).map(Seq);
         let now = self.state.timeline().moment(&self.clock.now());
-        let snapshot = self.state.snapshot(durable, &self.ruleset.policy, &now);
+        let snapshot = self.state.snapshot(durable, &self.ruleset, &now);
         self.metrics.brakes(snapshot.breakers.len(), snapshot.storm.is_some());
+        self.metrics.approvals_pending(snapshot.approvals.iter().filter(|approval| !approval.approved).count());
         self.metrics.open_episodes(snapshot.open_episodes);
         self.metrics.incidents_open(self.state.open_incidents());
         self.snapshot.send_replace(Arc::new(snapshot));
     }
 }
 
-/// Whether somebody was at a switch: a pause or a breaker.
+/// Whether somebody was at a switch: a pause, a breaker, or a vote.
 fn is_switch(fact: &Fact) -> bool {
-    matches!(fact, Fact::PauseSet(_) | Fact::PauseCleared(_) | Fact::BreakerReset(_))
+    matches!(fact, Fact::PauseSet(_) | Fact::PauseCleared(_) | Fact::BreakerReset(_) | Fact::VoteCast(_))
 }
 
 /// Answers the sender and begins the effects. A sender that has gone away is nobody's loss: its alert is durable.

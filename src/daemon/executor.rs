@@ -3,32 +3,36 @@
 //!
 //! It decides nothing: what may be done was decided by the gates, and an action needs the permit they made.
 
+use super::hosts::{DockerHost, Hosts};
 use super::tasks::Tasks;
 use crate::alertmanager::Witnesses;
+use crate::diagnosis::with_diagnosis;
 use crate::docker;
-use crate::engine::effect::{Effect, PermittedAction};
+use crate::engine::effect::{Effect, PermittedAction, TimeLeft};
 use crate::engine::event::Event;
-use crate::model::action::ActionOutcome;
+use crate::model::action::{ActionOutcome, Reconciled, TargetIdent};
+use crate::model::approval::AskedPlan;
+use crate::model::container::TargetReport;
 use crate::model::fact::{AlertReceived, StepResult};
-use crate::model::id::IncidentId;
+use crate::model::host::Host;
+use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::{Notice, NoticeOutcome};
-use crate::model::target::TargetQuery;
-use crate::model::testimony::{ASK_EVERY, Heard};
+use crate::model::request::{Request, RequestOutcome};
+use crate::model::step::{Reconciliation, VerifySpec, Watched, WatchedService};
+use crate::model::target::{ContainerName, TargetQuery};
+use crate::model::testimony::ASK_EVERY;
 use crate::notifier::Notifier;
+use crate::requester::Requester;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tracing::Instrument;
 
 /// The same incident's target is not asked for more often than this, however often its alert is delivered.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// How many targets are looked for at the same time: each takes a call for every replica and neighbour, and a storm of
-/// alerts must not make Docker too slow to answer any of them.
-const LOOKS_MAX: usize = 16;
-
-/// What the daemon can do to Docker. A dry run holds nothing that could write.
+/// What the daemon can do to one Docker. A dry run holds nothing that could write.
 #[derive(Clone, Debug)]
 pub enum Hands {
     /// Looks and never touches.
@@ -73,44 +77,62 @@ impl Notifiers {
     }
 }
 
+/// Everything outside but Docker. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// Where messages go.
+    pub notifiers: Notifiers,
+    /// Who is asked whether an alert still fires.
+    pub witnesses: Witnesses,
+    /// What speaks to the systems that playbooks name.
+    pub requester: Requester,
+}
+
 /// Carries out effects.
 #[derive(Debug)]
 pub struct Executor {
-    hands: Hands,
+    hosts: Hosts,
     notifiers: Notifiers,
     witnesses: Witnesses,
+    requester: Requester,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
-    looks: Arc<Semaphore>,
 }
 
 impl Executor {
     /// Makes one; results go to `results`.
     #[must_use]
     pub fn new(
-        hands: Hands,
-        (notifiers, witnesses): (Notifiers, Witnesses),
+        hosts: Hosts,
+        Outside { notifiers, witnesses, requester }: Outside,
         results: mpsc::Sender<Event>,
         tasks: Tasks,
     ) -> Self {
-        let (asked, looks) = (HashMap::new(), Arc::new(Semaphore::new(LOOKS_MAX)));
-        Self { hands, notifiers, witnesses, results, tasks, asked, looks }
+        Self { hosts, notifiers, witnesses, requester, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
     /// long its records took to become durable.
     pub fn start(&mut self, effect: Effect, waited: Duration) -> Option<Event> {
-        let reader = self.hands.reader().clone();
         match effect {
-            Effect::ResolveTarget { incident, query, alert } => self.resolve(incident, query, alert),
+            Effect::ResolveTarget { incident, host, query, alert, memory } => {
+                self.resolve((incident, host), (query, memory), alert);
+            }
             // Nobody outside needs to be asked.
             Effect::SkipTarget { incident } => return Some(Event::TargetSkipped { incident }),
-            Effect::Capture { incident, index, target, spec } => {
+            Effect::AskStep { incident, index, host, target, alert } => {
+                self.ask_step((incident, index), (host, target), alert);
+            }
+            Effect::Capture { incident, index, target, spec, within } => {
+                let on = self.reader(&target);
                 self.look("capture", incident, async move {
                     let begun = Instant::now();
-                    let evidence = docker::capture(&reader, &target, &spec).await;
-                    let result = StepResult::Captured(evidence);
+                    let captured = async {
+                        let evidence = Box::pin(docker::capture(&on?, &target, &spec)).await;
+                        Ok(StepResult::Captured(with_diagnosis(evidence)))
+                    };
+                    let result = in_time(within, captured).await.flatten().unwrap_or_else(StepResult::Failed);
                     Event::StepEnded { incident, index, elapsed: begun.elapsed(), result }
                 });
             }
@@ -122,31 +144,99 @@ impl Executor {
                     return Some(late.into());
                 }
             },
-            Effect::Reconcile(reconciliation) => {
-                self.look("reconcile", reconciliation.act.incident, async move {
-                    let (finding, post, detail) = docker::reconcile(&reader, &reconciliation).await;
-                    Event::ActionObserved { act: reconciliation.act, finding, post, detail }
-                });
+            Effect::Reconcile(reconciliation) => self.reconcile(reconciliation),
+            Effect::Verify { incident, index, watched, spec, http, already } => {
+                self.verify((incident, index), (watched, spec, http), already);
             }
-            Effect::Verify { incident, index, watched, spec, already } => {
-                self.look("verify", incident, async move {
-                    let begun = Instant::now();
-                    let result = docker::verify(&reader, &watched, &spec, already).await;
-                    Event::StepEnded { incident, index, elapsed: already + begun.elapsed(), result }
-                });
+            Effect::VerifyService { incident, index, watched, spec, already } => {
+                self.watch_service((incident, index), (watched, spec), already);
             }
-            Effect::Sleep { incident, index, remaining } => {
-                self.look("wait", incident, async move {
-                    tokio::time::sleep(remaining).await;
-                    Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited }
-                });
-            }
+            Effect::Sleep { incident, index, remaining } => self.sleep((incident, index), remaining),
             Effect::AwaitAlert { incident, index, alert, remaining } => {
                 self.wait_for_alert((incident, index), alert, remaining);
             }
-            Effect::SendNotice { notice, repeat } => self.tell(notice, repeat),
+            Effect::SendNotice { notice, repeat, asks, within } => self.tell((notice, asks), (repeat, within)),
+            Effect::SendRequest(permit) => match permit.redeem_after(waited) {
+                Ok(permitted) => self.request(permitted),
+                Err(late) => {
+                    let waited = waited.as_secs();
+                    tracing::error!(waited, "not sending a request: the log could not be written in time");
+                    return Some(*late);
+                }
+            },
         }
         None
+    }
+
+    /// The client that looks at a target, on its host.
+    fn reader(&self, target: &TargetIdent) -> Result<docker::Reader, String> {
+        self.hosts.get(&target.name.host()).map(|host| host.reader().clone())
+    }
+
+    /// What the act has left half made is part of the act: it is removed first, as it would have been if it had failed.
+    fn reconcile(&self, mut reconciliation: Reconciliation) {
+        let on = self.hosts.get(&reconciliation.target.name.host()).map(|host| host.hands.clone());
+        self.look("reconcile", reconciliation.act.incident, async move {
+            let (finding, post, detail) = match on {
+                Ok(Hands::DryRun(reader)) => docker::reconcile(&reader, &reconciliation).await,
+                Ok(Hands::Live(reader, writer)) => {
+                    let removed = docker::remove_half_made(&writer, &mut reconciliation).await;
+                    let (finding, post, words) = docker::reconcile(&reader, &reconciliation).await;
+                    let removed: Vec<&str> = removed.iter().map(ContainerName::as_str).collect();
+                    let removed = removed.join(", ");
+                    let words = if removed.is_empty() {
+                        words
+                    } else {
+                        format!("{words}; {removed} had been made and not started, and was removed")
+                    };
+                    (finding, post, words)
+                }
+                Err(error) => (Reconciled::Unknown, None, error),
+            };
+            Event::ActionObserved { act: reconciliation.act, finding, post, detail }
+        });
+    }
+
+    fn verify(
+        &self,
+        (incident, index): (IncidentId, usize),
+        (watched, spec, http): (Vec<Watched>, VerifySpec, Option<String>),
+        already: Duration,
+    ) {
+        // What a run touches is all on one host.
+        let on = watched.first().map_or_else(
+            || self.hosts.get(&Host::First).map(|host| host.reader().clone()),
+            |watched| self.reader(&watched.target),
+        );
+        let requester = self.requester.clone();
+        self.look("verify", incident, async move {
+            let begun = Instant::now();
+            let probe = move |url: String| {
+                let requester = requester.clone();
+                async move { requester.probe(&url).await }
+            };
+            let result = match on {
+                Ok(reader) => docker::verify(&reader, (&watched, &spec, http), already, probe).await,
+                Err(error) => StepResult::Failed(error),
+            };
+            Event::StepEnded { incident, index, elapsed: already + begun.elapsed(), result }
+        });
+    }
+
+    fn watch_service(
+        &self,
+        (incident, index): (IncidentId, usize),
+        (watched, spec): (WatchedService, VerifySpec),
+        already: Duration,
+    ) {
+        let on = self.reader(&watched.target);
+        self.look("verify", incident, async move {
+            let (elapsed, result) = match on {
+                Ok(reader) => docker::service::verify(&reader, (&watched, &spec), already).await,
+                Err(error) => (already, StepResult::Failed(error)),
+            };
+            Event::StepEnded { incident, index, elapsed, result }
+        });
     }
 
     /// Whether an incident's target was asked for a moment ago, which makes asking again pointless.
@@ -156,18 +246,17 @@ impl Executor {
         self.asked.insert(incident, now).is_some()
     }
 
-    fn resolve(&self, incident: IncidentId, query: TargetQuery, alert: Option<Arc<AlertReceived>>) {
-        let (reader, witnesses) = (self.hands.reader().clone(), self.witnesses.clone());
-        let looks = Arc::clone(&self.looks);
+    fn resolve(
+        &self,
+        (incident, host): (IncidentId, Host),
+        (query, memory): (TargetQuery, bool),
+        alert: Option<Arc<AlertReceived>>,
+    ) {
+        let (on, witnesses) = (self.hosts.get(&host).cloned(), self.witnesses.clone());
         self.look("resolve", incident, async move {
             // Docker is looked at last: what the gates see of the container is as young as can be.
-            let heard = match alert {
-                None => Heard::NotPut,
-                Some(_) if witnesses.is_empty() => Heard::Nobody,
-                Some(alert) => Heard::Said(witnesses.ask(&alert).await),
-            };
-            let _turn = looks.acquire().await;
-            let report = docker::resolve(&reader, &query).await;
+            let heard = witnesses.hear(alert).await;
+            let report = look_for(on, (&query, memory)).await;
             Event::TargetResolved { incident, report, heard }
         });
     }
@@ -194,34 +283,76 @@ impl Executor {
         let act = permitted.act;
         let results = self.results.clone();
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
-        let writer = match &self.hands {
-            Hands::Live(_, writer) => Some(writer.clone()),
-            Hands::DryRun(_) => None,
-        };
+        let writer = self.hosts.get(&permitted.target.name.host()).and_then(|host| match &host.hands {
+            Hands::Live(_, writer) => Ok(writer.clone()),
+            // Unreachable by the gates; if it is reached all the same, nothing is sent.
+            Hands::DryRun(_) => Err("the daemon is in dry-run".to_owned()),
+        });
         let work = async move {
             let target = &permitted.target;
-            tracing::info!(container.name = %target.name, container.id = target.id.short(), op = permitted.action.op(), "acting");
+            tracing::info!(container.name = %target.name, container.id = &*target.id.short(), op = permitted.action.op(), "acting");
+            let PermittedAction { action, deadline, pre, .. } = &permitted;
             let outcome = match writer {
-                Some(writer) => {
-                    let PermittedAction { action, deadline, pre, .. } = &permitted;
-                    docker::perform(&writer, &target.id, pre, action, *deadline).await
-                }
-                // Unreachable by the gates; if it is reached all the same, nothing is sent.
-                None => ActionOutcome::Failed { error: "not sent: the daemon is in dry-run".to_owned() },
+                Ok(writer) => docker::perform(&writer, (act, &target.id), (pre, action), *deadline).await,
+                Err(error) => ActionOutcome::Failed { error: format!("not sent: {error}") },
             };
             report(results, Event::ActionReturned { act, outcome }).await;
         };
         self.tasks.finish("act", work.instrument(span));
     }
 
-    fn tell(&self, notice: Notice, repeat: bool) {
+    fn request(&self, (act, request, deadline): (ActId, Request, Duration)) {
+        let (results, requester) = (self.results.clone(), self.requester.clone());
+        let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
+        let live = self.hosts.are_live();
+        let work = async move {
+            let outcome = if live {
+                tracing::info!(http.method = request.method, "sending a request");
+                requester.send(act, &request, deadline).await
+            } else {
+                // Unreachable by the gates; if it is reached all the same, nothing is sent.
+                RequestOutcome::Failed { error: "not sent: the daemon is in dry-run".to_owned() }
+            };
+            report(results, Event::RequestReturned { act, outcome }).await;
+        };
+        self.tasks.finish("http", work.instrument(span));
+    }
+
+    fn ask_step(
+        &self,
+        (incident, index): (IncidentId, usize),
+        (host, target): (Host, Option<TargetQuery>),
+        alert: Option<Arc<AlertReceived>>,
+    ) {
+        let (on, witnesses) = (self.hosts.get(&host).cloned(), self.witnesses.clone());
+        self.look("ask", incident, async move {
+            let heard = witnesses.hear(alert).await;
+            let report = match target {
+                None => None,
+                Some(query) => Some(look_for(on, (&query, false)).await),
+            };
+            Event::StepAsked { incident, index, report, heard }
+        });
+    }
+
+    fn sleep(&self, (incident, index): (IncidentId, usize), remaining: Duration) {
+        self.look("wait", incident, async move {
+            tokio::time::sleep(remaining).await;
+            Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited }
+        });
+    }
+
+    fn tell(&self, (notice, asks): (Notice, Option<AskedPlan>), (repeat, within): (bool, Option<TimeLeft>)) {
         let results = self.results.clone();
         let notifier = self.notifiers.get(&notice.notifier);
         let act = notice.act;
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
         let work = async move {
             let outcome = match notifier {
-                Some(notifier) => notifier.send(&notice, repeat).await,
+                Some(notifier) => {
+                    let sent = in_time(within, notifier.send(&notice, asks.as_ref(), repeat)).await;
+                    sent.unwrap_or_else(|error| NoticeOutcome::Failed { error })
+                }
                 None => {
                     let error = format!("no notifier named {} in the settings", notice.notifier);
                     NoticeOutcome::Failed { error }
@@ -230,6 +361,31 @@ impl Executor {
             report(results, Event::NoticeReturned { act, outcome }).await;
         };
         self.tasks.finish("notify", work.instrument(span));
+    }
+}
+
+/// Looks for a target on its host, when it is its turn there.
+async fn look_for(on: Result<DockerHost, String>, (query, memory): (&TargetQuery, bool)) -> TargetReport {
+    match on {
+        Ok(host) => {
+            let _turn = host.looks.acquire().await;
+            let mut report = docker::resolve(host.reader(), query).await;
+            if memory {
+                docker::look_at_memory(host.reader(), &mut report).await;
+            }
+            report
+        }
+        Err(error) => TargetReport::Unavailable(error),
+    }
+}
+
+/// The result, unless the step's time is over before.
+async fn in_time<T>(within: Option<TimeLeft>, work: impl Future<Output = T>) -> Result<T, String> {
+    let Some(within) = within else { return Ok(work.await) };
+    tokio::select! {
+        biased;
+        result = work => Ok(result),
+        () = tokio::time::sleep(within.left) => Err(within.words()),
     }
 }
 

@@ -5,12 +5,17 @@
 
 pub mod clock;
 pub mod config;
+pub mod diagnose;
 pub mod dispatcher;
 pub mod executor;
+pub mod hosts;
 pub mod observe;
+pub mod online;
 pub mod parts;
+pub mod permits;
 pub mod probe;
 pub mod reload;
 pub mod run;
+pub mod slack;
 pub mod switches;
 pub mod tasks;

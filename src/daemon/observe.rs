@@ -2,12 +2,15 @@
 
 use crate::engine::receipt::{Reply, Switched};
 use crate::model::action::ActionOutcome;
+use crate::model::approval::{ApprovalEnded, ApprovalRequested, VoteCast};
 use crate::model::fact::{
-    ActionFinished, AlertReceived, Answer, Decided, Fact, IncidentClosed, NoticeFinished, Record, Taken,
+    ActionFinished, ActionReconciled, AlertReceived, Answer, Decided, Fact, IncidentClosed, IncidentOpened,
+    NoticeFinished, Origin, Record, RequestFinished, Taken,
 };
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::notice::NoticeOutcome;
 use crate::model::reason::Reason;
+use crate::model::request::RequestOutcome;
 use crate::model::stamp::Stamp;
 use crate::telemetry::metrics::Metrics;
 use std::collections::HashMap;
@@ -20,33 +23,36 @@ pub struct Observer {
     acting: HashMap<ActId, (&'static str, Stamp)>,
     runs: HashMap<IncidentId, (Arc<str>, bool)>,
     telling: HashMap<ActId, String>,
+    asking: HashMap<ActId, (Arc<str>, Stamp)>,
 }
 
 impl Observer {
     /// Observes into these metrics.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, acting: HashMap::new(), runs: HashMap::new(), telling: HashMap::new() }
+        let (acting, runs, telling, asking) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Self { metrics, acting, runs, telling, asking }
     }
 
     /// One fact was recorded.
     pub fn observe(&mut self, record: &Record) {
         match &record.fact {
             Fact::AlertReceived(received) => self.received(received, record.seq),
+            Fact::IncidentOpened(opened) => self.opened(opened, record.seq),
             Fact::Decided(decided) => self.decided(decided),
             Fact::ActionIntended(intended) => {
                 self.acting.insert(intended.act, (intended.action.op(), record.at));
             }
             Fact::ActionFinished(finished) => self.action_finished(finished, record.at),
-            Fact::ActionReconciled(reconciled) => {
-                let (finding, detail) = (reconciled.finding.as_str(), &reconciled.detail);
-                let act = reconciled.act;
-                tracing::info!(incident.id = %act.incident, act.id = %act, finding, detail, "action reconciled");
-            }
+            Fact::ActionReconciled(reconciled) => action_reconciled(reconciled),
             Fact::NoticeIntended(intended) => {
                 self.telling.insert(intended.notice.act, intended.notice.notifier.clone());
             }
             Fact::NoticeFinished(finished) => self.notice_finished(finished),
+            Fact::RequestIntended(intended) => {
+                self.acting.insert(intended.act, ("http", record.at));
+            }
+            Fact::RequestFinished(finished) => self.request_finished(finished, record.at),
             Fact::IncidentClosed(closed) => self.closed(closed),
             Fact::LogRecovered(recovered) => {
                 let (bytes, quarantine) = (recovered.bytes, &recovered.quarantine);
@@ -77,11 +83,15 @@ impl Observer {
             | Fact::BreakerOpened(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_) => brake(&record.fact),
+            Fact::ApprovalRequested(asked) => self.asked(asked, record.at),
+            Fact::VoteCast(vote) => voted(vote),
+            Fact::ApprovalEnded(ended) => self.approval_ended(ended, record.at),
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::AlertEnded(_)
             | Fact::StateSaved(_)
             | Fact::TargetVerified(_)
+            | Fact::StepMarked(_)
             | Fact::StepFinished(_) => {}
         }
     }
@@ -97,8 +107,16 @@ impl Observer {
             Reply::Switched(Switched::NotOpen(target)) => {
                 tracing::warn!(container.name = &**target, "its breaker is not open");
             }
-            Reply::Switched(Switched::Paused { .. } | Switched::Resumed(_) | Switched::Reset { .. })
+            Reply::Switched(
+                Switched::Paused { .. }
+                | Switched::Resumed(_)
+                | Switched::Reset { .. }
+                | Switched::Aborted { .. }
+                | Switched::ActUnderWay(_)
+                | Switched::NoSuchIncident(_),
+            )
             | Reply::Alerts(_)
+            | Reply::Voted(_)
             | Reply::Reloaded(_)
             | Reply::NotReloaded => {}
         }
@@ -154,6 +172,21 @@ impl Observer {
         }
     }
 
+    fn opened(&mut self, opened: &IncidentOpened, seq: Seq) {
+        let Taken::ByPlaybook { playbook, .. } = &opened.alert.taken else { return };
+        let Origin { of, cause, left } = &opened.origin;
+        let container = left.container.as_ref().map(|container| container.as_str());
+        self.metrics.incident_opened(playbook, cause.as_str());
+        tracing::info!(
+            incident.id = %IncidentId(seq),
+            playbook.name = %playbook,
+            container.name = container,
+            of = %of,
+            cause = cause.as_str(),
+            "an incident opens another one"
+        );
+    }
+
     fn action_finished(&mut self, finished: &ActionFinished, at: Stamp) {
         let (outcome, error) = match &finished.outcome {
             ActionOutcome::Succeeded { .. } => ("succeeded", None),
@@ -163,6 +196,18 @@ impl Observer {
         };
         self.action_ended(finished.act, outcome, at);
         tracing::info!(incident.id = %finished.act.incident, act.id = %finished.act, outcome, error, "action done");
+    }
+
+    fn request_finished(&mut self, finished: &RequestFinished, at: Stamp) {
+        let (outcome, error) = match &finished.outcome {
+            RequestOutcome::Answered { expected: true, .. } => ("succeeded", None),
+            RequestOutcome::Answered { expected: false, .. } => ("failed", Some("another status than expected")),
+            RequestOutcome::Failed { error } => ("failed", Some(error.as_str())),
+            RequestOutcome::Unknown { error } => ("unknown", Some(error.as_str())),
+            RequestOutcome::Rehearsed => ("rehearsed", None),
+        };
+        self.action_ended(finished.act, outcome, at);
+        tracing::info!(incident.id = %finished.act.incident, act.id = %finished.act, outcome, error, "request done");
     }
 
     fn notice_finished(&mut self, finished: &NoticeFinished) {
@@ -187,11 +232,36 @@ impl Observer {
         tracing::info!(incident.id = %closed.incident, verdict, detail = closed.detail, "incident closed");
     }
 
+    fn asked(&mut self, asked: &ApprovalRequested, at: Stamp) {
+        let (id, what, who) = (asked.approval, &asked.what, asked.who());
+        self.asking.insert(id, (Arc::clone(&asked.playbook), at));
+        tracing::warn!(incident.id = %id.incident, act.id = %id, playbook.name = %asked.playbook, what, who, "people are asked");
+    }
+
+    fn approval_ended(&mut self, ended: &ApprovalEnded, at: Stamp) {
+        let (id, outcome) = (ended.approval, ended.outcome.as_str());
+        if let Some((playbook, since)) = self.asking.remove(&id) {
+            self.metrics.approval_ended(&playbook, outcome, at.since(&since));
+        }
+        tracing::info!(incident.id = %id.incident, act.id = %id, outcome, detail = ended.detail, "approval ended");
+    }
+
     fn action_ended(&mut self, act: ActId, outcome: &'static str, at: Stamp) {
         if let Some((op, began)) = self.acting.remove(&act) {
             self.metrics.action_ended(op, outcome, at.since(&began));
         }
     }
+}
+
+fn voted(vote: &VoteCast) {
+    let (id, person, channel) = (vote.ballot.approval, &vote.ballot.person, &vote.ballot.channel);
+    let (approve, answer) = (vote.ballot.approve, vote.answer.as_str());
+    tracing::info!(incident.id = %id.incident, act.id = %id, person, channel, approve, answer, "a vote");
+}
+
+fn action_reconciled(reconciled: &ActionReconciled) {
+    let (act, finding, detail) = (reconciled.act, reconciled.finding.as_str(), &reconciled.detail);
+    tracing::info!(incident.id = %act.incident, act.id = %act, finding, detail, "action reconciled");
 }
 
 /// What holds actions back beyond one decision: an operator must see when it begins and when it ends.

@@ -5,20 +5,26 @@
 //! senders, token and log level follow. Read `Reloader::reload` first.
 
 use super::config::{self, Config, ConfigError, Sources};
-use super::executor::Notifiers;
+use super::executor::Outside;
 use super::parts;
+use super::permits;
 use crate::alertmanager::Witnesses;
 use crate::engine::event::NewConfig;
 use crate::engine::ruleset::Changes;
 use crate::inbox::Inbox;
+use crate::model::permission::Needs;
 use crate::settings::Settings;
 use crate::telemetry::logging::LevelSwitch;
 use crate::web::health::Condition;
 use crate::web::reload::{Outcome, Wish};
 use crate::web::routes::Site;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
+
+/// Who asked, where a signal did: as for a pause.
+const BY_SIGNAL: &str = "signal";
 
 /// How many problems are told: a file with more of them is no playbook.
 const TOLD_MAX: usize = 500;
@@ -29,12 +35,14 @@ pub struct Reloader {
     pub sources: Sources,
     /// What is in force.
     pub settings: Settings,
+    /// The first address it listens on.
+    pub listening: Option<SocketAddr>,
     /// The way to the dispatcher.
     pub inbox: Inbox,
     /// Where senders and token are checked.
     pub site: Arc<Site>,
     /// Where messages go, and who is asked whether an alert still fires.
-    pub outside: (Notifiers, Witnesses),
+    pub outside: Outside,
     /// How much is logged.
     pub level: LevelSwitch,
     /// What readiness says.
@@ -50,30 +58,37 @@ impl Reloader {
                 Some(()) = hangups.recv() => None,
                 else => return,
             };
-            let (outcome, log) = (self.reload().await, wish.is_none());
-            tell(&outcome, log);
-            if let Some(wish) = wish {
+            let (by, answer) = match wish {
+                Some(Wish { by, answer }) => (by, Some(answer)),
+                None => (BY_SIGNAL.to_owned(), None),
+            };
+            let outcome = self.reload(by).await;
+            tell(&outcome, answer.is_none());
+            if let Some(answer) = answer {
                 // Whoever asked may have gone; what was done stays done.
-                _ = wish.send(outcome);
+                _ = answer.send(outcome);
             }
         }
     }
 
     /// Takes everything, or nothing.
-    async fn reload(&mut self) -> Outcome {
+    async fn reload(&mut self, by: String) -> Outcome {
+        let by = Some(by);
         let prepared = match self.prepare().await {
             Ok(prepared) => prepared,
-            Err(problems) => return self.rejected(problems).await,
+            Err(problems) => return self.rejected(problems, by).await,
         };
         let Prepared { config: Config { settings, playbooks, files }, notifiers, witnesses } = prepared;
         // Those that are new must be there before the first playbook that names them.
-        self.outside.0.add(notifiers);
-        let changes = match self.inbox.reload(NewConfig { playbooks, policy: settings.policy(), files }).await {
+        self.outside.notifiers.add(notifiers);
+        let policy = settings.policy_at(self.listening);
+        let needs = permits::needed(&settings, &playbooks);
+        let changes = match self.inbox.reload(NewConfig { playbooks, policy, files, by }).await {
             Ok(changes) => changes,
             Err(unavailable) => return Outcome::Unavailable(unavailable.to_string()),
         };
-        self.outside.1.replace_by(&witnesses);
-        self.take(settings, &changes);
+        self.outside.witnesses.replace_by(&witnesses);
+        self.take(settings, &changes, needs);
         Outcome::Reloaded(changes)
     }
 
@@ -89,21 +104,24 @@ impl Reloader {
     }
 
     /// The rest of what changes: nothing of it can fail.
-    fn take(&mut self, settings: Settings, changes: &Changes) {
+    fn take(&mut self, settings: Settings, changes: &Changes, needs: Needs) {
         self.site.webhook.change(parts::senders(&settings), settings.webhook.max_body);
-        self.site.guard.change(settings.web.api_token.as_ref());
+        self.site.guard.change(parts::access(&settings));
         if let Err(error) = self.level.set(settings.log.level.as_str()) {
             tracing::error!(%error, "the log level stays");
         }
-        self.condition.send_modify(|condition| condition.playbooks = Some(changes.playbooks));
+        self.condition.send_modify(|condition| {
+            condition.playbooks = Some(changes.playbooks);
+            condition.needs = needs;
+        });
         self.settings = settings;
     }
 
-    async fn rejected(&self, mut problems: Vec<String>) -> Outcome {
+    async fn rejected(&self, mut problems: Vec<String>, by: Option<String>) -> Outcome {
         let more = problems.len().saturating_sub(1);
         let first = problems.first().cloned().unwrap_or_default();
         let problem = if more == 0 { first } else { format!("{first} (and {more} more)") };
-        if self.inbox.reload_failed(problem).await.is_err() {
+        if self.inbox.reload_failed(problem, by).await.is_err() {
             tracing::error!("that nothing was reloaded cannot be recorded");
         }
         if TOLD_MAX < problems.len() {

@@ -6,9 +6,12 @@ use super::clock::Clock;
 use super::config::{Config, Sources};
 use super::dispatcher::{Dispatcher, Incoming, LogPoisoned, LogStatus, Parts};
 use super::executor::Executor;
+use super::hosts::Hosts;
 use super::parts::{self, VERSION};
+use super::permits::{self, Permits};
 use super::probe::probe;
 use super::reload::Reloader;
+use super::slack::answer_clicks;
 use super::switches::Switches;
 use super::tasks::Tasks;
 use crate::docker::watch_events;
@@ -19,18 +22,24 @@ use crate::engine::state::State;
 use crate::inbox::Inbox;
 use crate::incident_log::{self, LogEvent, LogWriter, OpenError};
 use crate::model::id::Seq;
+use crate::notifier::SlackAnswers;
+use crate::playbook::index::Playbooks;
 use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::settings::Settings;
 use crate::telemetry::logging::LevelSwitch;
 use crate::telemetry::metrics::Metrics;
+use crate::web::events::Streams;
 use crate::web::guard::Guard;
-use crate::web::health::{Condition, LogCondition, Phase, Readiness};
+use crate::web::health::{Condition, DockerCondition, LogCondition, Phase, Readiness};
+use crate::web::incidents::Stories;
+use crate::web::listener::Listener;
 use crate::web::reload::{WISHES_LEN_MAX, Wish};
 use crate::web::routes::{Mode, Site, router};
 use crate::web::server::{ServerLimits, serve};
+use crate::web::slack::{ANSWERS_LEN_MAX, Answer, Desk};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -51,7 +60,7 @@ pub struct Daemon {
     /// How much is logged, for a reload.
     pub level: LevelSwitch,
     /// Bound sockets.
-    pub listeners: Vec<TcpListener>,
+    pub listeners: Vec<Listener>,
     /// The time.
     pub clock: Clock,
 }
@@ -59,7 +68,7 @@ pub struct Daemon {
 /// Why the daemon ended, other than by being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A notifier cannot be made.
+    /// A notifier cannot be made, or the first Docker host is another one than the log's.
     #[error("{0}")]
     Settings(String),
     /// The incident log cannot be opened.
@@ -90,18 +99,18 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let hangups = signal(SignalKind::hangup()).map_err(RunError::Signals)?;
     let metrics = parts::metrics(seconds(&clock));
     let outside = parts::outside(&settings, &metrics).map_err(RunError::Settings)?;
-    let hands = parts::hands(&settings, &metrics).map_err(RunError::Settings)?;
-    let condition = loaded(playbooks.iter().count(), &metrics, &clock);
+    let hosts = parts::hosts(&settings, &metrics).map_err(RunError::Settings)?;
+    let permits = Permits::all(&settings, &metrics).map_err(RunError::Settings)?;
+    let condition = loaded(&settings, &playbooks, (&metrics, &clock));
     let broken = CancellationToken::new();
     let tasks = Tasks::new(stopping.clone(), broken.clone());
     let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot::default()));
     let (inbox, deliveries) = Inbox::new(snapshots);
     let (reloads, wishes) = mpsc::channel(WISHES_LEN_MAX);
-    let site = site(&settings, &clock, (inbox.clone(), reloads), (&metrics, &condition));
-    let web_stopping = CancellationToken::new();
+    let (web_stopping, listening) = (CancellationToken::new(), bound(&listeners));
+    let site = site(&settings, (&clock, listening), (inbox.clone(), reloads, clicks(&tasks)?), (&metrics, &condition));
     let web = serve(listeners, router(Arc::clone(&site)), ServerLimits::default(), web_stopping.clone());
-    tasks.watch("docker events", watch_events(hands.reader().clone()));
-    tasks.watch("probe", probe(hands.reader().clone(), (Arc::clone(&metrics), clock.clone()), Arc::clone(&condition)));
+    listen_to((&hosts, permits), &tasks, (&metrics, &clock, &condition));
 
     let mut state = State::default();
     let opened = match incident_log::open(&settings.storage_path, |record| state.apply(&record)) {
@@ -113,16 +122,16 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
         }
         Err(error) => return Err(error.into()),
     };
-    // Records of kinds this version does not know count all the same.
-    state.continue_at(opened.next_seq());
+    continue_with(&mut state, opened.next_seq(), &settings)?;
     let recovered = opened.recovered().cloned();
     let (writer, log) = write_log(opened, state.next_seq(), (&metrics, &condition, &clock))?;
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
     let file_read = switches.watch(&tasks, results.clone()).await;
-    let executor = Executor::new(hands, outside.clone(), results, tasks.clone());
-    let ruleset = Ruleset::new(playbooks, settings.policy());
-    let reloader = Reloader { sources, settings, inbox, site, outside, level, condition: Arc::clone(&condition) };
+    let executor = Executor::new(hosts, outside.clone(), results, tasks.clone());
+    let ruleset = Ruleset::new(playbooks, settings.policy_at(listening));
+    let reloader =
+        Reloader { sources, listening, settings, inbox, site, outside, level, condition: Arc::clone(&condition) };
     tasks.watch("reload", reloader.run(wishes, hangups));
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
@@ -147,10 +156,53 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     outcome
 }
 
-/// Settings and so many playbooks are there; nothing else is known yet.
-fn loaded(playbooks: usize, metrics: &Metrics, clock: &Clock) -> Arc<watch::Sender<Condition>> {
-    metrics.config_loaded(playbooks, seconds(clock));
-    let condition = Condition { playbooks: Some(playbooks), ..Condition::default() };
+/// Hears each Docker's events, and asks it now and then whether it is there, and what it lets us do.
+fn listen_to(
+    (hosts, permits): (&Hosts, Vec<Permits>),
+    tasks: &Tasks,
+    (metrics, clock, condition): (&Arc<Metrics>, &Clock, &Arc<watch::Sender<Condition>>),
+) {
+    for (host, permits) in hosts.iter().zip(permits) {
+        tasks.watch("docker events", watch_events(host.reader().clone()));
+        let told = (Arc::clone(metrics), clock.clone());
+        tasks.watch("probe", probe((host.clone(), permits), told, Arc::clone(condition)));
+    }
+}
+
+/// Takes what is to be posted to Slack about clicks.
+fn clicks(tasks: &Tasks) -> Result<mpsc::Sender<Answer>, RunError> {
+    let (answers, clicks) = mpsc::channel(ANSWERS_LEN_MAX);
+    tasks.watch("slack", answer_clicks(SlackAnswers::new().map_err(RunError::Settings)?, clicks));
+    Ok(answers)
+}
+
+/// What records say of targets without a host must go on to mean the same Docker.
+fn continue_with(state: &mut State, next: Seq, settings: &Settings) -> Result<(), RunError> {
+    // Records of kinds this version does not know count all the same.
+    state.continue_at(next);
+    let Some(first) = settings.docker.hosts.first() else { return Ok(()) };
+    state.accepts_first_host(&first.name, first.renamed_from.as_deref()).map_err(RunError::Settings)
+}
+
+/// The first address that is listened on.
+fn bound(listeners: &[Listener]) -> Option<SocketAddr> {
+    listeners.iter().find_map(|listener| match listener {
+        Listener::Tcp(listener) => listener.local_addr().ok(),
+        Listener::Unix(_) => None,
+    })
+}
+
+/// Settings and so many playbooks are there; nothing else is known yet, and no Docker was asked.
+fn loaded(
+    settings: &Settings,
+    playbooks: &Playbooks,
+    (metrics, clock): (&Metrics, &Clock),
+) -> Arc<watch::Sender<Condition>> {
+    let needs = permits::needed(settings, playbooks);
+    let count = playbooks.iter().count();
+    metrics.config_loaded(count, seconds(clock));
+    let docker = settings.docker.hosts.iter().map(|host| (host.name.clone(), DockerCondition::Unasked)).collect();
+    let condition = Condition { playbooks: Some(count), needs, docker, ..Condition::default() };
     Arc::new(watch::channel(condition).0)
 }
 
@@ -178,22 +230,27 @@ fn write_log(
 
 fn site(
     settings: &Settings,
-    clock: &Clock,
-    (inbox, reloads): (Inbox, mpsc::Sender<Wish>),
+    (clock, listening): (&Clock, Option<SocketAddr>),
+    (inbox, reloads, answers): (Inbox, mpsc::Sender<Wish>, mpsc::Sender<Answer>),
     (metrics, condition): (&Arc<Metrics>, &watch::Sender<Condition>),
 ) -> Arc<Site> {
     let limits = WebhookLimits { max_body: settings.webhook.max_body, ..WebhookLimits::default() };
     let now = clock.clone();
     let wall: crate::receiver::handler::Clock = Arc::new(move || now.now().wall);
     Arc::new(Site {
-        webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, wall),
+        webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, Arc::clone(&wall)),
         inbox,
-        guard: Guard::new(settings.web.api_token.as_ref()),
+        guard: Guard::new(parts::access(settings)),
         reloads,
         readiness: Readiness::new(condition.subscribe()),
         metrics: Arc::clone(metrics),
+        slack: Desk { clock: Arc::clone(&wall), answers },
+        stories: Stories::new(settings.storage_path.clone(), wall),
+        streams: Streams::default(),
         version: VERSION.to_owned(),
         mode: if settings.dry_run { Mode::DryRun } else { Mode::Live },
+        url: settings.web.url(listening),
+        root: settings.web.root(),
         started: Instant::now(),
     })
 }

@@ -1,4 +1,4 @@
-//! Two clients for one engine: [`Reader`] can only look, [`Writer`] can also restart, start and stop.
+//! Two clients for one engine: [`Reader`] can only look, [`Writer`] can also change something.
 //!
 //! They are different types so that a dry run can hold one that cannot change anything; the reader's transport refuses
 //! every method but GET as well. Decisions are made from raw JSON, read leniently; bollard's typed calls serve where
@@ -9,10 +9,12 @@ use super::convert;
 use super::endpoint::DockerEndpoint;
 use super::error::{CallContext, DockerError};
 use super::events::Memory;
-use super::transport::{Answer, Methods, Sender, transport, until};
+use super::transport::{Answer, Methods, NOT_JSON, Sender, transport, until};
 use crate::model::action::Action;
 use crate::model::container::Container;
-use crate::model::target::ContainerId;
+use crate::model::docker_call::DockerCall;
+use crate::model::owner::{OwnerLabels, read_under};
+use crate::model::target::{ContainerId, ContainerName};
 use bollard::query_parameters::{RestartContainerOptions, StartContainerOptions, StopContainerOptions};
 use bollard::{BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
@@ -54,6 +56,8 @@ pub struct EngineVersion {
 pub struct Reader {
     link: Arc<Link>,
     memory: Arc<Mutex<Memory>>,
+    /// The prefix under which owners' labels are read beside our own.
+    label_prefix: Option<Arc<str>>,
 }
 
 /// A client that can change what containers do.
@@ -67,7 +71,22 @@ impl Reader {
     /// A reader of the engine at an address, which need not answer yet.
     #[must_use]
     pub fn new(endpoint: &DockerEndpoint, observer: Option<Observer>) -> Self {
-        Self { link: Arc::new(Link::new(endpoint, Methods::Get, observer)), memory: Arc::default() }
+        let link = Arc::new(Link::new(endpoint, Methods::Get, observer));
+        Self { link, memory: Arc::default(), label_prefix: None }
+    }
+
+    /// The same, which reads what owners say by labels under this prefix as well.
+    #[must_use]
+    pub fn with_label_prefix(self, prefix: Option<&str>) -> Self {
+        Self { label_prefix: prefix.map(Arc::from), ..self }
+    }
+
+    /// What owners say by labels, under our own prefix and the other one.
+    pub(super) fn owner_labels(&self, labels: OwnerLabels) -> OwnerLabels {
+        match &self.label_prefix {
+            Some(prefix) => read_under(prefix, labels),
+            None => labels,
+        }
     }
 
     /// Asks the engine who it is, and settles the API version anew.
@@ -89,39 +108,46 @@ impl Reader {
 
     /// Looks at one container and keeps the raw answer too.
     pub(super) async fn inspect_fully(&self, id: &ContainerId, allowed: Duration) -> Result<Inspected, DockerError> {
-        let reply = self.get("inspect", &format!("/containers/{id}/json"), allowed).await?;
+        let reply = self.get(DockerCall::Inspect, &format!("/containers/{id}/json"), allowed).await?;
         let json = reply.json()?;
-        Ok(Inspected { container: convert::container(&json)?, json, answered_at: reply.answered_at })
+        let mut container = convert::container(&json)?;
+        container.labels = self.owner_labels(container.labels);
+        Ok(Inspected { container, json, answered_at: reply.answered_at })
     }
 
     /// Lists containers, running ones only unless `all`.
     pub(super) async fn list(&self, all: bool, filters: &Value) -> Result<Vec<convert::Listed>, DockerError> {
         let filters = percent_encode(&filters.to_string());
         let path = format!("/containers/json?all={all}&filters={filters}");
-        Ok(convert::list(&self.get("list", &path, READ_WITHIN).await?.json()?))
+        Ok(convert::list(&self.get(DockerCall::List, &path, READ_WITHIN).await?.json()?))
     }
 
     /// Asks anything that is asked with GET. An engine that was exchanged behind our back is asked for its version and
     /// then once more.
-    pub(super) async fn get(
-        &self,
-        operation: &'static str,
-        path: &str,
-        allowed: Duration,
-    ) -> Result<Reply, DockerError> {
+    pub(super) async fn get(&self, call: DockerCall, path: &str, allowed: Duration) -> Result<Reply, DockerError> {
         let deadline = Instant::now() + allowed;
-        let first = self.link.get(operation, path, deadline).await;
+        let first = self.link.get(call, path, (MINOR_MAX, deadline)).await;
         match first {
             Err(error @ DockerError::Rejected { .. }) if error.doubts_version() => {
-                self.link.get(operation, path, deadline).await
+                self.link.get(call, path, (MINOR_MAX, deadline)).await
             }
             first => first,
         }
     }
 
+    /// As [`Self::get`], in the words of an older version of the API, which tells what newer ones leave out. Asked once.
+    pub(super) async fn get_as_of(
+        &self,
+        minor: u16,
+        (call, path): (DockerCall, &str),
+        allowed: Duration,
+    ) -> Result<Reply, DockerError> {
+        self.link.get(call, path, (minor, Instant::now() + allowed)).await
+    }
+
     /// Asks for something that goes on and on.
-    pub(super) async fn open(&self, operation: &'static str, path: &str) -> Result<Stream, DockerError> {
-        self.link.open(operation, path, Instant::now() + READ_WITHIN).await
+    pub(super) async fn open(&self, call: DockerCall, path: &str) -> Result<Stream, DockerError> {
+        self.link.open(call, path, Instant::now() + READ_WITHIN).await
     }
 
     /// Looks at, or changes, what is remembered of the engine's events. Not to be held over a call.
@@ -135,7 +161,7 @@ impl Writer {
     /// socket proxies need one instance to read and one to write.
     #[must_use]
     pub fn new(endpoint: &DockerEndpoint, reader: Reader, observer: Option<Observer>) -> Self {
-        Self { link: Arc::new(Link::new(endpoint, Methods::GetAndPost, observer)), reader }
+        Self { link: Arc::new(Link::new(endpoint, Methods::Writing, observer)), reader }
     }
 
     /// The client to look with.
@@ -160,12 +186,20 @@ pub(super) struct Prepared<'a> {
 impl Prepared<'_> {
     /// Sends an action, once.
     pub(super) async fn send(self, id: &ContainerId, action: &Action, allowed: Duration) -> Result<(), DockerError> {
-        let word = action.word();
-        let path = format!("/containers/{id}/{word}");
-        let context = self.link.context("POST", &path);
+        let call = match action {
+            Action::Restart { .. } => DockerCall::Restart,
+            Action::Start => DockerCall::Start,
+            Action::Stop { .. } => DockerCall::Stop,
+            // Those are sent as raw JSON.
+            Action::UpdateLimits(_) | Action::Service(_) => {
+                return Err(DockerError::NotSent(format!("{} is not sent this way", action.op())));
+            }
+        };
+        let path = call.path(id.as_str());
+        let context = self.link.context(call, &path)?;
         let docker = self.link.typed(Some(self.minor), allowed)?;
         let id = id.as_str();
-        let call = async {
+        let sending = async {
             match action {
                 Action::Restart { stop_timeout } => {
                     let options = stop_timeout
@@ -178,12 +212,63 @@ impl Prepared<'_> {
                         stop_timeout.map(|grace| StopContainerOptions { signal: None, t: Some(whole_seconds(grace)) });
                     docker.stop_container(id, options).await
                 }
+                // Those are sent as raw JSON.
+                Action::UpdateLimits(_) | Action::Service(_) => {
+                    Err(bollard::errors::Error::UnsupportedURISchemeError { uri: action.op().to_owned() })
+                }
             }
         };
-        let answer = until(Instant::now() + allowed, call).await;
+        let answer = until(Instant::now() + allowed, sending).await;
         let result =
             answer.map_or_else(|| Err(context.late()), |answer| answer.map_err(|error| context.failed(&error)));
-        self.link.observe(word, result.as_ref().map(|()| 204));
+        self.link.observe(call, result.as_ref().map(|()| 204));
+        result
+    }
+
+    /// Sends raw JSON, once: what bollard's types would lose goes along.
+    pub(super) async fn post(
+        self,
+        call: DockerCall,
+        path: &str,
+        body: &Value,
+        allowed: Duration,
+    ) -> Result<Reply, DockerError> {
+        self.change(call, (path, Some(body)), allowed).await
+    }
+
+    /// Removes a container, by force and with its anonymous volumes or not, once.
+    pub(super) async fn remove(
+        self,
+        id: &ContainerId,
+        (force, volumes): (bool, bool),
+        allowed: Duration,
+    ) -> Result<(), DockerError> {
+        let path = format!("{}?force={force}&v={volumes}", DockerCall::Remove.path(id.as_str()));
+        self.change(DockerCall::Remove, (&path, None), allowed).await.map(|_| ())
+    }
+
+    /// Gives a container another name, once.
+    pub(super) async fn rename(
+        self,
+        id: &ContainerId,
+        name: &ContainerName,
+        allowed: Duration,
+    ) -> Result<(), DockerError> {
+        let path = format!("{}?name={name}", DockerCall::Rename.path(id.as_str()));
+        self.change(DockerCall::Rename, (&path, None), allowed).await.map(|_| ())
+    }
+
+    async fn change(
+        self,
+        call: DockerCall,
+        (path, body): (&str, Option<&Value>),
+        allowed: Duration,
+    ) -> Result<Reply, DockerError> {
+        let context = self.link.context(call, path)?;
+        let exchange = self.link.exchange(&context, self.minor, body);
+        let answer = until(Instant::now() + allowed, exchange).await;
+        let result = answer.unwrap_or_else(|| Err(context.late()));
+        self.link.observe(call, result.as_ref().map(|reply| reply.status));
         result
     }
 }
@@ -247,8 +332,8 @@ impl Stream {
     }
 }
 
-/// What both clients share: the way to the engine and the API version settled with it.
-struct Link {
+/// What all clients share: the way to the engine and the API version settled with it.
+pub(super) struct Link {
     endpoint: DockerEndpoint,
     send: Sender,
     /// The NN of `/v1.NN`; 0 while it is not settled.
@@ -257,23 +342,29 @@ struct Link {
 }
 
 impl Link {
-    fn new(endpoint: &DockerEndpoint, methods: Methods, observer: Option<Observer>) -> Self {
+    pub(super) fn new(endpoint: &DockerEndpoint, methods: Methods, observer: Option<Observer>) -> Self {
         Self { endpoint: endpoint.clone(), send: transport(endpoint, methods), minor: AtomicU16::new(0), observer }
     }
 
-    fn context<'a>(&'a self, method: &'static str, path: &'a str) -> CallContext<'a> {
-        CallContext { endpoint: &self.endpoint, method, path }
+    /// What the list of calls does not have is not asked for.
+    pub(super) fn context<'a>(&'a self, call: DockerCall, path: &'a str) -> Result<CallContext<'a>, DockerError> {
+        let (method, bare) = (call.method(), path.split_once('?').map_or(path, |(bare, _query)| bare));
+        if DockerCall::of(method, bare) != Some(call) {
+            let operation = call.operation();
+            return Err(DockerError::NotSent(format!("{method} {bare} is no call to {operation} that sickbay makes")));
+        }
+        Ok(CallContext { endpoint: &self.endpoint, method, path })
     }
 
     /// Asks GET /version, without a prefix: the engine's version, and the highest API version both sides speak, which is
     /// kept.
-    async fn negotiate(&self, deadline: Instant) -> Result<(String, u16), DockerError> {
-        let context = self.context("GET", "/version");
+    pub(super) async fn negotiate(&self, deadline: Instant) -> Result<(String, u16), DockerError> {
+        let context = self.context(DockerCall::Version, "/version")?;
         let docker = self.typed(None, READ_WITHIN)?;
         let answer = until(deadline, docker.version()).await;
         let answer =
             answer.map_or_else(|| Err(context.late()), |answer| answer.map_err(|error| context.failed(&error)));
-        self.observe("version", answer.as_ref().map(|_| 200));
+        self.observe(DockerCall::Version, answer.as_ref().map(|_| 200));
         let answer = answer?;
         let engine_max = answer.api_version.unwrap_or_default();
         let engine_min = answer.min_api_version.unwrap_or_else(|| engine_max.clone());
@@ -282,16 +373,19 @@ impl Link {
         Ok((answer.version.unwrap_or_default(), minor))
     }
 
-    async fn get(&self, operation: &'static str, path: &str, deadline: Instant) -> Result<Reply, DockerError> {
-        let result = self.within(path, deadline, async |context, minor| self.exchange(context, minor).await).await;
-        self.observe(operation, result.as_ref().map(|reply| reply.status));
+    /// In the words of the settled version, or of an older one.
+    async fn get(&self, call: DockerCall, path: &str, (most, deadline): (u16, Instant)) -> Result<Reply, DockerError> {
+        let exchange =
+            async |context: &CallContext<'_>, minor: u16| self.exchange(context, minor.min(most), None).await;
+        let result = self.within((call, path), deadline, exchange).await;
+        self.observe(call, result.as_ref().map(|reply| reply.status));
         result
     }
 
     /// The deadline is for the answer's head.
-    async fn open(&self, operation: &'static str, path: &str, deadline: Instant) -> Result<Stream, DockerError> {
-        let result = self.within(path, deadline, async |context, minor| {
-            let (head, body) = self.request(context, minor).await?;
+    async fn open(&self, call: DockerCall, path: &str, deadline: Instant) -> Result<Stream, DockerError> {
+        let result = self.within((call, path), deadline, async |context, minor| {
+            let (head, body) = self.request(context, minor, None).await?;
             if !head.status.is_success() {
                 let body = body.collect().await.map_err(|error| context.cut(&error))?.to_bytes();
                 return Err(context.refused(head.status.as_u16(), &String::from_utf8_lossy(&body)));
@@ -299,14 +393,14 @@ impl Link {
             Ok(Stream { answered_at: date(&head), body })
         });
         let result = result.await;
-        self.observe(operation, result.as_ref().map(|_| 200));
+        self.observe(call, result.as_ref().map(|_| 200));
         result
     }
 
     /// Does something with the settled version, until a deadline.
     async fn within<T>(
         &self,
-        path: &str,
+        (call, path): (DockerCall, &str),
         deadline: Instant,
         work: impl AsyncFnOnce(&CallContext<'_>, u16) -> Result<T, DockerError>,
     ) -> Result<T, DockerError> {
@@ -314,13 +408,22 @@ impl Link {
             0 => self.negotiate(deadline).await?.1,
             settled => settled,
         };
-        let context = self.context("GET", path);
+        let context = self.context(call, path)?;
         until(deadline, work(&context, minor)).await.unwrap_or_else(|| Err(context.late()))
     }
 
-    /// One raw GET, head and body.
-    async fn exchange(&self, context: &CallContext<'_>, minor: u16) -> Result<Reply, DockerError> {
-        let (head, body) = self.request(context, minor).await?;
+    /// One raw call, head and body.
+    async fn exchange(
+        &self,
+        context: &CallContext<'_>,
+        minor: u16,
+        sent: Option<&Value>,
+    ) -> Result<Reply, DockerError> {
+        self.read(context, self.request(context, minor, sent).await?).await
+    }
+
+    /// The whole answer, if it is a success.
+    async fn read(&self, context: &CallContext<'_>, (head, body): (Parts, Incoming)) -> Result<Reply, DockerError> {
         let body = body.collect().await.map_err(|error| context.cut(&error))?.to_bytes();
         if !head.status.is_success() {
             return Err(context.refused(head.status.as_u16(), &String::from_utf8_lossy(&body)));
@@ -328,10 +431,47 @@ impl Link {
         Ok(Reply { status: head.status.as_u16(), body, answered_at: date(&head) })
     }
 
-    /// Sends one raw GET, and gets the head of its answer.
-    async fn request(&self, context: &CallContext<'_>, minor: u16) -> Result<(Parts, Incoming), DockerError> {
+    /// Asks whether a call gets through, with a body that Docker does not read, if there is one. Waits for the deadline.
+    pub(super) async fn knock(
+        &self,
+        call: DockerCall,
+        (path, body): (&str, Option<&'static str>),
+        (minor, deadline): (u16, Instant),
+    ) -> Result<(), DockerError> {
+        let context = self.context(call, path)?;
+        let request = http::Request::builder().method(context.method).uri(with_version(path, minor));
+        // Whoever reads the log of a proxy sees that nothing was attempted.
+        let request = request.header(http::header::USER_AGENT, "sickbay-probe");
+        let request = match body {
+            Some(_) => request.header(http::header::CONTENT_TYPE, NOT_JSON),
+            None => request,
+        };
+        let request = request.body(bollard::body_full(Bytes::from_static(body.unwrap_or_default().as_bytes())));
+        let request = request.map_err(|error| DockerError::NotSent(format!("the request is not valid: {error}")))?;
+        let knocking = async {
+            let answer = (self.send)(request).await.map_err(|error| context.failed(&error))?;
+            self.read(&context, answer.into_parts()).await
+        };
+        let result = until(deadline, knocking).await.unwrap_or_else(|| Err(context.late()));
+        self.observe(call, result.as_ref().map(|reply| reply.status));
+        result.map(|_reply| ())
+    }
+
+    /// Sends one raw request by the context's method, with JSON if there is any, and gets the head of its answer.
+    async fn request(
+        &self,
+        context: &CallContext<'_>,
+        minor: u16,
+        sent: Option<&Value>,
+    ) -> Result<(Parts, Incoming), DockerError> {
         let versioned = with_version(context.path, minor);
-        let request = http::Request::get(versioned).body(bollard::body_full(Bytes::new()));
+        let request = http::Request::builder().method(context.method).uri(versioned);
+        let request = match sent {
+            Some(sent) => request
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(bollard::body_full(Bytes::from(sent.to_string()))),
+            None => request.body(bollard::body_full(Bytes::new())),
+        };
         let request = request.map_err(|error| DockerError::NotSent(format!("the request is not valid: {error}")))?;
         let answer = (self.send)(request).await.map_err(|error| context.failed(&error))?;
         Ok(answer.into_parts())
@@ -357,14 +497,14 @@ impl Link {
     }
 
     /// Tells the observer, and forgets the version where the engine may have been exchanged.
-    fn observe(&self, operation: &'static str, result: Result<u16, &DockerError>) {
+    fn observe(&self, call: DockerCall, result: Result<u16, &DockerError>) {
         if result.is_err_and(DockerError::doubts_version) {
             self.minor.store(0, Ordering::Relaxed);
         }
         let Some(observer) = &self.observer else { return };
         match result {
-            Ok(status) => observer(operation, &status.to_string()),
-            Err(error) => observer(operation, &error.code()),
+            Ok(status) => observer(call.operation(), &status.to_string()),
+            Err(error) => observer(call.operation(), &error.code()),
         }
     }
 }

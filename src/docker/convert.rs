@@ -3,8 +3,9 @@
 //! Only an answer without a usable ID or name is an error, since nothing can be done to such a container.
 
 use super::error::DockerError;
-use super::redact;
 use crate::model::container::{Container, ContainerState, Health, HealthCheck, RestartPolicy};
+use crate::model::redact;
+use crate::model::resources::ResourceLimits;
 use crate::model::target::{ContainerId, ContainerName};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub(super) struct Listed {
     pub(super) names: Vec<String>,
     /// `HostConfig.NetworkMode`.
     pub(super) network_mode: String,
+    /// Its labels.
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// Reads an inspect answer.
@@ -56,8 +59,21 @@ pub fn container(json: &Value) -> Result<Container, DockerError> {
         auto_remove: flag(json, "/HostConfig/AutoRemove"),
         stop_timeout: json.pointer("/Config/StopTimeout").and_then(Value::as_u64).map(Duration::from_secs),
         network_mode: text(json, "/HostConfig/NetworkMode").to_owned(),
-        labels: labels(json),
+        limits: limits(json),
+        labels: labels(json, "/Config/Labels"),
     })
+}
+
+/// How much it may use. What Docker calls null is no limit.
+fn limits(json: &Value) -> ResourceLimits {
+    let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let positive = |pointer: &str| u64::try_from(number(pointer)).unwrap_or(0);
+    ResourceLimits {
+        memory: positive("/HostConfig/Memory"),
+        memory_swap: number("/HostConfig/MemorySwap"),
+        nano_cpus: positive("/HostConfig/NanoCpus"),
+        cpu_quota: 0 < number("/HostConfig/CpuQuota"),
+    }
 }
 
 /// Reads a list answer. Entries without a full ID are left out.
@@ -70,6 +86,7 @@ pub(super) fn list(json: &Value) -> Vec<Listed> {
             id: ContainerId::parse(text(entry, "/Id"))?,
             names: names.map(|name| name.strip_prefix('/').unwrap_or(name).to_owned()).collect(),
             network_mode: text(entry, "/HostConfig/NetworkMode").to_owned(),
+            labels: labels(entry, "/Labels"),
         })
     };
     entries.iter().filter_map(listed).collect()
@@ -92,11 +109,8 @@ fn health(json: &Value) -> (Option<Health>, Option<HealthCheck>) {
         return (None, None);
     }
     let health = match text(json, "/State/Health/Status") {
-        "" | "none" => None,
-        "starting" => Some(Health::Starting),
-        "healthy" => Some(Health::Healthy),
-        "unhealthy" => Some(Health::Unhealthy),
-        other => Some(Health::Other(other.to_owned())),
+        "" | Health::NONE => None,
+        word => Some(Health::parse(word)),
     };
     let checked = !first_word.is_empty() || health.is_some();
     (health, checked.then(|| health_check(json)))
@@ -119,16 +133,12 @@ fn health_check(json: &Value) -> HealthCheck {
 
 /// A policy we do not know counts as none: then nothing is taken for granted about what Docker will do.
 fn restart_policy(name: &str) -> RestartPolicy {
-    match name {
-        "always" => RestartPolicy::Always,
-        "unless-stopped" => RestartPolicy::UnlessStopped,
-        "on-failure" => RestartPolicy::OnFailure,
-        _ => RestartPolicy::No,
-    }
+    RestartPolicy::parse(name).unwrap_or(RestartPolicy::No)
 }
 
-fn labels(json: &Value) -> BTreeMap<String, String> {
-    let labels = json.pointer("/Config/Labels").and_then(Value::as_object);
+/// The labels at a JSON pointer.
+pub(super) fn labels(json: &Value, pointer: &str) -> BTreeMap<String, String> {
+    let labels = json.pointer(pointer).and_then(Value::as_object);
     let pairs = labels.into_iter().flatten();
     pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

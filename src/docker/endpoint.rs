@@ -1,7 +1,10 @@
-//! Where a Docker engine is reached: a Unix socket or plain TCP.
+//! Where a Docker engine is reached: a Unix socket, TCP with or without TLS, or SSH.
 //!
-//! TLS and SSH addresses are refused with words that say so, never silently tried as something else.
+//! An address says nothing of certificates: they are added to it. What is no address is refused with words that say so,
+//! never silently tried as something else.
 
+use super::tls::Tls;
+use crate::model::ssh::SshAddress;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,7 +23,38 @@ pub enum DockerEndpoint {
         host: String,
         /// Port.
         port: u16,
+        /// How it is spoken to over TLS; `None` for plain HTTP.
+        tls: Option<Tls>,
     },
+    /// `ssh://user@web-2`
+    Ssh {
+        /// Where.
+        address: SshAddress,
+        /// A configuration of ssh in place of the user's own.
+        config: Option<PathBuf>,
+    },
+}
+
+impl DockerEndpoint {
+    /// The same over TLS, where it is TCP.
+    #[must_use]
+    pub fn with_tls(mut self, with: Option<Tls>) -> Self {
+        match &mut self {
+            Self::Tcp { tls, .. } => *tls = with,
+            Self::Unix(_) | Self::Ssh { .. } => {}
+        }
+        self
+    }
+
+    /// The same with a configuration of ssh, where it is SSH.
+    #[must_use]
+    pub fn with_ssh_config(mut self, with: Option<PathBuf>) -> Self {
+        match &mut self {
+            Self::Ssh { config, .. } => *config = with,
+            Self::Unix(_) | Self::Tcp { .. } => {}
+        }
+        self
+    }
 }
 
 /// An address that cannot be used.
@@ -45,13 +79,14 @@ impl FromStr for DockerEndpoint {
     fn from_str(url: &str) -> Result<Self, BadEndpoint> {
         let shown = if url.contains('@') { "…" } else { url };
         let bad = |why| BadEndpoint { url: shown.to_owned(), why };
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("write unix:///path or tcp://host:port"))?;
+        let (scheme, rest) =
+            url.split_once("://").ok_or_else(|| bad("write unix:///path, tcp://host:port or ssh://user@host"))?;
         match scheme {
             "unix" if rest.starts_with('/') => Ok(Self::Unix(PathBuf::from(rest))),
             "unix" => Err(bad("the path of a unix socket starts with a slash: unix:///var/run/docker.sock")),
             "tcp" | "http" => tcp(rest).map_err(bad),
-            "https" => Err(bad("TLS is not supported by this version; use a unix socket or a socket proxy on tcp://")),
-            "ssh" => Err(bad("ssh is not supported by this version; run sickbay on the docker host")),
+            "https" => Err(bad("write tcp://host:port, and the certificates beside it")),
+            "ssh" => Ok(Self::Ssh { address: SshAddress::parse(rest).map_err(bad)?, config: None }),
             "npipe" | "fd" => Err(bad("this scheme is not supported; use unix:///path or tcp://host:port")),
             _ => Err(bad("unknown scheme; write unix:///path or tcp://host:port")),
         }
@@ -79,14 +114,15 @@ fn tcp(rest: &str) -> Result<DockerEndpoint, &'static str> {
     if host.contains(':') && !host.starts_with('[') {
         return Err("write an IPv6 address in brackets: tcp://[::1]:2375");
     }
-    Ok(DockerEndpoint::Tcp { host: host.to_owned(), port })
+    Ok(DockerEndpoint::Tcp { host: host.to_owned(), port, tls: None })
 }
 
 impl fmt::Display for DockerEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Tcp { host, port, tls: _ } => write!(f, "tcp://{host}:{port}"),
+            Self::Ssh { address, config: _ } => address.fmt(f),
         }
     }
 }
@@ -104,6 +140,7 @@ mod tests {
             ("tcp://10.0.0.1", "tcp://10.0.0.1:2375"),
             ("tcp://[::1]:2376", "tcp://[::1]:2376"),
             ("tcp://[::1]", "tcp://[::1]:2375"),
+            ("ssh://root@a:2222", "ssh://root@a:2222"),
         ] {
             assert_eq!(url.parse::<DockerEndpoint>().unwrap().to_string(), want, "{url}");
         }
@@ -114,8 +151,8 @@ mod tests {
         for (url, why) in [
             ("/var/run/docker.sock", "unix:///path"),
             ("unix://docker.sock", "slash"),
-            ("https://a:2376", "TLS is not supported by this version"),
-            ("ssh://root@a", "not supported by this version"),
+            ("https://a:2376", "tcp://host:port, and the certificates"),
+            ("ssh://root:secret@a", "password"),
             ("npipe:////./pipe/docker", "not supported"),
             ("tcp://u:secret@a:1", "credentials"),
             ("tcp://a:1/docker", "path"),

@@ -4,8 +4,9 @@
 //! first. Texts are cleaned of secrets, because Docker quotes commands and environments in its errors.
 
 use super::endpoint::DockerEndpoint;
-use super::redact;
-use super::transport::{AnswerTooLarge, ReadOnly};
+use super::transport::{AnswerTooLarge, NotAccepted, ReadOnly};
+use crate::model::redact;
+use serde_json::Value;
 use std::error::Error;
 use std::io;
 
@@ -19,13 +20,16 @@ pub enum DockerError {
     #[error("{0}")]
     NotSent(String),
     /// A socket proxy or an authorization plugin said no: nothing happened.
-    #[error("{method} {path} was blocked by the socket proxy or authorization plugin (http {status}): allow it there")]
+    #[error(
+        "{method} {path} was denied by the socket proxy or authorization plugin before docker (http {status}): \
+         `sickbay permissions` prints what to allow there"
+    )]
     Denied {
         /// Which method.
         method: &'static str,
         /// Which path, without the query.
         path: String,
-        /// 401, 403 or 405.
+        /// 401, 403 or 405; 404 where the words are not Docker's.
         status: u16,
     },
     /// Docker knows no such thing.
@@ -87,6 +91,19 @@ impl DockerError {
         }
     }
 
+    /// Whether it may concern what was asked for alone, while Docker answers otherwise.
+    pub(super) fn may_be_of_one(&self) -> bool {
+        match self {
+            Self::Server { .. } | Self::OutcomeUnknown(_) | Self::Invalid(_) => true,
+            Self::NotSent(_)
+            | Self::Denied { .. }
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::Rejected { .. }
+            | Self::UnsupportedVersion { .. } => false,
+        }
+    }
+
     /// Whether the engine behind the address may have been exchanged: its version must be asked again.
     pub(super) fn doubts_version(&self) -> bool {
         match self {
@@ -95,6 +112,27 @@ impl DockerError {
             Self::Denied { .. } | Self::NotFound(_) | Self::Conflict(_) | Self::Server { .. } | Self::Invalid(_) => {
                 false
             }
+        }
+    }
+
+    /// Docker's words if it was asked about Swarm and manages none: no swarm, a worker, or a locked manager.
+    #[must_use]
+    pub fn no_manager(&self) -> Option<&str> {
+        const SIGNS: [&str; 4] = ["not a swarm manager", "not part of a swarm", "encrypted", "unlock"];
+        match self {
+            Self::Server { status: 503, message } => {
+                let words = message.to_ascii_lowercase();
+                SIGNS.iter().any(|sign| words.contains(sign)).then_some(message.as_str())
+            }
+            Self::Server { .. }
+            | Self::NotSent(_)
+            | Self::Denied { .. }
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::Rejected { .. }
+            | Self::OutcomeUnknown(_)
+            | Self::Invalid(_)
+            | Self::UnsupportedVersion { .. } => None,
         }
     }
 
@@ -140,8 +178,12 @@ impl CallContext<'_> {
     /// An answer with a status that is not a success. `body` is Docker's JSON or a proxy's text.
     pub(super) fn refused(&self, status: u16, body: &str) -> DockerError {
         let message = words(body);
+        // Docker says in JSON what it does not know; whoever says it otherwise stands before it.
+        let foreign = status == 404 && !body.trim().is_empty() && serde_json::from_str::<Value>(body).is_err();
         match status {
-            401 | 403 | 405 => DockerError::Denied { method: self.method, path: self.bare_path().to_owned(), status },
+            401 | 403 | 404 | 405 if status != 404 || foreign => {
+                DockerError::Denied { method: self.method, path: self.bare_path().to_owned(), status }
+            }
             404 => DockerError::NotFound(message),
             409 => DockerError::Conflict(message),
             502 | 504 => DockerError::OutcomeUnknown(format!(
@@ -158,7 +200,11 @@ impl CallContext<'_> {
     pub(super) fn failed(&self, error: &bollard::errors::Error) -> DockerError {
         use bollard::errors::Error as Bollard;
         if let Bollard::DockerResponseServerError { status_code, message } = error {
-            return self.refused(*status_code, message);
+            // The client has taken Docker's words out of their JSON already; what it could not read it gives as it came.
+            let came_as_it_is = message.trim_start().starts_with('<') || message.trim_start().starts_with("404 ");
+            let body =
+                if came_as_it_is { message.clone() } else { serde_json::json!({ "message": message }).to_string() };
+            return self.refused(*status_code, &body);
         }
         if matches!(error, Bollard::RequestTimeoutError) {
             return self.late();
@@ -180,6 +226,9 @@ impl CallContext<'_> {
     pub(super) fn cut(&self, error: &(dyn Error + 'static)) -> DockerError {
         let too_large = io_error(error).and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<AnswerTooLarge>());
         let path = self.bare_path();
+        if let Some(refused) = self.not_accepted(error) {
+            return refused;
+        }
         if too_large {
             return DockerError::Invalid(format!("{AnswerTooLarge} ({} {path})", self.method));
         }
@@ -189,7 +238,16 @@ impl CallContext<'_> {
         ))
     }
 
+    /// Whoever answered there did not let us speak to the engine.
+    fn not_accepted(&self, error: &(dyn Error + 'static)) -> Option<DockerError> {
+        let NotAccepted(why) = io_error(error)?.get_ref()?.downcast_ref()?;
+        Some(DockerError::NotSent(format!("docker cannot be reached at {}: {why}", self.endpoint)))
+    }
+
     fn not_connected(&self, error: &(dyn Error + 'static)) -> DockerError {
+        if let Some(refused) = self.not_accepted(error) {
+            return refused;
+        }
         let endpoint = self.endpoint;
         let io_error = io_error(error);
         let text = match io_error.map(io::Error::kind) {
@@ -223,11 +281,21 @@ fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     None
 }
 
-/// Docker's `message`, or whatever text came instead.
+/// Docker's `message`, or whatever text came instead; of a page what it says, without its markup.
 fn words(body: &str) -> String {
-    let json = serde_json::from_str::<serde_json::Value>(body).ok();
-    let message = json.as_ref().and_then(|json| json.get("message")).and_then(serde_json::Value::as_str);
-    redact::clean(message.unwrap_or(body).trim(), WORDS_LEN_MAX)
+    let json = serde_json::from_str::<Value>(body).ok();
+    let message = json.as_ref().and_then(|json| json.get("message")).and_then(Value::as_str);
+    let text = message.unwrap_or(body).trim();
+    if message.is_none() && text.starts_with('<') {
+        return redact::clean(&without_markup(text), WORDS_LEN_MAX);
+    }
+    redact::clean(text, WORDS_LEN_MAX)
+}
+
+/// The words between the tags.
+fn without_markup(page: &str) -> String {
+    let said = page.split('<').filter_map(|piece| Some(piece.split_once('>')?.1));
+    said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -265,9 +333,28 @@ mod tests {
         let denied = refused(403, "<html><body><h1>403 Forbidden</h1></body></html>").to_string();
         assert_eq!(
             denied,
-            "POST /v1.41/containers/a/restart was blocked by the socket proxy or authorization plugin (http 403): \
-             allow it there"
+            "POST /v1.41/containers/a/restart was denied by the socket proxy or authorization plugin before docker \
+             (http 403): `sickbay permissions` prints what to allow there"
         );
+    }
+
+    #[test]
+    fn a_404_that_is_not_dockers_is_a_no() {
+        for (body, denied) in [
+            (r#"{"message":"No such container: a"}"#, false),
+            ("", false),
+            ("<html><body><h1>404 Not Found</h1></body></html>", true),
+            ("404 page not found\n", true),
+        ] {
+            assert_eq!(matches!(refused(404, body), DockerError::Denied { status: 404, .. }), denied, "{body}");
+        }
+    }
+
+    #[test]
+    fn of_a_page_only_its_words_are_told() {
+        let page = "<html>\n<head><title>503</title></head><body><h1>Service Unavailable</h1>\nNo server is available.\n</body></html>\n";
+        let error = refused(503, page).to_string();
+        assert_eq!(error, "docker failed (http 503): 503 Service Unavailable No server is available.");
     }
 
     #[test]

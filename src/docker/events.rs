@@ -4,7 +4,10 @@
 //! [`Memory`] keeps those that matter here, and says from when on it has them all. Times are the engine's own.
 
 use super::convert::text;
-use crate::model::container::COMPOSE_CONFIG_HASH;
+use super::dependents::Namespaces;
+use super::seen::Seen;
+use crate::model::container::{COMPOSE_CONFIG_HASH, COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE};
+use crate::model::target::{ComposeService, ContainerName};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -36,6 +39,8 @@ pub(super) struct Event {
     pub(super) image: String,
     /// Compose's digest of the service's definition, if it made the container.
     pub(super) config_hash: Option<String>,
+    /// The Compose service that the container was a replica of.
+    pub(super) service: Option<ComposeService>,
 }
 
 impl Event {
@@ -51,8 +56,17 @@ impl Event {
             old_name,
             image: attribute("image").unwrap_or_default(),
             config_hash: attribute(COMPOSE_CONFIG_HASH),
+            service: service_of(&attribute),
         }
     }
+}
+
+/// The service of a replica. What Compose runs once is none.
+fn service_of(attribute: &impl Fn(&str) -> Option<String>) -> Option<ComposeService> {
+    let once = attribute(COMPOSE_ONEOFF).is_some_and(|once| !once.eq_ignore_ascii_case("false"));
+    let name = |label| ContainerName::parse(&attribute(label)?).ok();
+    let (project, service) = name(COMPOSE_PROJECT).zip(name(COMPOSE_SERVICE))?;
+    (!once).then_some(ComposeService { project, service })
 }
 
 /// The filter of both the look back and the watch.
@@ -74,6 +88,10 @@ pub(super) struct Memory {
     complete_since: Option<DateTime<Utc>>,
     /// After an interruption: the last event before it, and what was complete then. Hearing it again closes the gap.
     gap: Option<(Event, DateTime<Utc>)>,
+    /// What containers were made of, where somebody wants to know.
+    pub(super) seen: Seen,
+    /// What namespaces running containers live in.
+    pub(super) namespaces: Namespaces,
 }
 
 impl Memory {
@@ -129,7 +147,16 @@ mod tests {
     fn event(action: &str, secs: i64) -> Event {
         let (id, name) = ("ab".repeat(32), "web".to_owned());
         let image = "shop/web:1".to_owned();
-        Event { action: action.to_owned(), at: at(secs), id, name, old_name: None, image, config_hash: None }
+        Event {
+            action: action.to_owned(),
+            at: at(secs),
+            id,
+            name,
+            old_name: None,
+            image,
+            config_hash: None,
+            service: None,
+        }
     }
 
     fn actions(memory: &Memory) -> Vec<&str> {
@@ -139,7 +166,7 @@ mod tests {
     #[test]
     fn an_event_is_read_with_all_that_tells_a_deployment() {
         let body = br#"{"Action":"rename","Actor":{"ID":"a","Attributes":{"name":"web","oldName":"/1_web","image":"shop/web:2",
-"com.docker.compose.config-hash":"c0"}},"timeNano":1000000000000000}
+"com.docker.compose.config-hash":"c0","com.docker.compose.project":"shop","com.docker.compose.service":"web"}},"timeNano":1000000000000000}
 {"Action":"start","Actor":{"ID":"b"}}
 {"Action":"torn"#;
         let read = parse(body);
@@ -148,6 +175,7 @@ mod tests {
             old_name: Some("1_web".into()),
             image: "shop/web:2".into(),
             config_hash: Some("c0".into()),
+            service: ComposeService::parse("shop/web"),
             ..event("rename", 0)
         };
         assert_eq!(read[0], want);

@@ -9,6 +9,7 @@ use super::client::{Inspected, Reader};
 use super::error::DockerError;
 use super::events::{BACK_SECS, Event, filters, parse};
 use crate::model::container::{Container, ContainerState, EventHistory, Predecessor, StopCause, Touch, TouchAction};
+use crate::model::docker_call::DockerCall;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(super) async fn look_back(reader: &Reader, target: &Inspected) -> Result<(St
         return Ok((cause_of(&Told::default()), EventHistory::Unknown(why)));
     };
     let path = format!("/events?since={since}&until={until}&filters={}", filters());
-    match reader.get("events", &path, HISTORY_WITHIN).await {
+    match reader.get(DockerCall::Events, &path, HISTORY_WITHIN).await {
         Ok(reply) => {
             let said = parse(&reply.body);
             let told = reader.memory(|memory| Told::merge(&target.container, memory.recall(), said));
@@ -158,7 +159,16 @@ mod tests {
 
     fn entry(action: &str, secs: i64) -> Event {
         let (id, name, image) = ("ab".repeat(32), "web".to_owned(), "shop/web:2".to_owned());
-        Event { action: action.to_owned(), at: at(secs), id, name, old_name: None, image, config_hash: None }
+        Event {
+            action: action.to_owned(),
+            at: at(secs),
+            id,
+            name,
+            old_name: None,
+            image,
+            config_hash: None,
+            service: None,
+        }
     }
 
     fn told(said: Vec<Event>) -> Told {

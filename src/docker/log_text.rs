@@ -3,7 +3,7 @@
 //! Whether there are frames is decided by `Config.Tty`, never guessed from the bytes: a container with a terminal can
 //! print anything, a frame header too. Lines are cleaned by `redact`; a private key in PEM form is hidden as a whole.
 
-use super::redact;
+use crate::model::redact;
 
 /// All lines together, in bytes.
 const TEXT_LEN_MAX: usize = 16 * 1024;

@@ -1,28 +1,43 @@
-//! Which container is meant: a name or a Compose service to one full ID, with everything a gate must know about it.
+//! Which container is meant: a name or a Compose service to one full ID, with everything a gate must know about it. A
+//! service as a whole is found by `service`.
 //!
 //! Docker takes any unique ID prefix for a name, and a filter for a pattern; so what it answers is compared once more,
-//! exactly. None and several are answers, never a guess.
+//! exactly. None and several are answers, never a guess. A selector may mean several, up to its limit.
 
-use super::client::{Inspected, READ_WITHIN, Reader};
-use super::convert::{Listed, text};
+use super::client::{READ_WITHIN, Reader};
+use super::dependents::dependents;
 use super::error::DockerError;
 use super::history::look_back;
-use crate::model::container::{COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, Container, TargetReport, TargetView};
-use crate::model::target::{ContainerId, TargetQuery};
+use super::many::inspect_all;
+use super::service;
+use crate::model::container::{
+    COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, Container, MemoryInUse, TargetReport, TargetView,
+};
+use crate::model::owner::{self, Dependents};
+use crate::model::target::{ContainerId, ContainerName, Selector, TargetQuery};
 use serde_json::json;
-use std::sync::Mutex;
-
-/// How many running containers are inspected for a shared PID or IPC namespace.
-const INSPECTS_MAX: usize = 200;
 
 /// How many replicas of one Compose service are looked at.
-const PEERS_MAX: usize = 200;
+pub(super) const PEERS_MAX: usize = 200;
 
-/// Finds the container that a query means, its running dependents, its service's replicas, how it came to stop if it is
+/// Finds the service that a query means; or the container, its running dependents, its service's replicas, how it came to stop if it is
 /// stopped, and who was at it lately.
 pub async fn resolve(reader: &Reader, query: &TargetQuery) -> TargetReport {
-    match find(reader, query).await {
-        Ok(report) => report,
+    let found = match query {
+        TargetQuery::Service(_) | TargetQuery::ServiceId(_) | TargetQuery::ComposeService(_) => {
+            service::find(reader, query).await
+        }
+        TargetQuery::Name(_) | TargetQuery::Compose { .. } | TargetQuery::Selector(_) | TargetQuery::Id(_) => {
+            find(reader, query).await
+        }
+    };
+    if let Err(error) = &found
+        && let Some(words) = error.no_manager()
+    {
+        return TargetReport::NoManager(words.to_owned());
+    }
+    match found {
+        Ok(report) => told(report),
         Err(DockerError::Denied { method, path, .. }) => TargetReport::Denied(format!("{method} {path}")),
         Err(DockerError::NotFound(_)) => TargetReport::Missing,
         Err(
@@ -37,7 +52,39 @@ pub async fn resolve(reader: &Reader, query: &TargetQuery) -> TargetReport {
     }
 }
 
+/// The report, after what its owner should know of has been told.
+fn told(report: TargetReport) -> TargetReport {
+    let (name, labels) = match &report {
+        TargetReport::Found(view) | TargetReport::Several { first: view, .. } => {
+            let container = &view.container;
+            if owner::dependents(&container.labels) == Dependents::Warn && !view.dependents.is_empty() {
+                let left: Vec<&str> = view.dependents.iter().map(|other| other.name.as_str()).collect();
+                let (container, dependents) = (container.name.as_str(), left.join(", "));
+                tracing::warn!(
+                    container,
+                    dependents,
+                    "they share namespaces with it, and are not restarted after it because of sickbay.dependents=warn"
+                );
+            }
+            (container.name.to_string(), &container.labels)
+        }
+        TargetReport::FoundService(service) => (service.name().to_string(), &service.labels),
+        TargetReport::Missing
+        | TargetReport::Ambiguous(_)
+        | TargetReport::Unavailable(_)
+        | TargetReport::Denied(_)
+        | TargetReport::NoManager(_) => return report,
+    };
+    for label in owner::unreadable(labels) {
+        tracing::warn!(name, label, "a label has the safest meaning");
+    }
+    report
+}
+
 async fn find(reader: &Reader, query: &TargetQuery) -> Result<TargetReport, DockerError> {
+    if let TargetQuery::Selector(selector) = query {
+        return select(reader, (query, selector)).await;
+    }
     let candidates = candidates(reader, query).await?;
     let id = match candidates.as_slice() {
         [] => return Ok(TargetReport::Missing),
@@ -48,21 +95,52 @@ async fn find(reader: &Reader, query: &TargetQuery) -> Result<TargetReport, Dock
             return Ok(TargetReport::Ambiguous(names));
         }
     };
+    let view = view(reader, query, id).await?;
+    Ok(view.map_or(TargetReport::Missing, |view| TargetReport::Found(Box::new(view))))
+}
+
+/// The containers that labels choose: the first by name with all that a gate must know, and who the others are.
+async fn select(reader: &Reader, (query, selector): (&TargetQuery, &Selector)) -> Result<TargetReport, DockerError> {
+    let labels: Vec<String> = selector.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let listed = reader.list(true, &json!({"label": labels})).await?;
+    let exact = listed.into_iter().filter(|entry| selector.matches(&entry.labels));
+    let named = exact.filter_map(|entry| {
+        let name = entry.names.iter().find_map(|name| ContainerName::parse(name).ok())?;
+        Some((entry.id, name))
+    });
+    let mut chosen = match selector.choose(named.collect()) {
+        Ok(chosen) => chosen.into_iter(),
+        Err(names) => return Ok(TargetReport::Ambiguous(names)),
+    };
+    let Some((id, _)) = chosen.next() else { return Ok(TargetReport::Missing) };
+    let Some(first) = view(reader, query, &id).await? else { return Ok(TargetReport::Missing) };
+    let (first, others) = (Box::new(first), chosen.collect::<Vec<_>>());
+    Ok(if others.is_empty() { TargetReport::Found(first) } else { TargetReport::Several { first, others } })
+}
+
+/// One container and all that a gate must know about it; `None` if it is not the one that is meant.
+async fn view(reader: &Reader, query: &TargetQuery, id: &ContainerId) -> Result<Option<TargetView>, DockerError> {
     let target = reader.inspect_fully(id, READ_WITHIN).await?;
     if !is_meant(query, &target.container) {
-        return Ok(TargetReport::Missing);
+        return Ok(None);
     }
     let dependents = dependents(reader, &target.container).await?;
+    // Whoever asked not to be restarted beside others must be known to have none.
+    let dependents = match owner::dependents(&target.container.labels) {
+        Dependents::Refuse => dependents.all()?,
+        Dependents::Restart | Dependents::Warn => dependents.of_those_seen(),
+    };
     let peers = peers(reader, &target.container).await?;
     let (stop_cause, history) = look_back(reader, &target).await?;
     let container = target.container;
-    Ok(TargetReport::Found(Box::new(TargetView { container, dependents, peers, stop_cause, history })))
+    Ok(Some(TargetView { container, dependents, peers, stop_cause, history, memory_in_use: MemoryInUse::NotAsked }))
 }
 
 /// Who may be meant: full ID and name.
 async fn candidates(reader: &Reader, query: &TargetQuery) -> Result<Vec<(ContainerId, String)>, DockerError> {
     let filters = match query {
         TargetQuery::Id(id) => return Ok(vec![(id.clone(), String::new())]),
+        TargetQuery::Service(_) | TargetQuery::ServiceId(_) | TargetQuery::ComposeService(_) => return Ok(Vec::new()),
         TargetQuery::Name(name) => json!({"name": [format!("^/?{}$", regex::escape(name.as_str()))]}),
         TargetQuery::Compose { project, service } => {
             let labels = [
@@ -72,11 +150,14 @@ async fn candidates(reader: &Reader, query: &TargetQuery) -> Result<Vec<(Contain
             ];
             json!({"label": labels})
         }
+        // Chosen by `select`.
+        TargetQuery::Selector(_) => return Ok(Vec::new()),
     };
     let listed = reader.list(true, &filters).await?;
     let exact = listed.into_iter().filter(|entry| match query {
         TargetQuery::Name(name) => entry.names.iter().any(|known| known == name.as_str()),
-        TargetQuery::Compose { .. } | TargetQuery::Id(_) => true,
+        TargetQuery::Compose { .. } | TargetQuery::Id(_) | TargetQuery::Selector(_) => true,
+        TargetQuery::Service(_) | TargetQuery::ServiceId(_) | TargetQuery::ComposeService(_) => false,
     });
     Ok(exact.map(|entry| (entry.id, entry.names.into_iter().next().unwrap_or_default())).collect())
 }
@@ -86,49 +167,10 @@ fn is_meant(query: &TargetQuery, container: &Container) -> bool {
     match query {
         TargetQuery::Name(name) => container.name == *name,
         TargetQuery::Id(id) => container.id == *id,
+        TargetQuery::Selector(selector) => selector.matches(&container.labels),
         TargetQuery::Compose { project, service } => container.compose() == Some((project.as_str(), service.as_str())),
+        TargetQuery::Service(_) | TargetQuery::ServiceId(_) | TargetQuery::ComposeService(_) => false,
     }
-}
-
-/// Running containers that live in one of the target's namespaces and are left with a dead one when it restarts.
-async fn dependents(reader: &Reader, target: &Container) -> Result<Vec<Container>, DockerError> {
-    let running = reader.list(false, &json!({})).await?;
-    let others = running.into_iter().filter(|entry| entry.id != target.id);
-    // The list shows a shared network. A shared PID or IPC namespace is seen only by looking at each, which is bounded.
-    let (mut to_inspect, rest): (Vec<Listed>, Vec<Listed>) =
-        others.partition(|entry| shares_namespace(&entry.network_mode, target));
-    let room = INSPECTS_MAX.saturating_sub(to_inspect.len());
-    if room < rest.len() {
-        let left_out = rest.len() - room;
-        tracing::warn!(left_out, "too many running containers to look for shared PID and IPC namespaces in all");
-    }
-    to_inspect.extend(rest.into_iter().take(room));
-    let ids = to_inspect.into_iter().map(|entry| entry.id).collect();
-    let inspected = inspect_all(reader, ids).await?.into_iter().filter_map(|(id, seen)| match seen {
-        Ok(seen) => Some(seen),
-        Err(error) => {
-            tracing::warn!(container.id = id.short(), %error, "a running container cannot be read");
-            None
-        }
-    });
-    let mut sharing: Vec<Container> = inspected
-        .filter(|other| {
-            ["/HostConfig/NetworkMode", "/HostConfig/PidMode", "/HostConfig/IpcMode"]
-                .iter()
-                .any(|mode| shares_namespace(text(&other.json, mode), target))
-        })
-        .map(|other| other.container)
-        .collect();
-    sharing.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(sharing)
-}
-
-/// Whether a namespace mode such as `container:<id>` points at the target.
-fn shares_namespace(mode: &str, target: &Container) -> bool {
-    let Some(other) = mode.strip_prefix("container:") else { return false };
-    let other = other.strip_prefix('/').unwrap_or(other);
-    let short_id = 12 <= other.len() && target.id.as_str().starts_with(other);
-    short_id || other == target.name.as_str()
 }
 
 /// Every replica of the target's Compose service, stopped ones and the target included. Whoever counts them must be able
@@ -155,31 +197,6 @@ async fn peers(reader: &Reader, target: &Container) -> Result<Vec<Container>, Do
     Ok(peers)
 }
 
-/// A container that was inspected, or why its answer cannot be read.
-type Seen = (ContainerId, Result<Inspected, DockerError>);
-
-/// Inspects many, eight at a time. One that is gone by now is left out. One that cannot be read is for the caller to
-/// judge; any other failure ends it, because a dependent that was not seen would be left behind broken.
-async fn inspect_all(reader: &Reader, ids: Vec<ContainerId>) -> Result<Vec<Seen>, DockerError> {
-    let queue = Mutex::new(ids.into_iter());
-    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let work = async || -> Result<Vec<Seen>, DockerError> {
-        let mut found = Vec::new();
-        while let Some(id) = next() {
-            match reader.inspect_fully(&id, READ_WITHIN).await {
-                Err(DockerError::NotFound(_)) => {}
-                seen @ (Ok(_) | Err(DockerError::Invalid(_))) => found.push((id, seen)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(found)
-    };
-    let worker = || Box::pin(work());
-    let (a, b, c, d, e, f, g, h) =
-        tokio::try_join!(worker(), worker(), worker(), worker(), worker(), worker(), worker(), worker())?;
-    Ok([a, b, c, d, e, f, g, h].into_iter().flatten().collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,29 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_is_shared_by_id_short_id_or_name() {
-        let id = "ab".repeat(32);
-        for (mode, want) in [
-            (format!("container:{id}"), true),
-            ("container:abababababab".to_owned(), true),
-            ("container:web".to_owned(), true),
-            ("container:/web".to_owned(), true),
-            ("container:ab".to_owned(), false),
-            ("container:web2".to_owned(), false),
-            ("container:".to_owned(), false),
-            ("host".to_owned(), false),
-            ("web".to_owned(), false),
-            (String::new(), false),
-        ] {
-            assert_eq!(shares_namespace(&mode, &web()), want, "{mode}");
-        }
-    }
-
-    #[test]
     fn an_answer_for_another_container_is_not_taken() {
         let compose = |project: &str, service: &str| TargetQuery::Compose {
             project: project.to_owned(),
             service: service.to_owned(),
+        };
+        let selector = |name: &str, value: &str| {
+            let labels = vec![(name.to_owned(), value.to_owned())];
+            TargetQuery::Selector(Selector { labels, max: 1, only: None, besides: Vec::new() })
         };
         for (query, want) in [
             (TargetQuery::Name(ContainerName::parse("web").unwrap()), true),
@@ -224,6 +226,8 @@ mod tests {
             (compose("shop", "web"), true),
             (compose("shop", "db"), false),
             (compose("", "web"), false),
+            (selector(COMPOSE_SERVICE, "web"), true),
+            (selector(COMPOSE_SERVICE, "we"), false),
         ] {
             assert_eq!(is_meant(&query, &web()), want, "{query:?}");
         }

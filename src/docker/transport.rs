@@ -4,6 +4,10 @@
 //! It knows nothing of API versions or of what an answer means. Nothing is retried here: a request leaves once.
 
 use super::endpoint::DockerEndpoint;
+use super::ssh::{self, SshStream};
+use super::tls::Tls;
+use crate::model::docker_call::DockerCall;
+use crate::model::target::ContainerId;
 use bollard::BollardRequest;
 use http::{Method, Response, Uri};
 use hyper::body::Incoming;
@@ -18,8 +22,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_util::either::Either;
 
 /// The most one call may bring back, head and body together. Each call has its own connection, so this counts per call.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -33,46 +37,73 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Incoming>, 
 /// Sends one request.
 pub(super) type Sender = Arc<dyn Fn(BollardRequest) -> Answer + Send + Sync>;
 
-/// What a transport lets through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a transport lets through: of the calls that `DockerCall` lists, and of nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Methods {
-    /// GET, nothing else.
+    /// Those that look.
     Get,
-    /// GET and POST.
-    GetAndPost,
+    /// All of them.
+    Writing,
+    /// Those that look, and of the others what cannot change anything: about things of this ID, which nothing has, and a
+    /// creation from a text that is no JSON.
+    Probing(ContainerId),
 }
 
 impl Methods {
-    fn allow(self, method: &Method) -> bool {
+    fn allow(&self, request: &BollardRequest) -> bool {
+        let path = request.uri().path();
+        let Some(call) = DockerCall::of(request.method().as_str(), path) else { return false };
         match self {
-            Self::Get => method == Method::GET,
-            Self::GetAndPost => method == Method::GET || method == Method::POST,
+            Self::Get => !call.writes(),
+            Self::Writing => true,
+            Self::Probing(_) if !call.writes() => true,
+            Self::Probing(_) if call == DockerCall::Create => {
+                request.headers().get(http::header::CONTENT_TYPE).is_some_and(|kind| kind == NOT_JSON)
+            }
+            Self::Probing(nothing) => {
+                path.split('/').any(|part| part == nothing.as_str() || part == service_id(nothing))
+            }
         }
     }
 }
 
+/// The content type with which Docker reads no body.
+pub(super) const NOT_JSON: &str = "text/plain";
+
+/// An ID in the form of a Swarm service's, made of a container's.
+pub(super) fn service_id(id: &ContainerId) -> &str {
+    id.as_str().get(..25).unwrap_or_default()
+}
+
 /// A request that this client may not send.
 #[derive(Debug, thiserror::Error)]
-#[error("this docker client may only look, and {0} changes something")]
-pub(super) struct ReadOnly(Method);
+#[error("this docker client may not send {0} {1}")]
+pub(super) struct ReadOnly(Method, String);
 
 /// An answer beyond [`ANSWER_BYTES_MAX`].
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is larger than 8 MiB")]
 pub(super) struct AnswerTooLarge;
 
+/// The engine was never spoken to, although there was a connection to something: nothing happened there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotAccepted(pub(super) String);
+
 /// Opens the way to an engine. Nothing is connected before the first call.
 pub(super) fn transport(endpoint: &DockerEndpoint, methods: Methods) -> Sender {
     let mut builder = Client::builder(TokioExecutor::new());
     builder.pool_max_idle_per_host(0).retry_canceled_requests(false);
-    let client = builder.build(Connector { endpoint: Arc::new(endpoint.clone()) });
+    let turns = Arc::new(Semaphore::new(ssh::CONNECTIONS_MAX));
+    let client = builder.build(Connector { endpoint: Arc::new(endpoint.clone()), turns });
     let authority = match endpoint {
-        DockerEndpoint::Unix(_) => "docker".to_owned(),
-        DockerEndpoint::Tcp { host, port } => format!("{host}:{port}"),
+        DockerEndpoint::Unix(_) | DockerEndpoint::Ssh { .. } => "docker".to_owned(),
+        DockerEndpoint::Tcp { host, port, tls: _ } => format!("{host}:{port}"),
     };
     Arc::new(move |mut request: BollardRequest| {
-        if !methods.allow(request.method()) {
-            let refusal = io::Error::new(io::ErrorKind::PermissionDenied, ReadOnly(request.method().clone()));
+        if !methods.allow(&request) {
+            let refusal = ReadOnly(request.method().clone(), request.uri().path().to_owned());
+            let refusal = io::Error::new(io::ErrorKind::PermissionDenied, refusal);
             return Box::pin(std::future::ready(Err(refusal.into())));
         }
         let path = request.uri().path_and_query().cloned();
@@ -98,6 +129,8 @@ pub(super) async fn until<T>(deadline: Instant, exchange: impl Future<Output = T
 #[derive(Clone)]
 struct Connector {
     endpoint: Arc<DockerEndpoint>,
+    /// For connections through ssh.
+    turns: Arc<Semaphore>,
 }
 
 impl tower::Service<Uri> for Connector {
@@ -110,33 +143,47 @@ impl tower::Service<Uri> for Connector {
     }
 
     fn call(&mut self, _uri: Uri) -> Self::Future {
-        let endpoint = Arc::clone(&self.endpoint);
+        let Self { endpoint, turns } = self.clone();
         Box::pin(async move {
-            let connected = until(Instant::now() + CONNECT_WITHIN, connect(&endpoint)).await;
+            let connected = until(Instant::now() + CONNECT_WITHIN, connect(&endpoint, turns)).await;
             let late = || io::Error::new(io::ErrorKind::TimedOut, "no connection within 3 s");
             let stream = connected.ok_or_else(late)??;
-            Ok(TokioIo::new(CappedStream { stream, left: ANSWER_BYTES_MAX }))
+            let tls = match &*endpoint {
+                DockerEndpoint::Tcp { tls, .. } => tls.clone(),
+                DockerEndpoint::Unix(_) | DockerEndpoint::Ssh { .. } => None,
+            };
+            Ok(TokioIo::new(CappedStream { stream, tls, left: ANSWER_BYTES_MAX }))
         })
     }
 }
 
-/// A connection of either kind.
-type Stream = Either<UnixStream, TcpStream>;
+/// What a connection of any kind can do.
+trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
 
-async fn connect(endpoint: &DockerEndpoint) -> io::Result<Stream> {
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
+
+async fn connect(endpoint: &DockerEndpoint, turns: Arc<Semaphore>) -> io::Result<Box<dyn Line>> {
     match endpoint {
-        DockerEndpoint::Unix(path) => Ok(Either::Left(UnixStream::connect(path).await?)),
-        DockerEndpoint::Tcp { host, port } => {
+        DockerEndpoint::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+        DockerEndpoint::Tcp { host, port, tls } => {
             let stream = TcpStream::connect(format!("{host}:{port}")).await?;
             stream.set_nodelay(true)?;
-            Ok(Either::Right(stream))
+            match tls {
+                None => Ok(Box::new(stream)),
+                Some(tls) => Ok(Box::new(tls.greet(stream, host).await?)),
+            }
+        }
+        DockerEndpoint::Ssh { address, config } => {
+            let turn = turns.acquire_owned().await.map_err(io::Error::other)?;
+            Ok(Box::new(SshStream::start(address, config.as_deref(), turn)?))
         }
     }
 }
 
 /// A connection that fails once too much was read from it.
 struct CappedStream {
-    stream: Stream,
+    stream: Box<dyn Line>,
+    tls: Option<Tls>,
     left: usize,
 }
 
@@ -150,7 +197,10 @@ impl AsyncRead for CappedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        if let Err(error) = ready!(Pin::new(&mut this.stream).poll_read(cx, buf)) {
+            let tls = this.tls.as_ref().filter(|_| this.left == ANSWER_BYTES_MAX);
+            return Poll::Ready(Err(if let Some(tls) = tls { tls.after_greeting(error) } else { error }));
+        }
         let read = buf.filled().len() - before;
         let Some(left) = this.left.checked_sub(read) else {
             return Poll::Ready(Err(io::Error::other(AnswerTooLarge)));
@@ -179,25 +229,64 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    #[tokio::test]
-    async fn a_reading_transport_lets_nothing_through_that_writes() {
+    /// Whether a request gets as far as the network.
+    async fn is_sent(methods: &Methods, (method, path): (&str, &str), kind: &str) -> bool {
         // Nobody listens here: a request that was let through would fail to connect.
         let endpoint = DockerEndpoint::Unix("/nonexistent/docker.sock".into());
-        let sent = async |methods, method: Method| {
-            let request = http::Request::builder().method(method).uri("/containers/a/restart");
-            let request = request.body(bollard::body_full(Bytes::new())).unwrap();
-            let error = transport(&endpoint, methods)(request).await.unwrap_err();
-            matches!(error, bollard::errors::Error::HyperLegacyError { .. })
-        };
-        for (method, by_reader, by_writer) in [
-            (Method::GET, true, true),
-            (Method::POST, false, true),
-            (Method::PUT, false, false),
-            (Method::DELETE, false, false),
-            (Method::HEAD, false, false),
+        let request = http::Request::builder().method(method).uri(path).header(http::header::CONTENT_TYPE, kind);
+        let request = request.body(bollard::body_full(Bytes::new())).unwrap();
+        let error = transport(&endpoint, methods.clone())(request).await.unwrap_err();
+        matches!(error, bollard::errors::Error::HyperLegacyError { .. })
+    }
+
+    #[tokio::test]
+    async fn only_calls_of_the_list_are_sent_and_a_reading_transport_lets_nothing_through_that_writes() {
+        let id = "ab".repeat(32);
+        for (method, path, by_reader, by_writer) in [
+            ("GET", format!("/v1.41/containers/{id}/json"), true, true),
+            ("GET", "/v1.41/containers/json?all=true".to_owned(), true, true),
+            ("POST", format!("/v1.41/containers/{id}/restart"), false, true),
+            ("DELETE", format!("/v1.41/containers/{id}?force=1&v=1"), false, true),
+            ("POST", "/v1.41/containers/create?name=web-2".to_owned(), false, true),
+            ("PUT", format!("/v1.41/containers/{id}/archive"), false, false),
+            ("HEAD", "/_ping".to_owned(), false, false),
+            ("GET", "/v1.41/secrets".to_owned(), false, false),
+            ("GET", format!("/v1.41/containers/{id}/export"), false, false),
+            ("POST", format!("/v1.41/containers/{id}/kill"), false, false),
+            ("POST", format!("/v1.41/containers/{id}/exec"), false, false),
+            ("POST", "/v1.41/containers/a/../../images/prune".to_owned(), false, false),
+            ("POST", "/v1.41/containers/web/restart".to_owned(), false, false),
+            ("DELETE", format!("/v1.41/containers/{id}/json"), false, false),
+            ("DELETE", "/v1.41/containers/web".to_owned(), false, false),
+            ("DELETE", "/v1.41/volumes/data".to_owned(), false, false),
+            ("DELETE", "/v1.41/images/web".to_owned(), false, false),
+            ("DELETE", "/v1.41/networks/web".to_owned(), false, false),
         ] {
-            assert_eq!(sent(Methods::Get, method.clone()).await, by_reader, "{method}");
-            assert_eq!(sent(Methods::GetAndPost, method.clone()).await, by_writer, "{method}");
+            let call = (method, path.as_str());
+            assert_eq!(is_sent(&Methods::Get, call, NOT_JSON).await, by_reader, "{method} {path}");
+            assert_eq!(is_sent(&Methods::Writing, call, NOT_JSON).await, by_writer, "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_sends_nothing_that_could_change_something() {
+        let nothing = ContainerId::parse(&"cd".repeat(32)).unwrap();
+        let methods = Methods::Probing(nothing.clone());
+        let (theirs, service) = ("ab".repeat(32), service_id(&nothing));
+        for (method, path, kind, sent) in [
+            ("GET", format!("/v1.41/containers/{theirs}/json"), NOT_JSON, true),
+            ("POST", format!("/v1.41/containers/{nothing}/restart"), NOT_JSON, true),
+            ("DELETE", format!("/v1.41/containers/{nothing}"), NOT_JSON, true),
+            ("POST", format!("/v1.41/services/{service}/update?version=0"), NOT_JSON, true),
+            ("POST", "/v1.41/containers/create?name=%3F".to_owned(), NOT_JSON, true),
+            ("POST", "/v1.41/containers/create?name=%3F".to_owned(), "application/json", false),
+            ("POST", format!("/v1.41/containers/{theirs}/restart"), NOT_JSON, false),
+            ("POST", format!("/v1.41/containers/{theirs}/stop?t={nothing}"), NOT_JSON, false),
+            ("DELETE", format!("/v1.41/containers/{theirs}"), NOT_JSON, false),
+            ("POST", "/v1.41/services/a1b2ca1b2ca1b2ca1b2ca1b2c/update".to_owned(), NOT_JSON, false),
+            ("POST", "/v1.41/networks/bridge/connect".to_owned(), NOT_JSON, false),
+        ] {
+            assert_eq!(is_sent(&methods, (method, &path), kind).await, sent, "{method} {path} {kind}");
         }
     }
 }

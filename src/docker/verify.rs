@@ -16,9 +16,16 @@ use tokio::time::Instant;
 /// Watches until every container is well and stayed so, or one will not be. `already` is how long ago the step began.
 ///
 /// Answers [`StepResult::Verified`] or [`StepResult::NotVerified`], with what was seen.
-pub async fn verify(reader: &Reader, watched: &[Watched], spec: &VerifySpec, already: Duration) -> StepResult {
+///
+/// A URL that must answer as well is asked by `probe`, which knows how.
+pub async fn verify<F: Future<Output = Result<String, String>>>(
+    reader: &Reader,
+    (watched, spec, http): (&[Watched], &VerifySpec, Option<String>),
+    already: Duration,
+    probe: impl Fn(String) -> F,
+) -> StepResult {
     let begun = Instant::now();
-    let mut vigil = match Vigil::new(watched, spec) {
+    let mut vigil = match Vigil::new(watched, spec, http) {
         Ok(vigil) => vigil,
         Err(end) => return end,
     };
@@ -35,6 +42,10 @@ pub async fn verify(reader: &Reader, watched: &[Watched], spec: &VerifySpec, alr
             if let Some(end) = failed {
                 return end;
             }
+        }
+        if let Some(url) = vigil.url().map(str::to_owned) {
+            let answer = probe(url).await;
+            vigil.hear(answer.as_deref().map_err(String::as_str), already + begun.elapsed());
         }
         match vigil.end_round(already + begun.elapsed()) {
             Ok(end) => return end,

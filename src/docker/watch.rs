@@ -4,6 +4,8 @@
 use super::client::Reader;
 use super::error::DockerError;
 use super::events::{filters, parse};
+use super::seen;
+use crate::model::docker_call::DockerCall;
 use std::time::Duration;
 
 /// The first wait after the connection was lost. It doubles up to [`WAIT_MAX`].
@@ -34,11 +36,12 @@ pub async fn watch_events(reader: Reader) {
 async fn listen(reader: &Reader, wait: &mut Duration) -> Result<(), DockerError> {
     // From the beginning: what the engine still knows comes first, and closes the gap if it can.
     let path = format!("/events?since=1&filters={}", filters());
-    let mut stream = reader.open("events", &path).await?;
+    let mut stream = reader.open(DockerCall::Events, &path).await?;
     if let Some(now) = stream.answered_at {
         // Told without its fraction: by the next second, whatever happens is heard.
         reader.memory(|memory| memory.listening(now + chrono::TimeDelta::seconds(1)));
     }
+    seen::look_at_all(reader).await?;
     let mut line = Vec::new();
     while let Some(chunk) = stream.next().await? {
         *wait = WAIT_MIN;
@@ -51,7 +54,14 @@ async fn listen(reader: &Reader, wait: &mut Duration) -> Result<(), DockerError>
         };
         let rest = line.split_off(end + 1);
         let told = std::mem::replace(&mut line, rest);
-        reader.memory(|memory| parse(&told).into_iter().for_each(|event| memory.heard(event)));
+        for event in parse(&told) {
+            // Of what the engine still knew from before, whatever is left was listed.
+            let is_new = stream.answered_at.is_none_or(|opened| opened - chrono::TimeDelta::seconds(2) <= event.at);
+            if is_new && reader.memory(|memory| memory.seen.calls_for_a_look(&event)) {
+                seen::look_at(reader, &event).await;
+            }
+            reader.memory(|memory| memory.heard(event));
+        }
     }
     Ok(())
 }

@@ -3,22 +3,24 @@
 //! The same function answers after each fact and at the start of the daemon: whatever was under way goes on, and an
 //! action whose answer is missing is looked at, never sent again.
 
-use super::effect::{Effect, Reconciliation};
+use super::effect::{Effect, Reconciliation, TimeLeft, Watched, WatchedService};
 use super::incident::{Incident, Phase, Run, Stage};
 use super::ruleset::Ruleset;
-use super::{attempts, gate, judge, values};
-use crate::model::action::{ActionOutcome, Goal, TargetIdent};
+use super::{approval, attempts, gate, judge, limits, step_asked, step_rules, telling, values};
+use crate::model::action::{ActionOutcome, Goal};
 use crate::model::fact::{
-    ActionFinished, ActionIntended, Answer, Branch, Fact, IncidentClosed, NoticeIntended, Refusal, StepFinished,
+    ActionFinished, ActionIntended, Answer, Branch, Cause, Fact, IncidentClosed, Origin, Refusal, StepFinished,
     StepRef, StepResult, TargetVerified,
 };
 use crate::model::incident::Verdict;
 use crate::model::label::Labels;
 use crate::model::moment::Moment;
-use crate::model::notice::Notice;
+use crate::model::pause::Pause;
+use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
-use crate::model::target::{ContainerName, TargetQuery};
-use crate::playbook::definition::{NotifySpec, Playbook, Step, TargetSpec, Verb, VerifySpec};
+use crate::model::target::{ComposeService, ContainerName, Selector, TargetId, TargetQuery};
+use crate::playbook::definition::{Playbook, ReplicasGoal, Step, TargetSpec, Verb, Which};
+use crate::playbook::template::Template;
 use minijinja::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub(super) enum Move {
     Do(Effect),
     /// An intent is recorded, then carried out.
     RecordAndDo(Fact, Effect),
+    /// Its playbook is paused by this step.
+    Pause(Pause, StepRef),
     /// Nothing, until an event comes.
     Rest,
 }
@@ -49,8 +53,21 @@ pub(super) fn playbook_of<'a>(incident: &Incident, ruleset: &'a Ruleset) -> Opti
 /// What comes next. `resuming` is true at the start of the daemon, when whatever was sent may have been done.
 pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, resuming: bool) -> Move {
     let playbook = playbook_of(incident, ruleset);
+    let over = || approval::moot(incident, playbook.map(|known| &**known));
+    if let Some(settled) = approval::settled(incident, now).or_else(over) {
+        return Move::Record(settled);
+    }
     match (&incident.phase, playbook) {
-        (Phase::Running(run), _) => running(incident, run, playbook.map(|known| &**known), (now, resuming)),
+        (Phase::AwaitingTarget | Phase::Refused { .. }, _) if incident.is_aftercare() => {
+            not_begun_afterwards(incident, playbook.map(|known| &**known))
+        }
+        (Phase::Running(run), _) => {
+            let knows = (playbook.map(|known| &**known), &ruleset.policy);
+            running(incident, run, knows, (now, resuming))
+        }
+        (Phase::AwaitingApproval, _) => {
+            approval::next_move(incident, (playbook.map(|known| &**known), &ruleset.policy), (now, resuming))
+        }
         (Phase::AwaitingTarget, _) if incident.alert_ended => {
             let detail = "the alert ended before anything was done".to_owned();
             Move::Record(closed(incident, Verdict::Cancelled, Some(Reason::ResolvedFirst), detail))
@@ -76,22 +93,73 @@ pub(super) fn next_move(incident: &Incident, ruleset: &Ruleset, now: &Moment, re
     }
 }
 
+/// The next move of what follows the end of an alert, before its run begins. It ends when the alert fires again, and when
+/// it has waited for too long.
+fn not_begun_afterwards(incident: &Incident, playbook: Option<&Playbook>) -> Move {
+    let given_up = |reason: Reason, detail: &str| {
+        Move::Record(closed(incident, Verdict::Cancelled, Some(reason), format!("{detail}; nothing was done")))
+    };
+    if incident.is_called_off() {
+        return given_up(Reason::AlertFiresAgain, "the alert fires again");
+    }
+    let Some(playbook) = playbook else { return Move::Record(playbook_changed(incident)) };
+    let Phase::Refused { refusal, .. } = &incident.phase else {
+        return match ask_target(incident, playbook) {
+            Ok(effect) => Move::Do(effect),
+            Err(detail) => Move::Record(target_invalid((incident, playbook), detail)),
+        };
+    };
+    // From the same alert and the same text never comes another name.
+    if matches!(refusal.reason, Reason::AlertFiresAgain | Reason::StaleAlert | Reason::TargetInvalid) {
+        return given_up(refusal.reason, &refusal.detail);
+    }
+    Move::Rest
+}
+
 /// The question that finds the incident's target.
 pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Effect, String> {
-    let incident_id = incident.id;
-    Ok(match render_target(playbook, &values::of_alert(&incident.alert))? {
+    let (incident_id, host) = (incident.id, incident.host().clone());
+    let memory = limits::asks_for_memory(incident, playbook);
+    if let Some(Origin { cause: Cause::FurtherTarget(container), .. }) = incident.origin.as_deref() {
+        let query = TargetQuery::Id(container.clone());
+        return Ok(Effect::ResolveTarget { incident: incident_id, host, query, alert: None, memory });
+    }
+    Ok(match render_target(playbook, &values::of_alert(&incident.alert))?.map(|query| one_of(incident, query)) {
         // Nothing is about to be done yet: Alertmanager is asked right before the first act.
-        Some(query) => Effect::ResolveTarget { incident: incident_id, query, alert: None },
+        Some(query) => Effect::ResolveTarget { incident: incident_id, host, query, alert: None, memory },
         None => Effect::SkipTarget { incident: incident_id },
     })
 }
 
+/// The question about what a selector matches, narrowed to what is the incident's own.
+fn one_of(incident: &Incident, query: TargetQuery) -> TargetQuery {
+    let TargetQuery::Selector(selector) = query else { return query };
+    let tried = incident.tried.as_ref().and_then(|tried| tried.run.target.as_ref()?.container_name());
+    let left = || incident.origin.as_ref().and_then(|origin| origin.left.container.clone());
+    let (only, besides) = (tried.or_else(left), incident.further.clone());
+    TargetQuery::Selector(Selector { only, besides, ..selector })
+}
+
+/// The question about the very thing that a plan was made for.
+pub(super) fn query_of(id: &TargetId) -> TargetQuery {
+    match id {
+        TargetId::Container(id) => TargetQuery::Id(id.clone()),
+        TargetId::Swarm(id) => TargetQuery::ServiceId(id.clone()),
+        TargetId::Compose(service) => TargetQuery::ComposeService(service.clone()),
+    }
+}
+
 /// The question before the next act: the gates are asked once more, on the very container of the plan.
-pub(super) fn ask_next(incident: &Incident, run: &Run) -> Option<Effect> {
-    let query = TargetQuery::Id(run.next_to_act()?.id.clone());
+pub(super) fn ask_next(incident: &Incident, run: &Run, playbook: &Playbook) -> Option<Effect> {
+    let step = steps_of(playbook, run).get(run.index);
+    if let Some(step) = step.filter(|step| !step.verb.acts()) {
+        return Some(step_asked::question(incident, run, step));
+    }
+    let query = query_of(&run.next_to_act()?.id);
     // What was begun is not left half done because its alert ended meanwhile.
     let alert = (!run.has_acted()).then(|| Arc::clone(&incident.alert));
-    Some(Effect::ResolveTarget { incident: incident.id, query, alert })
+    let (host, memory) = (incident.host().clone(), limits::asks_for_memory(incident, playbook));
+    Some(Effect::ResolveTarget { incident: incident.id, host, query, alert, memory })
 }
 
 /// The alert names no container that could be asked for.
@@ -104,7 +172,7 @@ pub(super) fn not_rendered(playbook: &Playbook, labels: &Labels, detail: String)
     let mut refusal = gate::refuse(Gate::Target, Reason::TargetInvalid, detail);
     let mut names = BTreeSet::new();
     for (key, template) in playbook.target.iter().flat_map(TargetSpec::templates) {
-        refusal = refusal.saw(key, template.source());
+        refusal = refusal.saw(&key, template.source());
         names.extend(template.references());
     }
     for name in names {
@@ -117,28 +185,52 @@ pub(super) fn not_rendered(playbook: &Playbook, labels: &Labels, detail: String)
 
 /// Renders and validates the target; the error says what to correct.
 pub(super) fn render_target(playbook: &Playbook, values: &Value) -> Result<Option<TargetQuery>, String> {
-    let query = match &playbook.target {
+    let query = match playbook.target.as_ref().map(|target| &target.which) {
         None => return Ok(None),
-        Some(TargetSpec::Container(template)) => {
+        Some(Which::Container(template)) => {
             let name = template.render(values).map_err(|error| format!("target.container: {error}"))?;
             let name = ContainerName::parse(name.trim()).map_err(|error| format!("target.container: {error}"))?;
             TargetQuery::Name(name)
         }
-        Some(TargetSpec::Compose { project, service }) => {
-            let render = |template: &crate::playbook::template::Template, key: &str| {
+        Some(Which::Compose { project, service }) => {
+            let render = |template: &Template, key: &str| {
                 let text = template.render(values).map_err(|error| format!("target.compose.{key}: {error}"))?;
-                match ContainerName::parse(text.trim()) {
-                    Ok(name) => Ok(name.as_str().to_owned()),
-                    Err(error) => Err(format!("target.compose.{key}: {error}")),
+                ContainerName::parse(text.trim()).map_err(|error| format!("target.compose.{key}: {error}"))
+            };
+            let (project, service) = (render(project, "project")?, render(service, "service")?);
+            if playbook.treats_a_service() {
+                TargetQuery::ComposeService(ComposeService { project, service })
+            } else {
+                let (project, service) = (project.as_str().to_owned(), service.as_str().to_owned());
+                TargetQuery::Compose { project, service }
+            }
+        }
+        Some(Which::Service(template)) => {
+            let name = template.render(values).map_err(|error| format!("target.service: {error}"))?;
+            let name = ContainerName::parse(name.trim()).map_err(|error| format!("target.service: {error}"))?;
+            TargetQuery::Service(name)
+        }
+        Some(Which::Selector { labels, max }) => {
+            let render = |(label, template): &(String, Template)| {
+                let text = template.render(values).map_err(|error| format!("target.selector[{label:?}]: {error}"))?;
+                match text.trim() {
+                    "" => Err(format!("target.selector[{label:?}]: it is empty")),
+                    value => Ok((label.clone(), value.to_owned())),
                 }
             };
-            TargetQuery::Compose { project: render(project, "project")?, service: render(service, "service")? }
+            let labels = labels.iter().map(render).collect::<Result<_, String>>()?;
+            TargetQuery::Selector(Selector { labels, max: *max, only: None, besides: Vec::new() })
         }
     };
     Ok(Some(query))
 }
 
-fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, resuming): (&Moment, bool)) -> Move {
+fn running(
+    incident: &Incident,
+    run: &Run,
+    (playbook, policy): (Option<&Playbook>, &Policy),
+    (now, resuming): (&Moment, bool),
+) -> Move {
     match &run.stage {
         Stage::Acting(intended, _) if intended.dry_run => {
             let outcome = ActionOutcome::Rehearsed;
@@ -149,10 +241,16 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
         Stage::Acting(..) => Move::Rest,
         Stage::InDoubt(intended, since) => Move::Do(reconcile(intended, since, now)),
         Stage::Telling { intended, .. } if resuming => {
-            Move::Do(Effect::SendNotice { notice: intended.notice.clone(), repeat: true })
+            let step = playbook.and_then(|playbook| steps_of(playbook, run).get(run.index));
+            let within = step.and_then(|step| time_left(run, step, now));
+            Move::Do(Effect::SendNotice { notice: intended.notice.clone(), repeat: true, asks: None, within })
         }
         Stage::Telling { .. } => Move::Rest,
-        Stage::AwaitingAlert(seen) if incident.alert_ended => {
+        Stage::Requesting(intended, _) if intended.dry_run || resuming => {
+            Move::Record(step_asked::not_answered(intended))
+        }
+        Stage::Requesting(..) => Move::Rest,
+        Stage::AwaitingAlert(seen) if incident.alert_is_over() => {
             let seen = format!("{seen}; its alert ended");
             after_alert(incident, (run, playbook), StepResult::Verified(seen), now)
         }
@@ -164,7 +262,19 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
             alert: Arc::clone(&incident.alert),
             remaining: alert_remaining(playbook, run, now),
         }),
+        Stage::AwaitingApproval => approval::next_in_step(incident, run, (playbook, policy), (now, resuming)),
+        // What would be told is gone with the text; how it ended is not.
+        Stage::Ready | Stage::Told(_) if run.branch == Branch::OnDenied && playbook.is_none() => {
+            Move::Record(approval::not_agreed(incident))
+        }
+        Stage::Ready | Stage::Told(_) if is_called_off_in_time(incident, run) => {
+            let detail = "the alert fires again before anything was done".to_owned();
+            Move::Record(closed(incident, Verdict::Cancelled, Some(Reason::AlertFiresAgain), detail))
+        }
         Stage::Ready | Stage::Told(_) => {
+            if let Some(passed) = playbook.and_then(|playbook| step_rules::let_pass(incident, run, playbook)) {
+                return Move::Record(passed);
+            }
             if let Some(ended) = attempts::ended(incident, run) {
                 return Move::Record(ended);
             }
@@ -172,11 +282,21 @@ fn running(incident: &Incident, run: &Run, playbook: Option<&Playbook>, (now, re
                 return Move::Record(playbook_changed(incident));
             };
             match steps_of(playbook, run).get(run.index) {
-                Some(step) => begin(incident, run, (playbook, step), now),
-                None => Move::Record(over(incident, run)),
+                Some(step) => {
+                    let first = step_rules::first(incident, run, (playbook, step), now);
+                    first.unwrap_or_else(|| begin(incident, run, (playbook, step), (policy, now)))
+                }
+                None => {
+                    Move::Record(step_rules::counted(incident, run, playbook).unwrap_or_else(|| over(incident, run)))
+                }
             }
         }
     }
+}
+
+/// Whether the alert whose end the run follows fires again before its first act.
+fn is_called_off_in_time(incident: &Incident, run: &Run) -> bool {
+    incident.is_aftercare() && incident.is_called_off() && !run.has_acted() && run.failure.is_none()
 }
 
 /// How long a verify step waits for the alert to end where the playbook does not say: Alertmanager tells the end of an
@@ -186,8 +306,21 @@ const ALERT_WITHIN: Duration = Duration::from_secs(600);
 /// How long a verify step still waits for its alert.
 pub(super) fn alert_remaining(playbook: Option<&Playbook>, run: &Run, now: &Moment) -> Duration {
     let within = match playbook.and_then(|playbook| steps_of(playbook, run).get(run.index)).map(|step| &step.verb) {
-        Some(Verb::Verify(spec)) => spec.within.unwrap_or(ALERT_WITHIN),
-        Some(Verb::Capture(_) | Verb::Restart(_) | Verb::Start | Verb::Stop(_) | Verb::Wait(_) | Verb::Notify(_))
+        Some(Verb::Verify(step)) => step.spec.within.unwrap_or(ALERT_WITHIN),
+        Some(
+            Verb::Capture(_)
+            | Verb::Restart(_)
+            | Verb::Start
+            | Verb::Stop(_)
+            | Verb::Scale(_)
+            | Verb::Rollback(_)
+            | Verb::UpdateLimits(_)
+            | Verb::Wait(_)
+            | Verb::Notify(_)
+            | Verb::Http(_)
+            | Verb::Approve(_)
+            | Verb::PausePlaybook(_),
+        )
         | None => ALERT_WITHIN,
     };
     now.remaining(&run.since, within)
@@ -198,7 +331,19 @@ pub(super) fn steps_of<'a>(playbook: &'a Playbook, run: &Run) -> &'a [Step] {
     match run.branch {
         Branch::Steps => playbook.attempts.steps(run.attempt.number),
         Branch::OnFailure => &playbook.on_failure,
+        Branch::OnResolved => &playbook.on_resolved,
+        Branch::OnDenied => &playbook.on_denied,
     }
+}
+
+/// What an incident is there to do: a try of its playbook, or `on_resolved`.
+pub(super) fn work_of<'a>(playbook: &'a Playbook, incident: &Incident) -> &'a [Step] {
+    if incident.is_aftercare() { &playbook.on_resolved } else { playbook.attempts.steps(incident.attempt()) }
+}
+
+/// Whether that changes something.
+pub(super) fn acts(playbook: &Playbook, incident: &Incident) -> bool {
+    if incident.is_aftercare() { playbook.on_resolved.iter().any(|step| step.verb.acts()) } else { playbook.acts() }
 }
 
 /// The end of a verify step that waited for its alert.
@@ -223,13 +368,13 @@ pub(super) fn step_fact(
 ) -> Fact {
     let waits_for_alert = matches!(
         steps_of(playbook, run).get(run.index).map(|step| &step.verb),
-        Some(Verb::Verify(VerifySpec { alert_resolved: true, .. }))
+        Some(Verb::Verify(step)) if step.spec.alert_resolved
     );
     let result = match (&run.stage, result) {
         (Stage::AwaitingAlert(seen), StepResult::Waited) => {
             StepResult::NotVerified(format!("{seen}, but its alert still fires"))
         }
-        (Stage::Ready, StepResult::Verified(detail)) if waits_for_alert && !incident.alert_ended => {
+        (Stage::Ready, StepResult::Verified(detail)) if waits_for_alert && !incident.alert_is_over() => {
             return Fact::TargetVerified(TargetVerified { incident: incident.id, step, elapsed, detail });
         }
         (_, result) => result,
@@ -254,95 +399,86 @@ fn reconcile(intended: &ActionIntended, since: &Moment, now: &Moment) -> Effect 
         target: intended.target.clone(),
         pre: intended.pre.clone(),
         // Docker goes on after its client is gone: only after the deadline does looking tell.
-        settle: now.remaining(since, intended.deadline),
+        settle: now
+            .remaining(since, intended.deadline)
+            .min(intended.action.last_call((&intended.target.id, &intended.pre), intended.deadline)),
     })
 }
 
 /// Begins a step, or goes on with one that was begun.
-fn begin(incident: &Incident, run: &Run, (playbook, step): (&Playbook, &Step), now: &Moment) -> Move {
+fn begin(
+    incident: &Incident,
+    run: &Run,
+    (playbook, step): (&Playbook, &Step),
+    (policy, now): (&Policy, &Moment),
+) -> Move {
     let (id, index) = (incident.id, run.index);
     match &step.verb {
         Verb::Capture(spec) => match &run.target {
             Some(target) => {
-                Move::Do(Effect::Capture { incident: id, index, target: target.clone(), spec: spec.clone() })
+                let (target, within) = (target.clone(), time_left(run, step, now));
+                Move::Do(Effect::Capture { incident: id, index, target, spec: spec.clone(), within })
             }
             None => Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped))),
         },
         // Whoever ends the pause asks again, and so does a start.
-        Verb::Restart(_) | Verb::Start | Verb::Stop(_) if run.held.is_some() => Move::Rest,
-        Verb::Restart(_) | Verb::Start | Verb::Stop(_) => match ask_next(incident, run) {
+        Verb::Http(_) if run.held.is_some() => Move::Rest,
+        verb if verb.acts() && run.held.is_some() => Move::Rest,
+        Verb::Restart(_)
+        | Verb::Start
+        | Verb::Stop(_)
+        | Verb::Scale(_)
+        | Verb::Rollback(_)
+        | Verb::UpdateLimits(_)
+        | Verb::Http(_) => match ask_next(incident, run, playbook) {
             Some(question) => Move::Do(question),
             None => {
                 let detail = "the playbook acts, but has no target".to_owned();
                 Move::Record(closed(incident, Verdict::Abandoned, None, detail))
             }
         },
-        Verb::Verify(spec) => {
-            if run.dry_run || run.target.is_none() {
+        Verb::Verify(verify) => {
+            let Some(target) = run.target.as_ref().filter(|_| !run.dry_run) else {
                 return Move::Record(finished(incident, run, step, (Duration::ZERO, StepResult::Skipped)));
+            };
+            if target.id.container().is_none() {
+                let (target, done) = (target.clone(), run.done_to_service.clone());
+                let watched = WatchedService { target, done, goal: verify.replicas.unwrap_or(ReplicasGoal::All) };
+                let (spec, already) = (verify.spec.clone(), now.since(&run.since));
+                return Move::Do(Effect::VerifyService { incident: id, index, watched, spec, already });
             }
+            let url = verify.http.as_ref().map(|url| url.render(&values::of_run(incident, run, playbook, policy)));
+            let http = match url.transpose() {
+                Ok(http) => http,
+                Err(error) => {
+                    let result = StepResult::Failed(format!("verify.http cannot be rendered: {error}"));
+                    return Move::Record(finished(incident, run, step, (Duration::ZERO, result)));
+                }
+            };
             let mut watched = run.touched.clone();
             if watched.is_empty() {
                 // Nothing had to be done: it is to stay as the last action wanted it.
                 let last = steps_of(playbook, run).iter().take(run.index).rev().find_map(|step| step.verb.action());
                 let goal = last.map_or(Goal::Up, |action| action.goal());
-                let untouched =
-                    |target: &TargetIdent| super::effect::Watched { target: target.clone(), before: None, goal };
-                watched.extend(run.target.iter().map(untouched));
+                watched.push(Watched { target: target.clone(), before: None, goal, limits: None });
             }
             let already = now.since(&run.since);
-            Move::Do(Effect::Verify { incident: id, index, watched, spec: spec.clone(), already })
+            Move::Do(Effect::Verify { incident: id, index, watched, spec: verify.spec.clone(), http, already })
         }
         Verb::Wait(span) => {
             Move::Do(Effect::Sleep { incident: id, index, remaining: now.remaining(&run.since, *span) })
         }
-        Verb::Notify(spec) => notify(incident, run, (playbook, step, spec), now),
+        Verb::Notify(spec) => telling::notify(incident, run, (playbook, step, spec), (policy, now)),
+        Verb::PausePlaybook(spec) => telling::pause_playbook(incident, run, (playbook, step, spec), policy),
+        Verb::Approve(spec) => {
+            Move::Record(approval::before_steps((incident, run), (playbook, step, spec), (policy, now)))
+        }
     }
 }
 
-/// The next of a notify step's messages. Its intent is recorded before it is sent.
-fn notify(
-    incident: &Incident,
-    run: &Run,
-    (playbook, step, spec): (&Playbook, &Step, &NotifySpec),
-    now: &Moment,
-) -> Move {
-    let told = if let Stage::Told(told) = run.stage { told } else { 0 };
-    let Some(notifier) = spec.to.get(told) else {
-        return Move::Record(finished(incident, run, step, (now.since(&run.since), StepResult::Notified)));
-    };
-    let values = values::of_run(incident, run, playbook);
-    let target = run.target.as_ref().map(|target| target.name.to_string());
-    let render = |template: &crate::playbook::template::Template| {
-        template.render(&values).unwrap_or_else(|error| {
-            format!("(the message of playbook {} could not be rendered: {error})", playbook.name)
-        })
-    };
-    let about = target.clone().unwrap_or_else(|| incident.alert.labels.value("alertname").to_owned());
-    let title = spec.title.as_ref().map_or_else(|| format!("{}: {about}{}", playbook.name, tries(run)), render);
-    let mark = if run.dry_run { "[dry run] " } else { "" };
-    let notice = Notice {
-        act: incident.next_act(),
-        notifier: notifier.clone(),
-        severity: spec.severity.clone(),
-        title: format!("{mark}{title}"),
-        message: format!("{mark}{}", render(&spec.message)),
-        playbook: playbook.name.to_string(),
-        target,
-        dry_run: run.dry_run,
-    };
-    let effect = Effect::SendNotice { notice: notice.clone(), repeat: false };
-    Move::RecordAndDo(Fact::NoticeIntended(NoticeIntended { notice }), effect)
-}
-
-/// How many tries were made, where there is more than one.
-fn tries(run: &Run) -> String {
-    let attempt = run.attempt;
-    match run.branch {
-        _ if !attempt.is_one_of_several() => String::new(),
-        Branch::Steps => format!(" (try {attempt})"),
-        Branch::OnFailure => format!(" (after {attempt} tries)"),
-    }
+/// How much of its `timeout` a step has left that asks nobody before it begins.
+pub(super) fn time_left(run: &Run, step: &Step, now: &Moment) -> Option<TimeLeft> {
+    step.timeout.map(|timeout| TimeLeft { timeout, left: now.remaining(&run.since, timeout) })
 }
 
 /// The end of a step.
@@ -358,6 +494,9 @@ pub(super) fn step_ref(run: &Run, step: &Step) -> StepRef {
 
 /// All steps are done: the verdict.
 fn over(incident: &Incident, run: &Run) -> Fact {
+    if run.branch == Branch::OnDenied {
+        return approval::not_agreed(incident);
+    }
     if let Some((verdict, words)) = attempts::verdict(run) {
         let detail =
             run.no_further.map_or_else(|| words.clone(), |reason| format!("{words}; no further try: {reason}"));

@@ -75,7 +75,7 @@ pub(super) fn question(draft: &Draft<'_>, incident: &Incident) -> Option<Effect>
         Phase::Refused { refusal, at } => {
             refusal.retry_after <= now.since(at) || held_back_too_long(incident, playbook, (policy, now))
         }
-        Phase::AwaitingTarget | Phase::Running(_) => false,
+        Phase::AwaitingTarget | Phase::AwaitingApproval | Phase::Running(_) => false,
     };
     due.then(|| advance::ask_target(incident, playbook).ok()).flatten()
 }

@@ -42,7 +42,8 @@ pub(super) fn tripped(
 
 /// Somebody says that a target's past failures count no more. Only an open breaker can be reset: whoever misspells a
 /// name is told so, and nobody clears failures that hold nothing back yet.
-pub(super) fn reset(draft: &mut Draft<'_>, reset: BreakerReset) {
+pub(super) fn reset(draft: &mut Draft<'_>, mut reset: BreakerReset) {
+    reset.target = draft.ruleset.policy.recorded(&reset.target).into();
     let (state, policy) = (draft.state, &draft.ruleset.policy);
     let standing = state.history().standing(&reset.target, &policy.breaker, policy.relapse_within, draft.now);
     let switched = if standing.is_open(&policy.breaker, draft.now) {

@@ -12,17 +12,18 @@ use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
 use super::switch::Occasion;
-use super::{breaker, intake, switch, tick, witness};
+use super::{abort, approval, breaker, intake, offspring, step_asked, step_rules, switch, tick, witness};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
     ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
-    NoticeFinished, StepResult, StormFrozen,
+    NoticeFinished, RequestFinished, StepResult, StormFrozen,
 };
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
 use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
 use crate::model::testimony::Heard;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// More moves than any incident can make at once: a guard against a loop that would be our own mistake.
@@ -47,20 +48,41 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
     let moment = state.timeline().moment(now);
     let replaced = if let Event::Reloaded(new) = &event { Some(ruleset.replaced_by(new, state)) } else { None };
     let ruleset_now = replaced.as_ref().unwrap_or(ruleset);
-    let mut draft = Draft { state, ruleset: ruleset_now, now: &moment, decision: Decision::default(), taken: 0 };
+    let mut draft = Draft {
+        state,
+        ruleset: ruleset_now,
+        now: &moment,
+        decision: Decision::default(),
+        taken: 0,
+        closed: BTreeMap::new(),
+        settled: 0,
+    };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
     let occasion = Occasion::of(&event);
     switch::run_out(&mut draft);
+    happen(&mut draft, ruleset, event);
+    offspring::settle(&mut draft);
+    switch::ask_again(&mut draft, occasion);
+    let mut decision = draft.decision;
+    decision.ruleset = replaced;
+    decision
+}
+
+/// What an event itself brings about; `before` is what was loaded until now.
+fn happen(draft: &mut Draft<'_>, before: &Ruleset, event: Event) {
     match event {
         Event::Started { recovered, version, hostname, files } => {
             draft.started(recovered, (version, hostname, files));
         }
-        Event::NotificationReceived(notification) => intake::notification(&mut draft, notification),
+        Event::NotificationReceived(notification) => intake::notification(draft, notification),
         Event::TargetResolved { incident, report, heard } => draft.target_known(incident, (Some(report), heard)),
         Event::TargetSkipped { incident } => draft.target_known(incident, (None, Heard::NotPut)),
+        Event::StepAsked { incident, index, report, heard } => {
+            step_asked::answered(draft, (incident, index), (report, heard));
+        }
         Event::StepEnded { incident, index, elapsed, result } => draft.step_ended(incident, index, (elapsed, result)),
         Event::AlertWitnessed { incident, index, testimony } => {
-            witness::heard(&mut draft, (incident, index), &testimony);
+            witness::heard(draft, (incident, index), &testimony);
         }
         Event::ActionReturned { act, outcome } => {
             draft.came_back(act.incident, Fact::ActionFinished(ActionFinished { act, outcome }));
@@ -68,30 +90,36 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         Event::ActionObserved { act, finding, post, detail } => {
             draft.came_back(act.incident, Fact::ActionReconciled(ActionReconciled { act, finding, post, detail }));
         }
-        Event::NoticeReturned { act, outcome } => {
-            draft.came_back(act.incident, Fact::NoticeFinished(NoticeFinished { act, outcome }));
+        Event::RequestReturned { act, outcome } => {
+            draft.came_back(act.incident, Fact::RequestFinished(RequestFinished { act, outcome }));
         }
-        Event::PauseRequested(pause) => switch::pause(&mut draft, pause),
-        Event::ResumeRequested { scope, by, reason } => switch::resume(&mut draft, (scope, by, reason)),
-        Event::PauseFileRead(seen) => switch::file(&mut draft, seen),
+        Event::NoticeReturned { act, outcome } => {
+            if !approval::asked(draft, act, &outcome) {
+                draft.came_back(act.incident, Fact::NoticeFinished(NoticeFinished { act, outcome }));
+            }
+        }
+        Event::VoteCast(ballot) => approval::vote(draft, ballot),
+        Event::AbortRequested { incident, by, reason } => abort::abort(draft, (incident, by, reason)),
+        Event::PauseRequested(pause) => switch::pause(draft, pause),
+        Event::ResumeRequested { scope, by, reason } => switch::resume(draft, (scope, by, reason)),
+        Event::PauseFileRead(seen) => switch::file(draft, seen),
         Event::BreakerResetRequested { target, by, reason } => {
-            breaker::reset(&mut draft, BreakerReset { target, by, reason });
+            breaker::reset(draft, BreakerReset { target, by, reason });
         }
         Event::Reloaded(new) => {
-            draft.decision.reply = Reply::Reloaded(ruleset.changes_to(&new.playbooks));
-            draft.reloaded(ruleset, new.files);
+            draft.decision.reply = Reply::Reloaded(before.changes_to(&new.playbooks));
+            draft.reloaded(before, (new.files, new.by));
         }
-        Event::ReloadFailed { problem } => {
+        Event::ReloadFailed { problem, by } => {
             draft.decision.reply = Reply::NotReloaded;
-            draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem }));
+            draft.decision.facts.push(Fact::ConfigRejected(ConfigRejected { problem, by }));
         }
-        Event::Ticked => tick::expire(&mut draft),
+        Event::Ticked => {
+            tick::expire(draft);
+            approval::expire(draft);
+        }
         Event::Stopping => draft.decision.facts.push(Fact::LogClosed),
     }
-    switch::ask_again(&mut draft, occasion);
-    let mut decision = draft.decision;
-    decision.ruleset = replaced;
-    decision
 }
 
 /// A decision in the making.
@@ -102,9 +130,20 @@ pub(super) struct Draft<'a> {
     pub(super) decision: Decision,
     /// How many alerts playbooks took in this decision, not counted in the state yet.
     taken: usize,
+    /// The incidents that this decision closes, as they are then.
+    closed: BTreeMap<IncidentId, Incident>,
+    /// How many of the facts have been settled with the incidents beside the one they are about.
+    pub(super) settled: usize,
 }
 
 impl Draft<'_> {
+    /// Whether this decision tells something about an incident already.
+    pub(super) fn has_told_of(&self, incident: IncidentId) -> bool {
+        // What opens an incident bears its number: it cannot be one that is known.
+        let nobody = self.state.next_seq();
+        self.decision.facts.iter().any(|fact| fact.incident(nobody) == Some(incident))
+    }
+
     /// The number the next fact will have.
     pub(super) fn next_seq(&self) -> crate::model::id::Seq {
         let drafted = u64::try_from(self.decision.facts.len()).unwrap_or(u64::MAX);
@@ -133,54 +172,69 @@ impl Draft<'_> {
         recovered: Option<LogRecovered>,
         (version, hostname, files): (String, String, Vec<(String, String)>),
     ) {
-        let dry_run = self.ruleset.policy.dry_run;
+        let policy = &self.ruleset.policy;
+        let (dry_run, first_host) = (policy.dry_run, policy.hosts.first().cloned());
         self.decision.facts.extend(recovered.map(Fact::LogRecovered));
-        self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run }));
-        self.config_loaded(files, false);
+        self.decision.facts.push(Fact::LogOpened(LogOpened { version, hostname, dry_run, first_host }));
+        self.config_loaded(files, (false, None));
         // The alerts of a storm may be in the log, and the freeze lost in the crash.
         self.freeze_in_a_storm();
+        offspring::cut_off(self);
         for incident in self.state.incidents() {
-            self.carry_on(incident.clone(), true);
+            let incident = approval::recounted(self, incident);
+            match approval::run_out(self, &incident) {
+                Some(over) => self.came_back(incident.id, over),
+                None => self.carry_on(incident, true),
+            }
         }
     }
 
     /// The ruleset is the new one already. Runs go on by the revision they began with. What has not begun goes on only
     /// if its very playbook is still loaded; otherwise its alert is taken by what is loaded now: at once if it is being
     /// decided about this moment, else when it is delivered again.
-    fn reloaded(&mut self, before: &Ruleset, files: Vec<(String, String)>) {
-        self.config_loaded(files, true);
+    fn reloaded(&mut self, before: &Ruleset, (files, by): (Vec<(String, String)>, Option<String>)) {
+        self.config_loaded(files, (true, by));
         for incident in self.state.incidents() {
+            let recounted = approval::recounted(self, incident);
             if incident.has_begun() || advance::playbook_of(incident, self.ruleset).is_some() {
                 continue;
             }
-            self.carry_on(incident.clone(), false);
+            self.carry_on(recounted, false);
             // How complete its notification was is known only if the playbook before had asked.
             let complete = before.loaded(&incident.playbook, &incident.revision).is_some_and(|old| old.acts());
-            if incident.phase == Phase::AwaitingTarget && !incident.alert_ended && complete {
+            let own = incident.origin.is_none() && !incident.alert_ended;
+            if incident.phase == Phase::AwaitingTarget && own && complete {
                 intake::take_anew(self, &incident.alert);
             }
         }
     }
 
-    fn config_loaded(&mut self, files: Vec<(String, String)>, reloaded: bool) {
+    fn config_loaded(&mut self, files: Vec<(String, String)>, (reloaded, by): (bool, Option<String>)) {
         let Ruleset { playbooks, policy, .. } = self.ruleset;
         let playbooks = playbooks.iter().map(|playbook| (playbook.name.to_string(), playbook.revision.to_string()));
         let (playbooks, dry_run) = (playbooks.collect(), policy.dry_run);
-        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded }));
+        self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded, by }));
     }
 
-    fn target_known(&mut self, incident: IncidentId, told: (Option<TargetReport>, Heard)) {
+    fn target_known(&mut self, incident: IncidentId, (report, heard): (Option<TargetReport>, Heard)) {
         let Some(incident) = self.state.incident(incident) else { return };
-        let Judgment { facts, effect } = judge::judge(self.state, self.ruleset, incident, told, self.now);
+        let report = report.map(|report| offspring::further_targets(self, incident, report));
+        let judgment = judge::judge(self.state, self.ruleset, incident, (report, heard), self.now);
+        self.judged(incident, judgment);
+    }
+
+    /// What was judged about an incident's next step.
+    pub(super) fn judged(&mut self, incident: &Incident, judgment: Judgment) {
+        let Judgment { facts, effect } = judgment;
         let mut incident = incident.clone();
-        let began = !facts.is_empty();
+        let news = !facts.is_empty();
         for fact in facts {
             incident.apply(&fact, *self.now);
             self.decision.facts.push(fact);
         }
         match effect {
             Some(effect) => self.decision.effects.push(effect),
-            None if began => self.carry_on(incident, false),
+            None if news => self.carry_on(incident, false),
             None => {}
         }
     }
@@ -223,6 +277,11 @@ impl Draft<'_> {
                     self.decision.effects.push(effect);
                     return;
                 }
+                Move::Pause(pause, step) => {
+                    let (set, finished) = step_rules::paused(self.state, &incident, (pause, step), self.now);
+                    self.decision.facts.extend(set);
+                    (finished, None)
+                }
                 Move::Rest => return,
             };
             resuming = false;
@@ -237,16 +296,43 @@ impl Draft<'_> {
                 return;
             }
             if over {
+                self.closed.insert(incident.id, incident);
                 return;
             }
         }
+    }
+
+    /// Ends an incident by these facts, the last of which closes it.
+    pub(super) fn end(&mut self, mut incident: Incident, facts: impl Iterator<Item = Fact>) {
+        for fact in facts {
+            incident.apply(&fact, *self.now);
+            self.decision.facts.push(fact);
+        }
+        self.closed.insert(incident.id, incident);
+    }
+
+    /// The facts that have not been settled yet.
+    pub(super) fn unsettled(&self) -> &[Fact] {
+        self.decision.facts.get(self.settled..).unwrap_or_default()
+    }
+
+    /// An incident that this decision closes.
+    pub(super) fn closed_as(&self, incident: IncidentId) -> Option<&Incident> {
+        self.closed.get(&incident)
+    }
+
+    /// Whether this decision closes an incident.
+    pub(super) fn has_closed(&self, incident: IncidentId) -> bool {
+        self.closed_as(incident).is_some()
     }
 
     /// The incident if it still waits for the gates' first yes.
     pub(super) fn not_begun(&self, incident: Option<IncidentId>) -> Option<&Incident> {
         let incident = self.state.incident(incident?)?;
         match incident.phase {
-            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries => Some(incident),
+            Phase::AwaitingTarget | Phase::AwaitingApproval | Phase::Refused { .. } | Phase::BetweenTries => {
+                Some(incident)
+            }
             Phase::Running(_) => None,
         }
     }
@@ -254,7 +340,8 @@ impl Draft<'_> {
     /// The incident if the end of its alert changes what comes next.
     pub(super) fn waiting_for_alert(&self, incident: Option<IncidentId>) -> Option<&Incident> {
         let known = self.state.incident(incident?)?;
-        let awaits = known.run().is_some_and(|run| matches!(run.stage, Stage::AwaitingAlert(_)));
+        let awaits =
+            known.run().is_some_and(|run| matches!(run.stage, Stage::AwaitingAlert(_) | Stage::AwaitingApproval));
         if awaits { Some(known) } else { self.not_begun(incident) }
     }
 }

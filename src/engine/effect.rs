@@ -1,12 +1,16 @@
 //! Everything the engine can ask for. A closed list; each is released only when the facts before it are durable.
 
 use super::event::Event;
-use crate::model::action::{Action, ActionOutcome, TargetIdent, Vitals};
+use crate::model::action::{Action, ActionOutcome, TargetIdent, TargetVitals};
+use crate::model::approval::AskedPlan;
+use crate::model::duration::format_duration;
 use crate::model::fact::AlertReceived;
+use crate::model::host::Host;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::Notice;
+use crate::model::request::{Request, RequestOutcome};
 use crate::model::step::{CaptureSpec, VerifySpec};
-pub use crate::model::step::{Reconciliation, Watched};
+pub use crate::model::step::{Reconciliation, Watched, WatchedService};
 use crate::model::target::TargetQuery;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +22,34 @@ pub enum Effect {
     ResolveTarget {
         /// For which incident.
         incident: IncidentId,
+        /// Which Docker is asked.
+        host: Host,
         /// The question.
         query: TargetQuery,
         /// Right before a first act: ask Alertmanager first, if one is configured, whether this alert still fires. A
         /// witness that is away must not keep the answer back.
         alert: Option<Arc<AlertReceived>>,
+        /// Look as well how much memory the container uses: its limit may be lowered next.
+        memory: bool,
     },
     /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.
     SkipTarget {
         /// For which incident.
         incident: IncidentId,
+    },
+    /// Ask what must be known right before a step that touches no container: how the target is, and whether the alert
+    /// still fires.
+    AskStep {
+        /// For which incident.
+        incident: IncidentId,
+        /// The step's number in its branch.
+        index: usize,
+        /// Which Docker is asked.
+        host: Host,
+        /// The container to be looked at; `None` if nothing needs to be known of it.
+        target: Option<TargetQuery>,
+        /// As for [`Self::ResolveTarget`].
+        alert: Option<Arc<AlertReceived>>,
     },
     /// Keep the evidence.
     Capture {
@@ -39,6 +61,8 @@ pub enum Effect {
         target: TargetIdent,
         /// What to keep.
         spec: CaptureSpec,
+        /// What is left of the step's `timeout`, if it has one.
+        within: Option<TimeLeft>,
     },
     /// Change something. The permit cannot be made outside the gates.
     RunAction(ActionPermit),
@@ -52,6 +76,21 @@ pub enum Effect {
         index: usize,
         /// Each container.
         watched: Vec<Watched>,
+        /// What counts as recovered.
+        spec: VerifySpec,
+        /// What must answer as well.
+        http: Option<String>,
+        /// How long ago the step began: a restart of the daemon must not give it more time.
+        already: Duration,
+    },
+    /// Watch a service recover.
+    VerifyService {
+        /// For which incident.
+        incident: IncidentId,
+        /// The step's number in its branch.
+        index: usize,
+        /// Which service, and what was done to it.
+        watched: WatchedService,
         /// What counts as recovered.
         spec: VerifySpec,
         /// How long ago the step began: a restart of the daemon must not give it more time.
@@ -84,7 +123,65 @@ pub enum Effect {
         notice: Notice,
         /// It may have been sent before.
         repeat: bool,
+        /// Which plan it asks people about, if it does.
+        asks: Option<AskedPlan>,
+        /// What is left of the step's `timeout`, if it has one.
+        within: Option<TimeLeft>,
     },
+    /// Send a request to another system, once. The permit cannot be made outside the gates.
+    SendRequest(RequestPermit),
+}
+
+/// What is left of a step's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLeft {
+    /// All of it.
+    pub timeout: Duration,
+    /// How much is left.
+    pub left: Duration,
+}
+
+impl TimeLeft {
+    /// What is said when it is over.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("timed out after {}", format_duration(self.timeout))
+    }
+}
+
+/// The right to send one request once. Only the gates make one, and the executor uses it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPermit {
+    act: ActId,
+    request: Request,
+    deadline: Duration,
+}
+
+impl RequestPermit {
+    /// Made where an intent was decided, nowhere else.
+    pub(in crate::engine) fn new(act: ActId, request: Request, deadline: Duration) -> Self {
+        Self { act, request, deadline }
+    }
+
+    /// Which act it permits.
+    #[must_use]
+    pub fn act(&self) -> ActId {
+        self.act
+    }
+
+    /// Uses the permit up, unless its intent took too long, `waited`, to become durable: the act, what is sent, and how
+    /// long an answer may take.
+    ///
+    /// # Errors
+    /// The event that says so: nothing may be sent.
+    pub fn redeem_after(self, waited: Duration) -> Result<(ActId, Request, Duration), Box<Event>> {
+        let Self { act, request, deadline } = self;
+        if waited <= SENT_WITHIN {
+            return Ok((act, request, deadline));
+        }
+        let outcome = RequestOutcome::Failed { error: too_late(waited) };
+        Err(Box::new(Event::RequestReturned { act, outcome }))
+    }
 }
 
 /// The right to do one action once. Only the gates make one, and the executor uses it up.
@@ -94,7 +191,7 @@ pub struct ActionPermit {
     action: Action,
     target: TargetIdent,
     deadline: Duration,
-    pre: Vitals,
+    pre: TargetVitals,
 }
 
 impl ActionPermit {
@@ -104,7 +201,7 @@ impl ActionPermit {
         action: Action,
         target: TargetIdent,
         deadline: Duration,
-        pre: Vitals,
+        pre: TargetVitals,
     ) -> Self {
         Self { act, action, target, deadline, pre }
     }
@@ -146,10 +243,12 @@ pub struct TooLate {
 
 impl From<TooLate> for Event {
     fn from(TooLate { act, waited }: TooLate) -> Self {
-        let waited = waited.as_secs();
-        let error = format!("not sent: it took {waited} s until the intent could be written to the incident log");
-        Self::ActionReturned { act, outcome: ActionOutcome::Failed { error } }
+        Self::ActionReturned { act, outcome: ActionOutcome::Failed { error: too_late(waited) } }
     }
+}
+
+fn too_late(waited: Duration) -> String {
+    format!("not sent: it took {} s until the intent could be written to the incident log", waited.as_secs())
 }
 
 /// An act whose intent took longer to become durable is not sent: its gates saw another world. Looking after a crash
@@ -167,6 +266,6 @@ pub struct PermittedAction {
     pub target: TargetIdent,
     /// After this time without an answer the outcome is unknown.
     pub deadline: Duration,
-    /// The container before.
-    pub pre: Vitals,
+    /// The target before.
+    pub pre: TargetVitals,
 }

@@ -1,13 +1,15 @@
 //! Everything that can happen to the engine. A closed list.
 
-use crate::model::action::{ActionOutcome, Reconciled, Vitals};
+use crate::model::action::{ActionOutcome, Reconciled, TargetVitals};
 use crate::model::alert::Notification;
+use crate::model::approval::Ballot;
 use crate::model::container::TargetReport;
 use crate::model::fact::{LogRecovered, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::NoticeOutcome;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::policy::Policy;
+use crate::model::request::RequestOutcome;
 use crate::model::testimony::{Heard, Testimony};
 use crate::playbook::index::Playbooks;
 use std::sync::Arc;
@@ -43,6 +45,17 @@ pub enum Event {
         /// For which incident.
         incident: IncidentId,
     },
+    /// What was asked right before a step that touches no container is known, as far as it could be.
+    StepAsked {
+        /// For which incident.
+        incident: IncidentId,
+        /// The step's number in its branch when the question was put: an answer for another step is ignored.
+        index: usize,
+        /// The target, if it was asked for.
+        report: Option<TargetReport>,
+        /// What Alertmanager said about the alert.
+        heard: Heard,
+    },
     /// A capture, verify or wait step came to its end.
     StepEnded {
         /// The incident.
@@ -70,14 +83,21 @@ pub enum Event {
         /// How the call went.
         outcome: ActionOutcome,
     },
+    /// A request was answered, or not.
+    RequestReturned {
+        /// Which.
+        act: ActId,
+        /// How it went.
+        outcome: RequestOutcome,
+    },
     /// Looking showed what became of an action.
     ActionObserved {
         /// Which.
         act: ActId,
         /// What looking showed.
         finding: Reconciled,
-        /// The container as found.
-        post: Option<Vitals>,
+        /// The target as found.
+        post: Option<TargetVitals>,
         /// In words.
         detail: String,
     },
@@ -110,12 +130,25 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A person says that nothing more is to be done about an incident.
+    AbortRequested {
+        /// Which.
+        incident: IncidentId,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody who is known by now says yes or no to a plan.
+    VoteCast(Ballot),
     /// Settings and playbooks were read anew, and nothing is wrong with them.
     Reloaded(Box<NewConfig>),
     /// Settings or playbooks were read anew, and cannot be used.
     ReloadFailed {
         /// The first problem, with its place, and how many more there are.
         problem: String,
+        /// Who asked for it.
+        by: Option<String>,
     },
     /// Time passed: about once a minute.
     Ticked,
@@ -132,4 +165,6 @@ pub struct NewConfig {
     pub policy: Policy,
     /// Each file with its SHA-256.
     pub files: Vec<(String, String)>,
+    /// Who asked for it.
+    pub by: Option<String>,
 }

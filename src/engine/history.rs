@@ -25,7 +25,11 @@ impl Help {
             Verdict::Recovered => Some(Self::Yes),
             // Nobody looked, so nothing is known; and what a dry run left undone could not help.
             Verdict::Unknown if matches!(reason, Some(Reason::NotVerified | Reason::DryRun)) => None,
+            // Whoever ended it may know.
+            Verdict::Abandoned if reason == Some(Reason::Aborted) => None,
             Verdict::Ineffective | Verdict::Failed | Verdict::Abandoned | Verdict::Unknown => Some(Self::No),
+            // What people did not agree to says nothing about the treatment.
+            Verdict::Denied | Verdict::Expired => None,
             Verdict::Cancelled | Verdict::Superseded => None,
         }
     }

@@ -3,19 +3,23 @@
 //! [`Incident::apply`] is the only way it changes; the running daemon and a replay of the log share it. What comes next
 //! is decided in `advance`, from this state alone.
 
-use super::attempts;
-use crate::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent};
-use crate::model::container::ContainerState;
+use super::approval::Approval;
+pub use super::turns::StepNote;
+use super::{aftermath, attempts, look};
+use crate::model::action::{ServiceAction, TargetIdent};
+use crate::model::diagnosis::Finding;
 use crate::model::fact::{
-    ActionIntended, ActionReconciled, AlertReceived, Answer, Branch, Decided, Fact, NoticeIntended, Refusal,
-    StepFinished, StepResult, Taken,
+    ActionIntended, AlertReceived, Answer, Branch, Cause, Decided, Fact, NoticeIntended, Origin, Refusal,
+    RequestIntended, StepFinished, StepResult, Taken,
 };
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::{AttemptNumber, Verdict};
+use crate::model::limit::LimitKey;
 use crate::model::moment::Moment;
 use crate::model::reason::Reason;
-use crate::model::step::Watched;
-use crate::model::target::ContainerId;
+use crate::model::service::ServiceVitals;
+use crate::model::step::{StepOutcome, Watched};
+use crate::model::target::{ContainerId, TargetId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,15 +34,25 @@ pub struct Incident {
     pub playbook: Arc<str>,
     /// The revision of the playbook that took it.
     pub revision: Arc<str>,
+    /// The incident that opened it; `None` if the alert did.
+    pub origin: Option<Box<Origin>>,
     /// When.
     pub opened: Moment,
-    /// Whether the alert has ended meanwhile.
+    /// Whether the alert has ended meanwhile. What follows its end began with that, and does not say so here.
     pub alert_ended: bool,
+    /// Whether the alert whose end this follows fires again.
+    pub fires_again: bool,
+    /// Whether it did so in an episode of its own, which something of its own will follow.
+    pub superseded: bool,
+    /// The further containers of its selector that have incidents of their own.
+    pub further: Vec<ContainerId>,
     /// How many acts have been numbered.
     pub acts: u32,
     /// The last try that did not help, once there is one.
     pub tried: Option<Box<Tried>>,
-    /// What happened to it, oldest first, without evidence: with the alert, all that makes it what it is.
+    /// The last question that people were asked about it, once there is one.
+    pub approval: Option<Box<Approval>>,
+    /// What happened to it, oldest first, without evidence and looks: with the alert, all that makes it what it is.
     pub story: Vec<(Moment, Fact)>,
     /// What it is doing.
     pub phase: Phase,
@@ -49,6 +63,8 @@ pub struct Incident {
 pub enum Phase {
     /// Docker is being asked about the target.
     AwaitingTarget,
+    /// The gates said yes, and people are asked. Nothing is held meanwhile.
+    AwaitingApproval,
     /// A gate said no. It is asked again when the alert is delivered again, and before a further try also by itself.
     Refused {
         /// Which gate and why.
@@ -73,6 +89,7 @@ pub struct Tried {
 
 /// The run of an incident.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and none of them is a phase")]
 pub struct Run {
     /// On what; `None` if no step needs a target.
     pub target: Option<TargetIdent>,
@@ -94,20 +111,36 @@ pub struct Run {
     pub stage: Stage,
     /// What was acted on, with how it was before.
     pub touched: Vec<Watched>,
+    /// What was done to the service last, and how it was before, if the target is one.
+    pub done_to_service: Option<(ServiceAction, ServiceVitals)>,
+    /// Whether a request to another system was sent, or was about to be.
+    pub called: bool,
     /// Dependents that are restarted after the target is up again, in order.
     pub dependents: Vec<TargetIdent>,
     /// Whether the run itself has stopped the target and not started it since: that stop was nobody else's.
     pub stopped: bool,
-    /// The containers the current step has acted on.
-    pub begun: Vec<ContainerId>,
-    /// What the finished steps with an id left for templates.
+    /// What the current step has acted on.
+    pub begun: Vec<TargetId>,
+    /// When the current step first acted: its `timeout` counts from here, so that a pause before costs nothing of it.
+    pub acting_since: Option<Moment>,
+    /// Whether the current step's `if` is known to be true.
+    pub allowed: bool,
+    /// What the finished steps left, for templates and conditions.
     pub notes: Vec<StepNote>,
+    /// What explains most of what was seen of the target, by the evidence that was kept last.
+    pub diagnosis: Option<Finding>,
     /// Which step failed, if one did.
     pub failure: Option<Failure>,
+    /// The first failure that its step lets pass (`continue_on_error`), as long as nothing after it saw the target recover.
+    pub tolerated: Option<Failure>,
+    /// The labels by which the limits count this run, with their values.
+    pub key: LimitKey,
     /// Whether the last thing checked after the last action was fine.
     pub verified: bool,
     /// What holds the next act back since something was done already: the run waits, and does not fail.
     pub held: Option<Refusal>,
+    /// Whether it has let go of its target while people are asked. Its next act takes hold again, if the gates let it.
+    pub released: bool,
 }
 
 /// How far a step is.
@@ -128,19 +161,12 @@ pub enum Stage {
     },
     /// Some of a notify step's messages are out: how many.
     Told(usize),
+    /// The intent is recorded, since when: the request may have been sent.
+    Requesting(RequestIntended, Moment),
     /// The target recovered; its alert still fires. In words, what was seen of the target.
     AwaitingAlert(String),
-}
-
-/// What a finished step left for templates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepNote {
-    /// The step's id.
-    pub id: Arc<str>,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// In words.
-    pub detail: String,
+    /// People are asked whether to go on; what they say is the incident's approval.
+    AwaitingApproval,
 }
 
 /// The step that failed a run.
@@ -154,6 +180,8 @@ pub struct Failure {
     pub index: usize,
     /// What went wrong.
     pub error: String,
+    /// Its step lets it pass, and it counts all the same: nothing after it saw the target recover.
+    pub counted: bool,
 }
 
 impl Incident {
@@ -161,7 +189,7 @@ impl Incident {
     #[must_use]
     pub fn open(id: IncidentId, alert: &Arc<AlertReceived>, at: Moment) -> Option<Self> {
         let (playbook, revision) = match &alert.taken {
-            Taken::ByPlaybook { playbook, revision } => (Arc::clone(playbook), Arc::clone(revision)),
+            Taken::ByPlaybook { playbook, revision, .. } => (Arc::clone(playbook), Arc::clone(revision)),
             Taken::ByNobody(_) => return None,
         };
         let alert = Arc::clone(alert);
@@ -171,10 +199,15 @@ impl Incident {
             alert,
             playbook,
             revision,
+            origin: None,
             opened: at,
             alert_ended: false,
+            fires_again: false,
+            superseded: false,
+            further: Vec::new(),
             acts: 0,
             tried: None,
+            approval: None,
             story: Vec::new(),
             phase,
         })
@@ -191,7 +224,7 @@ impl Incident {
     pub fn run(&self) -> Option<&Run> {
         match &self.phase {
             Phase::Running(run) => Some(run),
-            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries => None,
+            Phase::AwaitingTarget | Phase::AwaitingApproval | Phase::Refused { .. } | Phase::BetweenTries => None,
         }
     }
 
@@ -212,20 +245,33 @@ impl Incident {
     /// and a replay must never fail on what it finds.
     pub fn apply(&mut self, fact: &Fact, at: Moment) {
         self.remember(fact, at);
+        if self.is_asking(fact) {
+            self.acts = self.acts.max(if let Fact::NoticeIntended(it) = fact { it.notice.act.number } else { 0 });
+            return;
+        }
         match fact {
+            Fact::AlertEnded(_) if self.is_aftercare() => self.fires_again = false,
             Fact::AlertEnded(_) => self.alert_ended = true,
-            Fact::Decided(decided) => match &decided.answer {
-                Answer::Run { dry_run, plan, attempt } => {
-                    let mut run = Run::start(decided.target.clone(), (*dry_run, plan.clone()), *attempt, at);
-                    run.notes.extend(self.tried.iter().flat_map(|tried| tried.run.notes.iter().cloned()));
-                    self.phase = Phase::Running(Box::new(run));
+            Fact::AlertReceived(received) if self.is_aftercare() => {
+                self.fires_again = true;
+                self.superseded |= !aftermath::goes_on(received);
+            }
+            Fact::IncidentOpened(opened) if opened.origin.of == self.id => {
+                if let Cause::FurtherTarget(container) = &opened.origin.cause {
+                    self.further.push(container.clone());
                 }
-                Answer::Refused(refusal) => self.refused(refusal, at),
-            },
+            }
+            Fact::IncidentOpened(opened) => self.origin = Some(Box::new(opened.origin.clone())),
+            Fact::Decided(decided) => self.decided(decided, at),
             Fact::AttemptEnded(ended) => self.attempt_ended(ended.attempt, at),
             Fact::BreakerOpened(_) => self.no_further_try(Reason::BreakerOpen, at),
             Fact::ActionIntended(intended) => self.acts = self.acts.max(intended.act.number),
             Fact::NoticeIntended(intended) => self.acts = self.acts.max(intended.notice.act.number),
+            Fact::ApprovalRequested(asked) => self.approval_requested(asked, at),
+            Fact::VoteCast(vote) => self.vote_cast(vote, at),
+            Fact::ApprovalEnded(ended) => self.approval_ended(ended, at),
+            Fact::StepFinished(StepFinished { result: StepResult::Approved(_), .. }) => self.use_approval(),
+            Fact::RequestIntended(intended) => self.acts = self.acts.max(intended.act.number),
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::LogRecovered(_)
@@ -241,6 +287,8 @@ impl Incident {
             | Fact::StateSaved(_)
             | Fact::AlertReceived(_)
             | Fact::AlertsRejected(_)
+            | Fact::StepMarked(_)
+            | Fact::RequestFinished(_)
             | Fact::StepFinished(_)
             | Fact::ActionFinished(_)
             | Fact::ActionReconciled(_)
@@ -252,19 +300,29 @@ impl Incident {
         }
     }
 
+    fn decided(&mut self, decided: &Decided, at: Moment) {
+        match &decided.answer {
+            Answer::Run { dry_run, plan, attempt, key } => {
+                let mut run = Run::start(decided.target.clone(), (*dry_run, plan.clone()), *attempt, at);
+                if self.is_aftercare() {
+                    run.branch = Branch::OnResolved;
+                }
+                run.key.clone_from(key);
+                run.notes.extend(self.tried.iter().flat_map(|tried| tried.run.notes.iter().cloned()));
+                self.phase = Phase::Running(Box::new(run));
+                self.use_approval();
+            }
+            Answer::Refused(refusal) => self.refused(refusal, at),
+        }
+    }
+
     fn remember(&mut self, fact: &Fact, at: Moment) {
         let refused = |fact: &Fact| matches!(fact, Fact::Decided(Decided { answer: Answer::Refused(_), .. }));
-        let kept = if let Fact::AlertReceived(_) = fact {
+        let opens = matches!(fact, Fact::AlertReceived(_)) && !self.is_aftercare();
+        if opens {
             return;
-        } else if let Fact::StepFinished(finished) = fact
-            && let StepResult::Captured(_) = finished.result
-        {
-            let result = StepResult::Captured(serde_json::json!({}));
-            let (step, elapsed) = (finished.step.clone(), finished.elapsed);
-            Fact::StepFinished(StepFinished { incident: finished.incident, step, elapsed, result })
-        } else {
-            fact.clone()
-        };
+        }
+        let kept = look::without(fact);
         // Of refusals in a row, the last one counts.
         let is_refused = matches!(self.phase, Phase::Refused { .. });
         if is_refused && self.story.last().is_some_and(|(_, last)| refused(last)) && refused(&kept) {
@@ -276,8 +334,12 @@ impl Incident {
     fn refused(&mut self, refusal: &Refusal, at: Moment) {
         match &mut self.phase {
             // There is no way back once something was done: the run waits where it is.
-            Phase::Running(run) if run.has_acted() => run.held = Some(refusal.clone()),
-            Phase::AwaitingTarget | Phase::Refused { .. } | Phase::BetweenTries | Phase::Running(_) => {
+            Phase::Running(run) if run.is_past_return() => run.held = Some(refusal.clone()),
+            Phase::AwaitingTarget
+            | Phase::AwaitingApproval
+            | Phase::Refused { .. }
+            | Phase::BetweenTries
+            | Phase::Running(_) => {
                 self.phase = Phase::Refused { refusal: refusal.clone(), at };
                 if attempts::ends_the_tries(refusal) {
                     self.no_further_try(refusal.reason, at);
@@ -305,7 +367,7 @@ impl Incident {
 }
 
 impl Run {
-    fn start(
+    pub(super) fn start(
         target: Option<TargetIdent>,
         (dry_run, plan): (bool, Option<String>),
         attempt: AttemptNumber,
@@ -322,20 +384,56 @@ impl Run {
             since: at,
             stage: Stage::Ready,
             touched: Vec::new(),
+            done_to_service: None,
+            called: false,
             dependents: Vec::new(),
             stopped: false,
             begun: Vec::new(),
+            acting_since: None,
+            allowed: false,
             notes: Vec::new(),
+            diagnosis: None,
             failure: None,
+            tolerated: None,
+            key: LimitKey::new(),
             verified: false,
             held: None,
+            released: false,
         }
+    }
+
+    /// Whether nobody else may treat its target meanwhile.
+    #[must_use]
+    pub fn holds_its_target(&self) -> bool {
+        self.plan.is_some() && !self.released && self.branch != Branch::OnDenied
+    }
+
+    /// Nobody agreed: nothing more is done to the target, and people are told.
+    pub(super) fn not_agreed(&mut self, at: Moment) {
+        self.branch = Branch::OnDenied;
+        self.index = 0;
+        self.begun.clear();
+        self.held = None;
+        self.since = at;
+        self.stage = Stage::Ready;
     }
 
     /// Whether anything was done, or was about to be done: then a refusal cannot undo the run.
     #[must_use]
     pub fn has_acted(&self) -> bool {
-        !self.touched.is_empty()
+        self.has_treated() || self.called
+    }
+
+    /// Whether anything was done to a container or a service, or was about to be done.
+    #[must_use]
+    pub fn has_treated(&self) -> bool {
+        !self.touched.is_empty() || self.done_to_service.is_some()
+    }
+
+    /// Whether it goes on to its end, whatever a gate says: something was done, or it has failed and people are told.
+    #[must_use]
+    pub fn is_past_return(&self) -> bool {
+        self.has_acted() || matches!(self.branch, Branch::OnFailure | Branch::OnDenied)
     }
 
     /// Whether it was the last of several tries, and in vain.
@@ -357,9 +455,10 @@ impl Run {
             {
                 self.step_finished(finished, at);
             }
-            Fact::ActionIntended(intended) => {
-                self.action_intended(intended, at);
-            }
+            Fact::StepMarked(marked) => self.step_marked(marked, at),
+            Fact::RequestIntended(intended) => self.request_intended(intended, at),
+            Fact::RequestFinished(finished) => self.request_finished(finished, at),
+            Fact::ActionIntended(intended) => self.action_intended(intended, at),
             Fact::ActionFinished(finished) => {
                 if let Stage::Acting(intended, since) = &self.stage
                     && intended.act == finished.act
@@ -378,13 +477,7 @@ impl Run {
                 let told = if let Stage::Told(told) = self.stage { told } else { 0 };
                 self.stage = Stage::Telling { intended: intended.clone(), told };
             }
-            Fact::NoticeFinished(finished) => {
-                if let Stage::Telling { intended, told } = &self.stage
-                    && intended.notice.act == finished.act
-                {
-                    self.stage = Stage::Told(told + 1);
-                }
-            }
+            Fact::NoticeFinished(finished) => self.notice_finished(finished.act),
             Fact::LogOpened(_)
             | Fact::LogClosed
             | Fact::LogRecovered(_)
@@ -398,9 +491,13 @@ impl Run {
             | Fact::BreakerOpened(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_)
+            | Fact::ApprovalRequested(_)
+            | Fact::VoteCast(_)
+            | Fact::ApprovalEnded(_)
             | Fact::StateSaved(_)
             | Fact::AlertReceived(_)
             | Fact::AlertEnded(_)
+            | Fact::IncidentOpened(_)
             | Fact::AlertsRejected(_)
             | Fact::Decided(_)
             | Fact::StepFinished(_)
@@ -409,78 +506,38 @@ impl Run {
         }
     }
 
+    fn notice_finished(&mut self, act: ActId) {
+        if let Stage::Telling { intended, told } = &self.stage
+            && intended.notice.act == act
+        {
+            self.stage = Stage::Told(told + 1);
+        }
+    }
+
     fn step_finished(&mut self, finished: &StepFinished, at: Moment) {
-        let detail = match &finished.result {
+        let elapsed = finished.elapsed;
+        let (outcome, detail) = match &finished.result {
             StepResult::Verified(seen) => {
                 self.verified = true;
-                seen.clone()
+                self.tolerated = None;
+                (StepOutcome::Success, seen.as_str())
             }
             StepResult::NotVerified(seen) => {
-                self.fail((Verdict::Ineffective, finished.step.verb), seen, at);
-                return;
+                return self.fail((Verdict::Ineffective, finished.step.verb), (seen, elapsed), at);
             }
             StepResult::Failed(error) => {
-                self.fail((Verdict::Failed, finished.step.verb), error, at);
-                return;
+                return self.fail((Verdict::Failed, finished.step.verb), (error, elapsed), at);
             }
-            StepResult::Captured(_) => "captured".to_owned(),
-            StepResult::Waited => "waited".to_owned(),
-            StepResult::Notified => "notified".to_owned(),
-            StepResult::Skipped => "skipped".to_owned(),
-            StepResult::NotNeeded(seen) => seen.clone(),
+            StepResult::Captured(evidence) => return self.captured((evidence, elapsed), at),
+            StepResult::Waited => (StepOutcome::Success, "waited"),
+            StepResult::Notified => (StepOutcome::Success, "notified"),
+            StepResult::Skipped => (StepOutcome::Skipped, "skipped"),
+            StepResult::ConditionFalse(seen) => (StepOutcome::Skipped, seen.as_str()),
+            StepResult::NotNeeded(seen) | StepResult::Paused(seen) | StepResult::Approved(seen) => {
+                (StepOutcome::Success, seen.as_str())
+            }
         };
-        if let Some(id) = &finished.step.id {
-            self.notes.push(StepNote { id: Arc::clone(id), elapsed: finished.elapsed, detail });
-        }
-        self.next_step(at);
-    }
-
-    fn action_intended(&mut self, intended: &ActionIntended, at: Moment) {
-        let goal = intended.action.goal();
-        if !intended.dependent {
-            self.dependents.clone_from(&intended.dependents);
-            self.stopped = goal == Goal::Down;
-        }
-        self.verified = false;
-        self.held = None;
-        self.begun.push(intended.target.id.clone());
-        self.touched.retain(|touched| touched.target.id != intended.target.id);
-        // What runs already has the start that a start wants.
-        let runs_already = intended.action == Action::Start && intended.pre.state == ContainerState::Running.as_str();
-        let before = (!runs_already).then(|| intended.pre.clone());
-        self.touched.push(Watched { target: intended.target.clone(), before, goal });
-        self.stage = Stage::Acting(intended.clone(), at);
-    }
-
-    fn action_finished(&mut self, (intended, since): (ActionIntended, Moment), outcome: &ActionOutcome, at: Moment) {
-        match outcome {
-            ActionOutcome::Succeeded { .. } | ActionOutcome::Rehearsed => self.action_done(at),
-            ActionOutcome::Failed { error } => self.fail((Verdict::Failed, intended.action.word()), error, at),
-            ActionOutcome::Unknown { .. } => self.stage = Stage::InDoubt(intended, since),
-        }
-    }
-
-    fn action_reconciled(&mut self, reconciled: &ActionReconciled, at: Moment) {
-        let (Stage::Acting(intended, _) | Stage::InDoubt(intended, _)) = &self.stage else { return };
-        if intended.act != reconciled.act {
-            return;
-        }
-        let word = intended.action.word();
-        match reconciled.finding {
-            Reconciled::Observed | Reconciled::RestartPolicy => self.action_done(at),
-            Reconciled::NotApplied => self.fail((Verdict::Abandoned, word), &reconciled.detail, at),
-            Reconciled::Superseded => self.fail((Verdict::Superseded, word), &reconciled.detail, at),
-            Reconciled::Unknown => self.fail((Verdict::Unknown, word), &reconciled.detail, at),
-        }
-    }
-
-    /// One container is done: the next dependent, or the next step. While the target is down its dependents wait.
-    fn action_done(&mut self, at: Moment) {
-        if !self.stopped && self.next_to_act().is_some() {
-            self.stage = Stage::Ready;
-        } else {
-            self.next_step(at);
-        }
+        self.next_step((outcome, elapsed, detail), at);
     }
 
     /// The container whose turn it is in a step that acts: the target itself, then its dependents.
@@ -497,25 +554,38 @@ impl Run {
         self.target.as_ref().is_some_and(|target| self.begun.contains(&target.id))
     }
 
-    fn next_step(&mut self, at: Moment) {
-        self.index += 1;
+    pub(super) fn next_step(&mut self, (outcome, elapsed, detail): (StepOutcome, Duration, &str), at: Moment) {
+        self.note((outcome, elapsed, detail));
+        self.turn_to((self.branch, self.index + 1), at);
+    }
+
+    /// The step whose turn it is now.
+    pub(super) fn turn_to(&mut self, (branch, index): (Branch, usize), at: Moment) {
+        (self.branch, self.index) = (branch, index);
         self.begun.clear();
+        self.acting_since = None;
+        self.allowed = false;
         self.held = None;
         self.since = at;
         self.stage = Stage::Ready;
     }
 
-    /// The run failed: `on_failure` is next. A failure within `on_failure` only ends it.
-    fn fail(&mut self, (verdict, step): (Verdict, &'static str), error: &str, at: Moment) {
-        if self.branch == Branch::OnFailure {
-            self.next_step(at);
-            return;
+    /// The run failed: `on_failure` is next, unless the step lets it pass. A failure within `on_failure` or `on_denied`
+    /// only ends its step.
+    pub(super) fn fail(
+        &mut self,
+        (verdict, step): (Verdict, &'static str),
+        (error, elapsed): (&str, Duration),
+        at: Moment,
+    ) {
+        match self.branch {
+            Branch::Steps | Branch::OnResolved => {}
+            Branch::OnFailure | Branch::OnDenied => {
+                return self.next_step((StepOutcome::Failure, elapsed, error), at);
+            }
         }
-        self.failure = Some(Failure { verdict, step, index: self.index, error: error.to_owned() });
-        self.branch = Branch::OnFailure;
-        self.held = None;
-        self.index = 0;
-        self.since = at;
-        self.stage = Stage::Ready;
+        self.note((StepOutcome::Failure, elapsed, error));
+        self.failure = Some(Failure { verdict, step, index: self.index, error: error.to_owned(), counted: false });
+        self.turn_to((Branch::OnFailure, 0), at);
     }
 }

@@ -6,14 +6,14 @@ use super::gate;
 use super::incident::{Incident, Phase};
 use super::receipt::{AlertAnswer, AlertReceipt, Reply};
 use super::state::REOPEN_WINDOW;
-use super::values;
+use super::{offspring, values};
 use crate::model::alert::{Alert, AlertStatus, Notification};
 use crate::model::fact::{AlertEnded, AlertReceived, AlertsRejected, Answer, Fact, Refusal, Taken};
 use crate::model::id::IncidentId;
 use crate::model::incident::{EpisodeEnd, FirstSight};
 use crate::model::label::Fingerprint;
 use crate::model::memory::Episode;
-use crate::model::reason::{Gate, Reason};
+use crate::model::reason::Reason;
 use crate::model::target::TargetQuery;
 use crate::playbook::definition::Playbook;
 use chrono::TimeDelta;
@@ -49,6 +49,7 @@ pub(super) fn notification(draft: &mut Draft<'_>, notification: Notification) {
             }
         };
         receipts.push(receipt);
+        offspring::settle(draft);
     }
     draft.decision.reply = Reply::Alerts(receipts);
 }
@@ -151,6 +152,8 @@ fn draft_fingerprint(draft: &Draft<'_>) -> Fingerprint {
 fn repeat(draft: &mut Draft<'_>, fingerprint: Fingerprint, episode: Option<&Episode>, from: &From) -> AlertReceipt {
     let incident = episode.and_then(|episode| episode.incident);
     let mut answer = receipt(fingerprint, AlertAnswer::Duplicate, episode);
+    let further = offspring::repeated(draft, fingerprint);
+    draft.decision.effects.extend(further);
     let Some(incident) = draft.not_begun(incident) else { return answer };
     if let Phase::Refused { refusal, at } = &incident.phase {
         answer.answer = AlertAnswer::Refused;
@@ -183,15 +186,21 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
         return AlertReceipt { reason, ..receipt(fingerprint, AlertAnswer::NoMatch, None) };
     };
     // Only a refusal needs the labels, which go into the record.
+    let (bound, host) = gate::on_host(playbook, &values::of_new_alert(&alert), &draft.ruleset.policy);
     let query = render(playbook, &alert).map_err(|detail| (alert.labels.clone(), detail));
-    let taken = Taken::ByPlaybook { playbook: Arc::clone(&playbook.name), revision: Arc::clone(&playbook.revision) };
+    let (name, revision) = (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
+    let taken = Taken::ByPlaybook { playbook: name, revision, host: bound.clone() };
     let id = IncidentId(record(draft, alert, from, (first, taken)));
     draft.count_towards_storm();
     let query = query.map_err(|(labels, detail)| advance::not_rendered(playbook, &labels, detail));
-    let query = query.and_then(|query| complete(playbook, from).map(|()| query));
+    let query = host.and(query);
+    let query = query.and_then(|query| gate::complete(playbook, from.truncated_alerts).map(|()| query));
     let (answer, reason) = match query {
         Ok(Some(query)) => {
-            draft.decision.effects.push(super::effect::Effect::ResolveTarget { incident: id, query, alert: None });
+            // Nothing was raised yet that could be taken back.
+            let (alert, memory) = (None, false);
+            let resolve = super::effect::Effect::ResolveTarget { incident: id, host: bound, query, alert, memory };
+            draft.decision.effects.push(resolve);
             (AlertAnswer::Accepted, None)
         }
         Ok(None) => {
@@ -213,16 +222,6 @@ fn render(playbook: &Playbook, alert: &Alert) -> Result<Option<TargetQuery>, Str
         return Ok(None);
     }
     advance::render_target(playbook, &values::of_new_alert(alert))
-}
-
-/// Where alerts were left out, nobody knows how large the trouble is.
-fn complete(playbook: &Playbook, from: &From) -> Result<(), Refusal> {
-    if from.truncated_alerts == 0 || !playbook.acts() {
-        return Ok(());
-    }
-    let left_out = from.truncated_alerts;
-    let detail = format!("the sender left {left_out} alerts of the group out of its notification (max_alerts)");
-    Err(gate::refuse(Gate::Parsed, Reason::Truncated, detail).saw("truncated_alerts", left_out))
 }
 
 fn refused_at_once(draft: &mut Draft<'_>, id: IncidentId, refusal: Refusal) {

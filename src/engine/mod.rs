@@ -2,7 +2,11 @@
 //!
 //! Read [`event::Event`] and [`effect::Effect`], then [`decide::decide`] and [`state::State`].
 
+pub mod abort;
+mod acting;
 mod advance;
+pub mod aftermath;
+pub mod approval;
 mod attempts;
 mod breaker;
 pub mod budget;
@@ -17,19 +21,33 @@ pub mod hold;
 pub mod incident;
 mod intake;
 mod judge;
+mod limits;
+mod look;
+mod offspring;
+mod origin;
 pub mod own_acts;
 pub mod pause;
+pub mod raised;
 pub mod receipt;
 pub mod ruleset;
+mod scale;
+pub mod services;
 pub mod snapshot;
 pub mod state;
+mod step_asked;
+mod step_rules;
 pub mod storm;
 mod switch;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod tick;
 pub mod timeline;
+mod treat;
+mod turns;
 mod values;
 mod witness;
 
 pub use decide::{Decision, decide};
+
+pub use gate::{may_be_treated, service_may_be_treated};

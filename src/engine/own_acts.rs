@@ -40,8 +40,8 @@ impl OwnActs {
         while self.0.front().is_some_and(|oldest| MEMORY < at.since(&oldest.from)) {
             self.0.pop_front();
         }
-        if !intended.dry_run {
-            let (act, container) = (intended.act, intended.target.id.clone());
+        if let Some(container) = intended.target.id.container().filter(|_| !intended.dry_run) {
+            let (act, container) = (intended.act, container.clone());
             self.0.push_back(OwnAct { act, container, from: at, deadline: intended.deadline, to: None });
         }
     }
@@ -79,9 +79,9 @@ impl OwnActs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::action::{Action, TargetIdent, Vitals};
+    use crate::model::action::{Action, TargetIdent, TargetVitals, Vitals};
     use crate::model::id::{IncidentId, Seq};
-    use crate::model::target::ContainerName;
+    use crate::model::target::{TargetId, TargetName};
     use chrono::DateTime;
 
     fn at(secs: u64) -> Moment {
@@ -95,19 +95,22 @@ mod tests {
     }
 
     fn intended(dry_run: bool) -> ActionIntended {
-        let name = ContainerName::parse("web").unwrap();
+        let name = TargetName::parse("web").unwrap();
+        let pre = Vitals { started_at: "t1".into(), restart_count: 0, state: "exited".into(), health: None };
         ActionIntended {
             act: ActId { incident: IncidentId(Seq(1)), number: 1 },
             playbook: "p".into(),
             action: Action::Start,
-            target: TargetIdent { id: id("ab"), name, image_id: String::new(), service: None },
-            pre: Vitals { started_at: "t1".into(), restart_count: 0, state: "exited".into(), health: None },
+            target: TargetIdent { id: TargetId::from(&id("ab")), name, image_id: String::new(), service: None },
+            pre: TargetVitals::Container(pre),
             deadline: Duration::from_secs(40),
+            timeout: None,
             plan: String::new(),
             dependent: false,
             dependents: Vec::new(),
             dry_run,
             witness: None,
+            look: None,
         }
     }
 

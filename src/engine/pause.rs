@@ -88,8 +88,8 @@ impl Pauses {
 
     /// Of the pauses that stand and cover what is asked about, the one that lasts longest.
     #[must_use]
-    pub fn longest(&self, now: &Moment, covers: impl Fn(&PauseScope) -> bool) -> Option<&PauseInForce> {
-        let covering = self.iter().filter(|standing| !standing.is_over(now) && covers(&standing.pause.scope));
+    pub fn longest(&self, now: &Moment, covers: impl Fn(&Pause) -> bool) -> Option<&PauseInForce> {
+        let covering = self.iter().filter(|standing| !standing.is_over(now) && covers(&standing.pause));
         // The first of those that last equally long: the file cannot be overridden, and "all" says more than a name.
         covering.reduce(|longest, next| {
             let lasts = |standing: &PauseInForce| standing.remaining(now).unwrap_or(Duration::MAX);
@@ -152,6 +152,6 @@ mod tests {
         assert_eq!(named(&pauses).as_deref(), Some("target:web"));
         pauses.set(&pause("playbook:p", "bob", None), moment(0, 0));
         assert_eq!(named(&pauses).as_deref(), Some("playbook:p"));
-        assert_eq!(pauses.longest(&now, |scope| scope.kind() == "host"), None, "its time is over");
+        assert_eq!(pauses.longest(&now, |pause| pause.scope.kind() == "host"), None, "its time is over");
     }
 }

@@ -1,8 +1,10 @@
 //! What whoever brought an event is told: about each alert of a notification, a pause, a breaker, or a reload.
 
 use super::ruleset::Changes;
+use crate::model::approval::{ApprovalOutcome, VoteAnswer};
 use crate::model::fact::BreakerReset;
 use crate::model::id::IncidentId;
+use crate::model::incident::Verdict;
 use crate::model::label::Fingerprint;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Reason, codes};
@@ -15,6 +17,8 @@ pub enum Reply {
     Alerts(Vec<AlertReceipt>),
     /// To somebody at a switch.
     Switched(Switched),
+    /// To whoever voted.
+    Voted(Voted),
     /// To whoever had settings and playbooks read anew: what that changed.
     Reloaded(Changes),
     /// They cannot be used, and that is recorded.
@@ -27,7 +31,7 @@ impl Default for Reply {
     }
 }
 
-/// What became of a wish to pause, to resume, or to reset a breaker.
+/// What became of a wish to pause, to resume, to reset a breaker, or to end an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Switched {
     /// It stands.
@@ -56,6 +60,34 @@ pub enum Switched {
     },
     /// The breaker of this target is not open; nothing was changed.
     NotOpen(Arc<str>),
+    /// The incident has ended: nothing more is done about it.
+    Aborted {
+        /// Which.
+        incident: IncidentId,
+        /// How it ended.
+        verdict: Verdict,
+        /// Who said so.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// An answer to what was sent is awaited; nothing was changed.
+    ActUnderWay(IncidentId),
+    /// No incident of this name is open; nothing was changed.
+    NoSuchIncident(IncidentId),
+}
+
+/// What became of a vote, and how things stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voted {
+    /// Whether it counts.
+    pub answer: VoteAnswer,
+    /// How the approval ended, if it has.
+    pub outcome: Option<ApprovalOutcome>,
+    /// How many different people have agreed by now.
+    pub yes: u32,
+    /// How many must.
+    pub required: u32,
 }
 
 codes! {

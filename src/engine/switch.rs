@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::incident::{Incident, Phase};
 use super::receipt::{Reply, Switched};
-use super::{advance, attempts};
+use super::{advance, approval, attempts, offspring};
 use crate::model::fact::{Fact, PauseCleared, Refusal};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
@@ -26,7 +26,7 @@ pub(super) fn pause(draft: &mut Draft<'_>, pause: Pause) {
     }
     let known = match &pause.scope {
         PauseScope::All | PauseScope::Target(_) => true,
-        PauseScope::Host(name) => **name == *draft.ruleset.policy.host,
+        PauseScope::Host(name) => draft.ruleset.policy.host(name).is_some(),
         PauseScope::Playbook(name) => draft.ruleset.knows(name),
     };
     draft.decision.reply = Reply::Switched(Switched::Paused { pause: pause.clone(), replaced, known });
@@ -141,7 +141,11 @@ pub(super) fn ask_again(draft: &mut Draft<'_>, occasion: Occasion) {
     }
     let question = |incident: &Incident| {
         let next = if anything { held_back(draft, incident, &ended) } else { None };
-        next.or_else(|| attempts::question(draft, incident).filter(|_| ticked))
+        let due = || {
+            let tried = attempts::question(draft, incident).or_else(|| approval::question(draft, incident));
+            tried.or_else(|| offspring::question(draft, incident))
+        };
+        next.or_else(|| due().filter(|_| ticked))
     };
     let waits = |incident: &&Incident| !is_asked_about(draft, incident);
     let asked: Vec<Effect> = draft.state.incidents().filter(waits).filter_map(question).collect();
@@ -151,13 +155,17 @@ pub(super) fn ask_again(draft: &mut Draft<'_>, occasion: Occasion) {
 /// Whether the question about an incident is on its way already.
 fn is_asked_about(draft: &Draft<'_>, incident: &Incident) -> bool {
     draft.decision.effects.iter().any(|effect| match effect {
-        Effect::ResolveTarget { incident: asked, .. } | Effect::SkipTarget { incident: asked } => *asked == incident.id,
+        Effect::ResolveTarget { incident: asked, .. }
+        | Effect::AskStep { incident: asked, .. }
+        | Effect::SkipTarget { incident: asked } => *asked == incident.id,
         Effect::Capture { .. }
         | Effect::RunAction(_)
         | Effect::Reconcile(_)
         | Effect::Verify { .. }
+        | Effect::VerifyService { .. }
         | Effect::Sleep { .. }
         | Effect::AwaitAlert { .. }
+        | Effect::SendRequest(_)
         | Effect::SendNotice { .. } => false,
     })
 }
@@ -165,13 +173,13 @@ fn is_asked_about(draft: &Draft<'_>, incident: &Incident) -> bool {
 /// The question that an incident held back by what has ended goes on with.
 fn held_back(draft: &Draft<'_>, incident: &Incident, ended: &Ended) -> Option<Effect> {
     let held_back = match &incident.phase {
-        Phase::AwaitingTarget | Phase::BetweenTries => false,
-        Phase::Refused { refusal, .. } => ended.held(refusal) && !incident.alert_ended,
+        Phase::AwaitingTarget | Phase::AwaitingApproval | Phase::BetweenTries => false,
+        Phase::Refused { refusal, .. } => ended.held(refusal) && !incident.is_called_off(),
         Phase::Running(run) => run.held.as_ref().is_some_and(|refusal| ended.held(refusal)),
     };
     let playbook = advance::playbook_of(incident, draft.ruleset).filter(|_| held_back)?;
     match incident.run() {
-        Some(run) => advance::ask_next(incident, run),
+        Some(run) => advance::ask_next(incident, run, playbook),
         None => advance::ask_target(incident, playbook).ok(),
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn ends_alert(question: &Question<'_>, mut judgment: Judgment) -> Jud
         refusal.gate == Gate::Fresh && refusal.reason == Reason::ResolvedFirst
     };
     let says_so = question.testimony.is_some_and(|testimony| testimony.says == Says::NotFiring);
-    if says_so && !incident.alert_ended && judgment.facts.iter().any(refused) {
+    if says_so && !incident.alert_ended && !incident.is_aftercare() && judgment.facts.iter().any(refused) {
         let (fingerprint, incident) = (incident.alert.fingerprint, Some(incident.id));
         let ended = AlertEnded { fingerprint, incident, end: EpisodeEnd::NotFiring, ends_at: None };
         judgment.facts.push(Fact::AlertEnded(ended));

@@ -61,6 +61,17 @@ impl LogReader {
         Self::at(dir, first, 0)
     }
 
+    /// Begins at the segment that holds this record, if the path means a directory.
+    ///
+    /// # Errors
+    /// [`ReadError`] if there is no log or it cannot be read.
+    pub fn open_from(path: &Path, seq: Seq) -> Result<Self, ReadError> {
+        let (dir, mut segments) = segments_of(path)?;
+        let later = segments.iter().take_while(|segment| segment.first <= seq).count();
+        let holds = segments.drain(..).nth(later.saturating_sub(1));
+        Self::at(dir, holds.ok_or_else(|| ReadError::NoLog(path.to_owned()))?, 0)
+    }
+
     /// Begins such that `count` records are still to come, or all there are.
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 //! making the whole answer unreadable.
 
 use super::reason::codes;
+use super::resources::ResourceLimits;
+use super::service::Service;
 use super::target::{ContainerId, ContainerName};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -31,19 +33,15 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
+    /// Those that this version knows.
+    pub const KNOWN: &'static [Self] =
+        &[Self::Created, Self::Running, Self::Paused, Self::Restarting, Self::Removing, Self::Exited, Self::Dead];
+
     /// Reads Docker's word for it.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        match word {
-            "created" => Self::Created,
-            "running" => Self::Running,
-            "paused" => Self::Paused,
-            "restarting" => Self::Restarting,
-            "removing" => Self::Removing,
-            "exited" => Self::Exited,
-            "dead" => Self::Dead,
-            other => Self::Other(other.to_owned()),
-        }
+        let known = Self::KNOWN.iter().find(|state| state.as_str() == word);
+        known.cloned().unwrap_or_else(|| Self::Other(word.to_owned()))
     }
 
     /// Docker's word for it.
@@ -76,6 +74,19 @@ pub enum Health {
 }
 
 impl Health {
+    /// Those that this version knows.
+    pub const KNOWN: &'static [Self] = &[Self::Starting, Self::Healthy, Self::Unhealthy];
+
+    /// Docker's word for a container without a health check.
+    pub const NONE: &'static str = "none";
+
+    /// Reads Docker's word for it.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        let known = Self::KNOWN.iter().find(|health| health.as_str() == word);
+        known.cloned().unwrap_or_else(|| Self::Other(word.to_owned()))
+    }
+
     /// Docker's word for it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -88,17 +99,18 @@ impl Health {
     }
 }
 
-/// `HostConfig.RestartPolicy.Name`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Docker never restarts it.
-    No,
-    /// Docker restarts it after a non-zero exit.
-    OnFailure,
-    /// Docker restarts it whenever it ends.
-    Always,
-    /// As `Always`, until a person stops it.
-    UnlessStopped,
+codes! {
+    /// `HostConfig.RestartPolicy.Name`.
+    RestartPolicy {
+        /// Docker never restarts it.
+        No = "no",
+        /// Docker restarts it after a non-zero exit.
+        OnFailure = "on-failure",
+        /// Docker restarts it whenever it ends.
+        Always = "always",
+        /// As `Always`, until a person stops it.
+        UnlessStopped = "unless-stopped",
+    }
 }
 
 /// The timing of a container's health check, with Docker's defaults filled in (moby `daemon/health.go`).
@@ -161,6 +173,8 @@ pub struct Container {
     pub stop_timeout: Option<Duration>,
     /// `HostConfig.NetworkMode`.
     pub network_mode: String,
+    /// How much memory and CPU it may use.
+    pub limits: ResourceLimits,
     /// All labels.
     pub labels: BTreeMap<String, String>,
 }
@@ -178,6 +192,33 @@ pub const COMPOSE_ONEOFF: &str = "com.docker.compose.oneoff";
 pub const COMPOSE_CONFIG_HASH: &str = "com.docker.compose.config-hash";
 
 impl Container {
+    /// A container of which nothing is known but its name and ID: it runs.
+    #[must_use]
+    pub fn named(name: &ContainerName, id: &ContainerId) -> Self {
+        Self {
+            id: id.clone(),
+            name: name.clone(),
+            image: String::new(),
+            image_id: String::new(),
+            state: ContainerState::Running,
+            health: None,
+            health_check: None,
+            created: String::new(),
+            started_at: String::new(),
+            finished_at: String::new(),
+            restart_count: 0,
+            exit_code: 0,
+            oom_killed: false,
+            start_error: String::new(),
+            restart_policy: RestartPolicy::No,
+            auto_remove: false,
+            stop_timeout: None,
+            network_mode: String::new(),
+            limits: ResourceLimits::default(),
+            labels: BTreeMap::new(),
+        }
+    }
+
     /// Its Compose project and service, if it is one of the service's replicas.
     #[must_use]
     pub fn compose(&self) -> Option<(&str, &str)> {
@@ -228,6 +269,18 @@ impl StopCause {
     }
 }
 
+/// How much memory a container uses, without the cache that the kernel gives back first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MemoryInUse {
+    /// Nobody asked: nothing depends on it.
+    #[default]
+    NotAsked,
+    /// So many bytes.
+    Known(u64),
+    /// It could not be had, and why.
+    Unknown(String),
+}
+
 /// The target as it stands, with the containers that depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetView {
@@ -242,6 +295,8 @@ pub struct TargetView {
     pub stop_cause: StopCause,
     /// What somebody may have done to it lately.
     pub history: EventHistory,
+    /// How much memory it uses, where its limit may be lowered next.
+    pub memory_in_use: MemoryInUse,
 }
 
 /// Docker's event history of one container, by the engine's own clock.
@@ -304,8 +359,17 @@ codes! {
 /// Docker's answer to a [`super::target::TargetQuery`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetReport {
-    /// Exactly one.
+    /// Exactly one container.
     Found(Box<TargetView>),
+    /// Exactly one service.
+    FoundService(Box<Service>),
+    /// Several, as many as are allowed: the first by its name, and who the others are.
+    Several {
+        /// The first.
+        first: Box<TargetView>,
+        /// The others, by name.
+        others: Vec<(ContainerId, ContainerName)>,
+    },
     /// None.
     Missing,
     /// More than one: their names.
@@ -314,6 +378,8 @@ pub enum TargetReport {
     Unavailable(String),
     /// A proxy or plugin said no: the method and path.
     Denied(String),
+    /// It was asked about Swarm, and is no manager of one: its words.
+    NoManager(String),
 }
 
 #[cfg(test)]

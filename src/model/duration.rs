@@ -4,6 +4,7 @@
 //! lenient forms (`90`, `1.5h`, `5 minutes`, `1M`) are refused with the form to write instead: a limit that is read
 //! other than it was meant is worse than none. Read [`parse_duration`] first.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// The units from large to small, in milliseconds. A year has 365 days, as in Prometheus.
@@ -141,6 +142,19 @@ fn spelled_out(lower: &str) -> Option<String> {
         _ => return None,
     };
     (!digits.is_empty()).then(|| format!("{digits}{unit}"))
+}
+
+/// A moment as people write it: `2026-01-05T10:00:00Z` (RFC 3339), or a duration before `now`.
+///
+/// # Errors
+/// What it is not.
+pub fn time_or_age(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        return Ok(moment.to_utc());
+    }
+    let bad = || format!("{text:?} is neither a time like 2026-01-05T10:00:00Z nor a duration like 24h");
+    let age = parse_duration(text).map_err(|why| format!("{}: {why}", bad()))?;
+    TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age)).ok_or_else(bad)
 }
 
 #[cfg(test)]

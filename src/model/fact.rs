@@ -2,15 +2,22 @@
 //!
 //! `State::apply` changes the state from facts alone, so whatever must survive a restart is in here.
 
-use super::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
+use super::action::{Action, ActionOutcome, Reconciled, TargetIdent, TargetVitals};
+use super::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, VoteCast};
+use super::container::TargetReport;
+use super::host::Host;
 use super::id::{ActId, IncidentId, Seq};
 use super::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use super::label::{Fingerprint, Labels};
+use super::limit::LimitKey;
 use super::memory::Memory;
 use super::notice::{Notice, NoticeOutcome};
 use super::pause::{Pause, PauseScope};
 use super::reason::{Gate, Reason};
+use super::request::RequestOutcome;
 use super::stamp::Stamp;
+use super::step::StepMark;
+use super::target::{ContainerId, ContainerName};
 use super::testimony::Testimony;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -46,13 +53,21 @@ pub enum Fact {
     AlertReceived(Arc<AlertReceived>),
     /// An episode ended.
     AlertEnded(AlertEnded),
+    /// An incident opened another one, which bears this record's number.
+    IncidentOpened(IncidentOpened),
     /// Alerts of a notification could not be read.
     AlertsRejected(AlertsRejected),
     /// The gates said yes or no.
     Decided(Decided),
-    /// A step that changed nothing came to its end: capture, verify, wait, notify, and a start or stop that was not
-    /// needed.
+    /// A step that changed nothing came to its end: capture, verify, wait, notify, approve, a pause of the playbook, and
+    /// whatever was not needed, not wanted, or refused.
     StepFinished(StepFinished),
+    /// Something about a step that is not its end.
+    StepMarked(StepMarked),
+    /// A request to another system is about to be sent.
+    RequestIntended(RequestIntended),
+    /// It was answered, or not.
+    RequestFinished(RequestFinished),
     /// An action is about to be sent.
     ActionIntended(ActionIntended),
     /// The call came back, or not.
@@ -81,6 +96,12 @@ pub enum Fact {
     BreakerReset(BreakerReset),
     /// Too many alerts came at once: nothing is done for a while.
     StormFrozen(StormFrozen),
+    /// People are asked whether a plan may be carried out.
+    ApprovalRequested(Box<ApprovalRequested>),
+    /// Somebody said yes or no to it, or tried to.
+    VoteCast(VoteCast),
+    /// It is decided, or there is nothing to decide any more.
+    ApprovalEnded(ApprovalEnded),
     /// All that is known, in one record: what came before need not be read any more.
     StateSaved(Box<Memory>),
 }
@@ -94,6 +115,8 @@ pub struct LogOpened {
     pub hostname: String,
     /// Whether the whole daemon is in dry-run.
     pub dry_run: bool,
+    /// What the first Docker host is called: where a record names no host, it means this one. `None` in older logs.
+    pub first_host: Option<String>,
 }
 
 /// See [`Fact::LogRecovered`].
@@ -120,6 +143,8 @@ pub struct ConfigLoaded {
     pub dry_run: bool,
     /// Whether a running daemon was told to read them anew.
     pub reloaded: bool,
+    /// Who told it so; `None` at a start, and in logs of earlier versions.
+    pub by: Option<String>,
 }
 
 /// See [`Fact::ConfigRejected`].
@@ -127,6 +152,8 @@ pub struct ConfigLoaded {
 pub struct ConfigRejected {
     /// The first problem, with its place, and how many more there are.
     pub problem: String,
+    /// Who told it to; `None` in logs of earlier versions.
+    pub by: Option<String>,
 }
 
 /// See [`Fact::TargetVerified`].
@@ -253,6 +280,8 @@ pub enum Taken {
         playbook: Arc<str>,
         /// The revision it was decided with.
         revision: Arc<str>,
+        /// The Docker host its target is on, as far as the alert tells.
+        host: Host,
     },
     /// Nobody took it, and why.
     ByNobody(Reason),
@@ -269,6 +298,66 @@ pub struct AlertEnded {
     pub end: EpisodeEnd,
     /// When the sender says it ended.
     pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// See [`Fact::IncidentOpened`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentOpened {
+    /// The alert, as taken by the new incident's playbook in its revision.
+    pub alert: Arc<AlertReceived>,
+    /// Which incident opened it, and why.
+    pub origin: Origin,
+}
+
+/// Where an incident comes from that no alert opened by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The incident that opened it.
+    pub of: IncidentId,
+    /// Why.
+    pub cause: Cause,
+    /// What that incident left.
+    pub left: Left,
+}
+
+/// Why an incident opened another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its run is over and its alert has resolved: the playbook's `on_resolved` is next.
+    Resolved,
+    /// Its playbook's selector matches this container as well.
+    FurtherTarget(ContainerId),
+}
+
+impl Cause {
+    /// The stable code, as written in the log.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::FurtherTarget(_) => "further_target",
+        }
+    }
+}
+
+/// What an incident leaves to the one that it opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The name of the container that is meant; `None` if it had no target.
+    pub container: Option<ContainerName>,
+    /// The container that it stopped and did not start again, if it did that.
+    pub stopped: Option<Stopped>,
+    /// Whether it changed nothing because it was a dry run: then neither does the next.
+    pub dry_run: bool,
+}
+
+/// A container as a run left it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Which.
+    pub container: ContainerId,
+    /// When it had been started before it was stopped: with another start it is not as it was left.
+    pub started_at: String,
 }
 
 /// See [`Fact::AlertsRejected`].
@@ -293,6 +382,9 @@ pub struct Decided {
     pub target: Option<TargetIdent>,
     /// Yes or no.
     pub answer: Answer,
+    /// What Docker showed of the target, as far as a gate may look at it; `None` if nobody asked. For replays: the state
+    /// does not keep it.
+    pub look: Option<Arc<TargetReport>>,
 }
 
 /// What the gates said.
@@ -306,6 +398,8 @@ pub enum Answer {
         plan: Option<String>,
         /// Which try of the playbook begins.
         attempt: AttemptNumber,
+        /// The labels by which `limits` count, each with its value; empty where they count by `scope`.
+        key: LimitKey,
     },
     /// No.
     Refused(Refusal),
@@ -343,15 +437,24 @@ pub enum Branch {
     Steps,
     /// `on_failure`
     OnFailure,
+    /// `on_denied`
+    OnDenied,
+    /// `on_resolved`
+    OnResolved,
 }
 
 impl Branch {
+    /// Every list.
+    pub const ALL: [Self; 4] = [Self::Steps, Self::OnFailure, Self::OnDenied, Self::OnResolved];
+
     /// The key in the playbook.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Steps => "steps",
             Self::OnFailure => "on_failure",
+            Self::OnDenied => "on_denied",
+            Self::OnResolved => "on_resolved",
         }
     }
 }
@@ -365,7 +468,7 @@ pub struct StepRef {
     pub index: usize,
     /// Its `id` if it has one.
     pub id: Option<Arc<str>>,
-    /// `capture`, `restart`, `start`, `stop`, `verify`, `wait`, `notify`.
+    /// Its key in the playbook.
     pub verb: &'static str,
 }
 
@@ -401,6 +504,63 @@ pub enum StepResult {
     Skipped,
     /// Nothing was sent: the target was already as the step wants it; in words, how.
     NotNeeded(String),
+    /// People agreed to what follows; in words, who.
+    Approved(String),
+    /// Left out, because its `if` is false; in words, with the values it saw.
+    ConditionFalse(String),
+    /// Its playbook is paused; in words, for how long and by whom.
+    Paused(String),
+}
+
+/// See [`Fact::StepMarked`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepMarked {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The step.
+    pub step: StepRef,
+    /// What is noted.
+    pub mark: StepMark,
+    /// In words.
+    pub detail: String,
+    /// What Docker showed of the target, if its `if` looks at it.
+    pub look: Option<Arc<TargetReport>>,
+    /// What Alertmanager said about the alert, if it was asked before an act or a request.
+    pub witness: Option<Testimony>,
+}
+
+/// See [`Fact::RequestIntended`]. What is sent is kept without secrets, and cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestIntended {
+    /// Names the request.
+    pub act: ActId,
+    /// The playbook, for the limits.
+    pub playbook: Arc<str>,
+    /// The step.
+    pub step: StepRef,
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// Where.
+    pub url: String,
+    /// What is sent, in one line; `None` for nothing.
+    pub body: Option<String>,
+    /// How long the body is, in bytes.
+    pub body_len: u64,
+    /// After this time without an answer nobody waits any longer.
+    pub deadline: Duration,
+    /// Nothing will be sent.
+    pub dry_run: bool,
+    /// What Alertmanager said about the alert right before; `None` if it was not asked.
+    pub witness: Option<Testimony>,
+}
+
+/// See [`Fact::RequestFinished`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestFinished {
+    /// Names the request.
+    pub act: ActId,
+    /// How it went.
+    pub outcome: RequestOutcome,
 }
 
 /// See [`Fact::ActionIntended`].
@@ -414,10 +574,13 @@ pub struct ActionIntended {
     pub action: Action,
     /// On what.
     pub target: TargetIdent,
-    /// The container before.
-    pub pre: Vitals,
+    /// The target before.
+    pub pre: TargetVitals,
     /// After this time without an answer, look instead of waiting.
     pub deadline: Duration,
+    /// The step's own `timeout`, from its first act on: what it has not begun by then is not begun, and what comes back
+    /// later has failed. It never shortens the waiting for an answer.
+    pub timeout: Option<Duration>,
     /// SHA-256 of the plan, hex.
     pub plan: String,
     /// The target is a dependent of the incident's own target.
@@ -428,6 +591,8 @@ pub struct ActionIntended {
     pub dry_run: bool,
     /// What Alertmanager said about the alert right before; `None` if it was not asked.
     pub witness: Option<Testimony>,
+    /// As in a decision: what the gates saw when they were asked for the last time.
+    pub look: Option<Arc<TargetReport>>,
 }
 
 /// See [`Fact::ActionFinished`].
@@ -446,8 +611,8 @@ pub struct ActionReconciled {
     pub act: ActId,
     /// What looking showed.
     pub finding: Reconciled,
-    /// The container as found, if there is one.
-    pub post: Option<Vitals>,
+    /// The target as found, if there is one.
+    pub post: Option<TargetVitals>,
     /// In words.
     pub detail: String,
 }
@@ -494,9 +659,13 @@ impl Fact {
             Self::ClockJumped(_) => "clock.jump",
             Self::AlertReceived(_) => "alert.received",
             Self::AlertEnded(_) => "alert.ended",
+            Self::IncidentOpened(_) => "incident.opened",
             Self::AlertsRejected(_) => "alert.rejected_summary",
             Self::Decided(_) => "decision",
             Self::StepFinished(_) => "step.finished",
+            Self::StepMarked(_) => "step.marked",
+            Self::RequestIntended(_) => "http.intent",
+            Self::RequestFinished(_) => "http.outcome",
             Self::ActionIntended(_) => "action.intent",
             Self::ActionFinished(_) => "action.outcome",
             Self::ActionReconciled(_) => "action.reconciled",
@@ -511,6 +680,15 @@ impl Fact {
             Self::BreakerOpened(_) => "breaker.opened",
             Self::BreakerReset(_) => "breaker.reset",
             Self::StormFrozen(_) => "storm.frozen",
+            Self::ApprovalRequested(_) => "approval.requested",
+            Self::VoteCast(_) => "approval.vote",
+            Self::ApprovalEnded(ended) => match ended.outcome {
+                ApprovalOutcome::Approved => "approval.approved",
+                ApprovalOutcome::Denied => "approval.denied",
+                ApprovalOutcome::Expired => "approval.expired",
+                ApprovalOutcome::Superseded => "approval.superseded",
+                ApprovalOutcome::Cancelled => "approval.cancelled",
+            },
             Self::StateSaved(_) => "state.saved",
         }
     }
@@ -536,8 +714,12 @@ impl Fact {
                 Taken::ByNobody(_) => None,
             },
             Self::AlertEnded(ended) => ended.incident,
+            Self::IncidentOpened(_) => Some(IncidentId(seq)),
             Self::Decided(decided) => Some(decided.incident),
             Self::StepFinished(step) => Some(step.incident),
+            Self::StepMarked(marked) => Some(marked.incident),
+            Self::RequestIntended(intended) => Some(intended.act.incident),
+            Self::RequestFinished(finished) => Some(finished.act.incident),
             Self::ActionIntended(intended) => Some(intended.act.incident),
             Self::ActionFinished(finished) => Some(finished.act.incident),
             Self::ActionReconciled(reconciled) => Some(reconciled.act.incident),
@@ -548,6 +730,9 @@ impl Fact {
             Self::IncidentClosed(closed) => Some(closed.incident),
             Self::IncidentRelapsed(relapsed) => Some(relapsed.incident),
             Self::BreakerOpened(opened) => Some(opened.incident),
+            Self::ApprovalRequested(requested) => Some(requested.approval.incident),
+            Self::VoteCast(vote) => Some(vote.ballot.approval.incident),
+            Self::ApprovalEnded(ended) => Some(ended.approval.incident),
         }
     }
 }

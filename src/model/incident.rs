@@ -49,6 +49,10 @@ codes! {
         Superseded = "superseded",
         /// It could not be carried to its end.
         Abandoned = "abandoned",
+        /// Somebody who was asked said no.
+        Denied = "denied",
+        /// Nobody decided in time.
+        Expired = "expired",
         /// Nothing was checked, or nobody can tell.
         Unknown = "unknown",
     }

@@ -1,5 +1,6 @@
 //! How often a playbook may run: exact sliding windows and a cooldown.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long attempts are remembered: a window or a cooldown that is longer would forget what it is to count.
@@ -26,6 +27,9 @@ pub enum Scope {
     Host,
 }
 
+/// The labels by which the limits of a playbook count, each with its value in the alert: short, so that no log cuts it.
+pub type LimitKey = Vec<(String, String)>;
+
 /// The limits of one playbook, complete: defaults are filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -33,6 +37,8 @@ pub struct Limits {
     pub windows: Vec<Window>,
     /// What they count together.
     pub scope: Scope,
+    /// Labels of the alert: what agrees in all of them is counted together, in place of `scope`. Empty for `scope`.
+    pub key: Vec<Arc<str>>,
     /// Minimum time between the end of one attempt and the start of the next, at most [`MEMORY`].
     pub cooldown: Duration,
     /// How many containers of one service may be treated at once, at least 1.
@@ -76,6 +82,7 @@ impl Default for Limits {
         Self {
             windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
             scope: Scope::Target,
+            key: Vec::new(),
             cooldown: Duration::from_secs(300),
             max_parallel: 1,
             min_healthy: None,

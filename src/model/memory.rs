@@ -2,14 +2,17 @@
 //!
 //! [`Memory`] is the type to read first. What the parts mean, and what is asked of them, is the engine's.
 
-use super::fact::{AlertReceived, Fact};
+use super::fact::{AlertReceived, Fact, Left};
+use super::host::Host;
 use super::id::{ActId, IncidentId};
 use super::label::Fingerprint;
+use super::limit::LimitKey;
 use super::moment::Moment;
 use super::pause::Pause;
 use super::reason::{Reason, codes};
+use super::resources::ResourceLimits;
 use super::stamp::Stamp;
-use super::target::ContainerId;
+use super::target::{ContainerId, TargetId};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,8 @@ pub struct Memory {
     pub ended: Vec<(Fingerprint, Moment)>,
     /// Open incidents, oldest first.
     pub incidents: Vec<OpenIncident>,
+    /// The runs that something may follow when their alerts have ended, by incident.
+    pub owed: Vec<Owed>,
     /// The attempts that count against limits, oldest first.
     pub attempts: Vec<Attempt>,
     /// How runs ended, oldest first.
@@ -38,6 +43,14 @@ pub struct Memory {
     pub frozen: Option<(Moment, Duration)>,
     /// What was done to containers lately, oldest first.
     pub own_acts: Vec<OwnAct>,
+    /// How services were left by our last change of each, oldest first.
+    pub services: Vec<ServiceLeft>,
+    /// How many replicas services had before incidents scaled them, oldest first.
+    pub originals: Vec<Original>,
+    /// Which limits containers had before incidents raised them, oldest first.
+    pub raised: Vec<LimitsRaised>,
+    /// What the first Docker host was called when the daemon last started; `None` where no record says so.
+    pub first_host: Option<String>,
 }
 
 /// An incident as the facts about it, so far.
@@ -74,6 +87,21 @@ pub struct Episode {
     pub acted: bool,
 }
 
+/// A run that something may follow when its alert has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The incident that ran.
+    pub incident: IncidentId,
+    /// Its alert.
+    pub alert: Arc<AlertReceived>,
+    /// What it left; `None` while it is under way.
+    pub left: Option<Left>,
+    /// Whether its alert has ended.
+    pub ended: bool,
+    /// Since when the run is over and the alert has ended.
+    pub due: Option<Moment>,
+}
+
 /// One run, or one try of it, that was charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -89,6 +117,10 @@ pub struct Attempt {
     pub ended: Option<Moment>,
     /// Whether it was a dry run.
     pub dry_run: bool,
+    /// Whether it followed the end of an alert: then the playbook's own limits do not count it.
+    pub aftercare: bool,
+    /// The labels by which its playbook counted, each with its value.
+    pub key: LimitKey,
 }
 
 /// One run, or one try of it, that acted and came to its end.
@@ -129,6 +161,59 @@ pub struct PauseInForce {
     pub pause: Pause,
     /// Since when.
     pub set: Moment,
+}
+
+/// How our last change of a service leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceLeft {
+    /// Which service.
+    pub id: TargetId,
+    /// On which Docker host: the same Compose project may be on several.
+    pub host: Host,
+    /// When the change was intended.
+    pub at: Moment,
+    /// Replicas wanted.
+    pub wanted: u32,
+    /// The counter of forced updates.
+    pub force_update: u64,
+    /// What its tasks are made from; empty where only a look could tell.
+    pub template: String,
+    /// The image that our last rollback left behind, if there was one: no rollback goes there.
+    pub undone: Option<String>,
+}
+
+/// How many replicas a service had before an incident scaled it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// Which incident.
+    pub incident: IncidentId,
+    /// Which service.
+    pub id: TargetId,
+    /// On which Docker host.
+    pub host: Host,
+    /// How many there were.
+    pub count: u32,
+    /// How many the incident's last change leaves.
+    pub left: u32,
+    /// When the first change was intended.
+    pub at: Moment,
+}
+
+/// Which limits a container had before an incident raised them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsRaised {
+    /// The incident's last change of them.
+    pub act: ActId,
+    /// Which container: another one of the same name was never raised.
+    pub container: ContainerId,
+    /// Before the first change.
+    pub original: ResourceLimits,
+    /// Before the last change.
+    pub before: ResourceLimits,
+    /// As the last change leaves them.
+    pub left: ResourceLimits,
+    /// When the first change was intended.
+    pub at: Moment,
 }
 
 /// One act on one container.

@@ -100,6 +100,12 @@ impl Pause {
         Self { scope: PauseScope::All, by, reason, length: None }
     }
 
+    /// Who a run of a playbook is that pauses it.
+    #[must_use]
+    pub fn by_playbook(playbook: &str, incident: &str) -> String {
+        format!("playbook {playbook} ({incident})")
+    }
+
     /// Whether the file said so: `file`, or `file:` and its owner's user id.
     #[must_use]
     pub fn is_of_file(by: &str) -> bool {

@@ -1,5 +1,7 @@
 //! What the settings impose on every playbook. A playbook can only be stricter.
 
+use super::approval::ApprovalRequested;
+use super::host::{Host, HostName};
 use super::limit::{Breaker, Storm, Window};
 use super::matcher::AnchoredRegex;
 use std::time::Duration;
@@ -13,18 +15,20 @@ pub struct Policy {
     pub max_alert_age: Duration,
     /// Only containers with `sickbay.enable=true` may be treated.
     pub require_opt_in: bool,
+    /// What the label `sickbay.scope` must say where it stands; `None`: then whatever carries it is somebody else's.
+    pub scope: Option<String>,
     /// Containers that may never be treated, by name.
     pub protect: Vec<ProtectedName>,
     /// Who touched a container from outside, or created it, within this time keeps it to themselves. Zero: nobody does.
     pub hands_off: Duration,
-    /// The host name by which Docker is reached, where it is reached over a network: the container of that name is what
-    /// stands between us and Docker.
-    pub docker_host: Option<String>,
+    /// The host names by which Dockers are reached, where they are reached over a network: a container of such a name is
+    /// what stands between us and Docker.
+    pub docker_hosts: Vec<String>,
     /// Windows over all runs of all playbooks.
     pub global: Vec<Window>,
     /// Windows over all runs on one target, whichever playbook.
     pub per_target: Vec<Window>,
-    /// How many runs may act at once.
+    /// How many runs may act at once on one Docker host: one that hangs must not hold back what others need.
     pub max_parallel: u32,
     /// When runs on a target do not help.
     pub breaker: Breaker,
@@ -34,8 +38,23 @@ pub struct Policy {
     pub relapse_within: Duration,
     /// The container sickbay itself runs in: a prefix of its ID, if any.
     pub own_container: Option<String>,
-    /// The name of the one Docker host, by which it can be paused.
-    pub host: String,
+    /// The names of the Docker hosts, by which targets and pauses name them. Never empty.
+    pub hosts: Vec<String>,
+    /// Whether a playbook may take silence for a yes: `on_timeout: approve`.
+    pub approve_on_timeout_allowed: bool,
+    /// Who may decide about plans, with their groups. `None` where nobody knows: then whoever votes is believed.
+    pub voters: Option<Vec<(String, Vec<String>)>>,
+    /// Where people reach sickbay's pages, with a slash at its end.
+    pub url: String,
+}
+
+impl Policy {
+    /// Whether the settings let this person decide about this question, as they are now.
+    #[must_use]
+    pub fn lets_decide(&self, asked: &ApprovalRequested, person: &str) -> bool {
+        let may = |(name, groups): &(String, Vec<String>)| name == person && asked.may_decide(name, groups);
+        self.voters.as_ref().is_none_or(|voters| voters.iter().any(may))
+    }
 }
 
 impl Default for Policy {
@@ -44,9 +63,10 @@ impl Default for Policy {
             dry_run: false,
             max_alert_age: Duration::from_secs(3600),
             require_opt_in: true,
+            scope: None,
             protect: Vec::new(),
             hands_off: Duration::from_secs(300),
-            docker_host: None,
+            docker_hosts: Vec::new(),
             global: vec![Window { runs: 20, per: Duration::from_secs(3600) }],
             per_target: Vec::new(),
             max_parallel: 2,
@@ -54,8 +74,44 @@ impl Default for Policy {
             storm: Storm::default(),
             relapse_within: Duration::from_secs(600),
             own_container: None,
-            host: "local".to_owned(),
+            hosts: vec!["local".to_owned()],
+            approve_on_timeout_allowed: false,
+            voters: None,
+            url: "http://127.0.0.1:10112/".to_owned(),
         }
+    }
+}
+
+impl Policy {
+    /// The host of a name.
+    #[must_use]
+    pub fn host(&self, name: &str) -> Option<Host> {
+        match self.hosts.iter().position(|known| known == name)? {
+            0 => Some(Host::First),
+            _ => HostName::parse(name).map(Host::Named),
+        }
+    }
+
+    /// What a host is called, whether the settings have it or not.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, host: &'a Host) -> &'a str {
+        match host {
+            Host::First => self.hosts.first().map_or("", String::as_str),
+            Host::Named(name) => name.as_str(),
+        }
+    }
+
+    /// Whether a playbook's target must say on which host it is.
+    #[must_use]
+    pub fn has_several_hosts(&self) -> bool {
+        1 < self.hosts.len()
+    }
+
+    /// A target's name as records have it: people may write the first host's name before it as well.
+    #[must_use]
+    pub fn recorded<'a>(&self, target: &'a str) -> &'a str {
+        let first = target.split_once(':').filter(|(host, _)| self.hosts.first().is_some_and(|first| first == host));
+        first.map_or(target, |(_, bare)| bare)
     }
 }
 
@@ -95,6 +151,20 @@ impl ProtectedName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_host_has_no_name_in_records() {
+        let hosts = vec!["local".to_owned(), "web-2".to_owned()];
+        let policy = Policy { hosts, ..Policy::default() };
+        let named = |name| HostName::parse(name).map(Host::Named);
+        for (name, want) in [("local", Some(Host::First)), ("web-2", named("web-2")), ("web-3", None), ("", None)] {
+            assert_eq!(policy.host(name), want, "{name}");
+            assert_eq!(want.as_ref().map_or(name, |host| policy.name_of(host)), name);
+        }
+        for (target, want) in [("local:web", "web"), ("web", "web"), ("web-2:web", "web-2:web")] {
+            assert_eq!(policy.recorded(target), want);
+        }
+    }
 
     #[test]
     fn guardians_are_known_by_the_last_part_of_their_image() {

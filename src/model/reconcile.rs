@@ -3,8 +3,10 @@
 //! The engine's own numbers from before and after are compared; nothing is ever sent again. The daemon and the simulation
 //! judge by the same table. Read [`Inquiry`] first.
 
-use super::action::{Action, ActionOutcome, Reconciled, Vitals};
+use super::action::{Action, ActionOutcome, Reconciled, ServiceAction, TargetVitals, Vitals};
 use super::container::{Container, ContainerState};
+use super::resources::LimitsChange;
+use super::service::{Service, ServiceVitals, Update};
 use super::step::Reconciliation;
 use std::time::Duration;
 
@@ -17,12 +19,14 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 /// The longest pause between two looks.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// What one look at a container showed.
+/// What one look at a target showed.
 #[derive(Clone, Copy, Debug)]
 pub enum Look<'a> {
     /// The container.
     Found(&'a Container),
-    /// There is no such container.
+    /// The service.
+    FoundService(&'a Service),
+    /// There is no such container or service.
     Gone,
     /// Docker did not answer; it may yet.
     Unseen(&'a str),
@@ -30,8 +34,8 @@ pub enum Look<'a> {
     Hidden(&'a str),
 }
 
-/// What is known in the end: the verdict, the container as found, and both in words.
-pub type Finding = (Reconciled, Option<Vitals>, String);
+/// What is known in the end: the verdict, the target as found, and both in words.
+pub type Finding = (Reconciled, Option<TargetVitals>, String);
 
 /// The looking for one action's outcome, after its deadline is over.
 #[derive(Clone, Debug)]
@@ -65,15 +69,19 @@ impl Inquiry {
         };
         match look {
             Look::Found(found) => {
-                let (verdict, words) = match action {
-                    Action::Restart { .. } => restarted(pre, found),
-                    Action::Start => started(pre, found),
-                    Action::Stop { .. } => stopped(pre, found),
+                let Some((verdict, words)) = of_container((action, pre), found) else { return unknown(OTHER_KIND) };
+                Ok((verdict, Some(TargetVitals::from(found)), format!("{}: {words}", target.name)))
+            }
+            Look::FoundService(found) => {
+                let (Action::Service(action), Some(pre)) = (action, pre.service()) else {
+                    return unknown(OTHER_KIND);
                 };
-                Ok((verdict, Some(Vitals::from(found)), format!("{}: {words}", target.name)))
+                let (verdict, words) = changed((action, pre), found);
+                Ok((verdict, Some(TargetVitals::from(found)), format!("{}: {words}", target.name)))
             }
             Look::Gone => {
-                let words = format!("{}: the container is gone: removed or recreated", target.name);
+                let what = if target.id.container().is_some() { "container" } else { "service" };
+                let words = format!("{}: the {what} is gone: removed or recreated", target.name);
                 Ok((Reconciled::Superseded, None, words))
             }
             Look::Hidden(error) => unknown(error),
@@ -83,6 +91,121 @@ impl Inquiry {
                 self.pause = (pause * 2).min(PAUSE_MAX);
                 Err(pause)
             }
+        }
+    }
+}
+
+/// Docker showed something of another kind than what was acted on.
+const OTHER_KIND: &str = "docker showed another kind of thing";
+
+fn of_container((action, pre): (&Action, &TargetVitals), found: &Container) -> Option<(Reconciled, String)> {
+    let pre = pre.container()?;
+    Some(match action {
+        Action::Restart { .. } => restarted(pre, found),
+        Action::Start => started(pre, found),
+        Action::Stop { .. } => stopped(pre, found),
+        Action::UpdateLimits(change) => limited(change, found),
+        Action::Service(_) => return None,
+    })
+}
+
+/// The numbers themselves tell: whoever set them.
+fn limited(change: &LimitsChange, found: &Container) -> (Reconciled, String) {
+    if found.limits == change.to {
+        return (Reconciled::Observed, format!("its limits were changed: {}", change.words()));
+    }
+    if found.limits == change.from {
+        return (Reconciled::NotApplied, "its limits are what they were".to_owned());
+    }
+    (Reconciled::Superseded, "somebody else has changed its limits meanwhile".to_owned())
+}
+
+/// A Compose service is taken back replica by replica, and each is put aside, replaced, and then removed.
+fn taken_back(to_image: &str, pre: &ServiceVitals, found: &Service) -> (Reconciled, String) {
+    let (running, wanted, image) = (found.running, found.wanted, &found.image);
+    if image == to_image && !found.mixed && wanted == pre.wanted {
+        return (Reconciled::Observed, format!("taken back to {to_image}"));
+    }
+    let as_before = (image, &found.template, wanted) == (&pre.image, &pre.template, pre.wanted) && !found.mixed;
+    if as_before && pre.running <= running {
+        return (Reconciled::NotApplied, format!("not taken back: {wanted} replicas of {image}, as before"));
+    }
+    if as_before || found.mixed {
+        let down = if running == 0 { "the service is down: " } else { "" };
+        let words = format!(
+            "{down}broke off half way back: {running} of {wanted} containers run, and {} ran before",
+            pre.running
+        );
+        return (Reconciled::Partly, words);
+    }
+    (Reconciled::Superseded, format!("somebody else has changed it meanwhile: {wanted} replicas of {image}"))
+}
+
+/// A service's counts and counters, never its version index, which moves by itself.
+fn changed((action, pre): (&ServiceAction, &ServiceVitals), found: &Service) -> (Reconciled, String) {
+    if let (ServiceAction::Rollback { to_image, .. }, false) = (action, found.is_swarm()) {
+        return taken_back(to_image, pre, found);
+    }
+    if reached((action, pre), found) {
+        let words = match action {
+            ServiceAction::Scale { from, to, .. } => format!("scaled from {from} to {to} replicas"),
+            ServiceAction::ForceUpdate { .. } => "its tasks are being replaced, or were".to_owned(),
+            ServiceAction::Rollback { to_image, .. } => format!("taken back to {to_image}"),
+        };
+        return (Reconciled::Observed, words);
+    }
+    let as_before =
+        (found.wanted, &found.template, found.force_update) == (pre.wanted, &pre.template, pre.force_update);
+    // Its tasks failed and Swarm took it back: it was done, and what follows will see that it did not help.
+    let taken_back = matches!(found.update, Some(Update::RollingBack | Update::RolledBack | Update::RollbackPaused));
+    let by_swarm = found.is_swarm() && taken_back && found.update.as_ref().map(Update::as_str) != pre.update.as_deref();
+    if as_before && by_swarm {
+        return (Reconciled::Observed, "changed, and taken back by Swarm because tasks failed".to_owned());
+    }
+    // One after the other they are stopped, then removed. Who counts them counts the stopped one as well.
+    if let ServiceAction::Scale { from, to, .. } = action
+        && as_before
+        && to < from
+        && !found.is_swarm()
+        && found.running < pre.running
+    {
+        let (running, wanted) = (found.running, found.wanted);
+        let words =
+            format!("broke off half way from {from} to {to}: of {wanted} replicas {running} run, none was removed");
+        return (Reconciled::Partly, words);
+    }
+    if as_before {
+        let (wanted, image) = (found.wanted, &found.image);
+        return (Reconciled::NotApplied, format!("not changed: {wanted} replicas of {image}, as before"));
+    }
+    if let ServiceAction::Scale { from, to, .. } = action
+        && is_between(*from, *to, (pre, found))
+    {
+        let words = format!("broke off half way from {from} to {to}: there are {} replicas", found.wanted);
+        return (Reconciled::Partly, words);
+    }
+    let words = format!("somebody else has changed it meanwhile: {} replicas of {}", found.wanted, found.image);
+    (Reconciled::Superseded, words)
+}
+
+/// Whether a Compose service, which is scaled replica by replica, is on its way from one number to the other.
+fn is_between(from: u32, to: u32, (pre, found): (&ServiceVitals, &Service)) -> bool {
+    let (least, most) = (from.min(to), from.max(to));
+    !found.is_swarm() && found.template == pre.template && least < found.wanted && found.wanted < most
+}
+
+/// Whether the service is as the action wants it, and has been otherwise before.
+fn reached((action, pre): (&ServiceAction, &ServiceVitals), found: &Service) -> bool {
+    match action {
+        ServiceAction::Scale { to, .. } => found.wanted == *to && found.template == pre.template,
+        ServiceAction::ForceUpdate { counter } => {
+            *counter <= found.force_update && found.template == pre.template && found.wanted == pre.wanted
+        }
+        // Back again by itself it would be another definition than before, too.
+        ServiceAction::Rollback { to_image, .. } => {
+            let under_way =
+                matches!(found.update, Some(Update::RollingBack | Update::RolledBack | Update::RollbackPaused));
+            found.image == *to_image && found.template != pre.template && under_way
         }
     }
 }
@@ -145,18 +268,13 @@ fn stopped(pre: &Vitals, found: &Container) -> (Reconciled, String) {
     }
 }
 
-/// What Docker's "no" means in the light of what became of the container: a restart hides every cause
+/// What Docker's "no" means in the light of what became of the target: a restart hides every cause
 /// behind one status.
 #[must_use]
-pub fn after_refusal(refusal: &str, (pre, action): (&Vitals, &Action), look: Look<'_>) -> ActionOutcome {
-    let reached = |container: &Container| match action {
-        Action::Restart { .. } => container.started_at != pre.started_at && container.state == ContainerState::Running,
-        Action::Start => container.state == ContainerState::Running,
-        Action::Stop { .. } => container.state == ContainerState::Exited,
-    };
+pub fn after_refusal(refusal: &str, (pre, action): (&TargetVitals, &Action), look: Look<'_>) -> ActionOutcome {
     match look {
-        Look::Found(container) if reached(container) => {
-            ActionOutcome::Succeeded { post: Some(Vitals::from(container)) }
+        Look::Found(container) if is_done((pre, action), container) => {
+            ActionOutcome::Succeeded { post: Some(TargetVitals::from(container)) }
         }
         Look::Found(container) => {
             let state = container.state.as_str();
@@ -166,10 +284,34 @@ pub fn after_refusal(refusal: &str, (pre, action): (&Vitals, &Action), look: Loo
             };
             ActionOutcome::Failed { error: format!("{refusal}: the container is now {state}{cause}") }
         }
-        Look::Gone => ActionOutcome::Failed { error: format!("{refusal}: the container is gone") },
+        Look::FoundService(service) => match (action, pre.service()) {
+            (Action::Service(action), Some(pre)) if reached((action, pre), service) => {
+                ActionOutcome::Succeeded { post: Some(TargetVitals::from(service)) }
+            }
+            (_, _) => {
+                let (wanted, image) = (service.wanted, &service.image);
+                ActionOutcome::Failed { error: format!("{refusal}: the service has {wanted} replicas of {image}") }
+            }
+        },
+        Look::Gone => {
+            let what = if matches!(action, Action::Service(_)) { "service" } else { "container" };
+            ActionOutcome::Failed { error: format!("{refusal}: the {what} is gone") }
+        }
         Look::Unseen(unseen) | Look::Hidden(unseen) => {
             ActionOutcome::Unknown { error: format!("{refusal}, and then: {unseen}") }
         }
+    }
+}
+
+/// Whether a container is as the action wants it, and the action may have made it so.
+fn is_done((pre, action): (&TargetVitals, &Action), container: &Container) -> bool {
+    let moved = || pre.container().is_some_and(|pre: &Vitals| container.started_at != pre.started_at);
+    match action {
+        Action::Restart { .. } => moved() && container.state == ContainerState::Running,
+        Action::Start => container.state == ContainerState::Running,
+        Action::Stop { .. } => container.state == ContainerState::Exited,
+        Action::UpdateLimits(change) => container.limits == change.to,
+        Action::Service(_) => false,
     }
 }
 
@@ -204,6 +346,33 @@ mod tests {
     }
 
     #[test]
+    fn a_way_back_that_broke_off_is_told_by_what_is_there() {
+        let shop = crate::model::target::ComposeService::parse("shop/web").unwrap();
+        let id = crate::model::service::ServiceId::Compose(shop);
+        let service = |image: &str, template: &str, (wanted, running): (u32, u32), mixed: bool| Service {
+            id: id.clone(),
+            running,
+            mixed,
+            ..service(wanted, (image, template), 0, None)
+        };
+        let pre = ServiceVitals::from(&service("web:2", "new", (2, 2), false));
+        for (name, found, want) in [
+            ("done", service("sha256:old", "old", (2, 2), false), Reconciled::Observed),
+            ("done, and one is down", service("sha256:old", "old", (2, 1), false), Reconciled::Observed),
+            ("not begun", service("web:2", "new", (2, 2), false), Reconciled::NotApplied),
+            ("stopped and put aside", service("web:2", "new", (2, 1), false), Reconciled::Partly),
+            ("made and not started", service("web:2", "new", (3, 1), true), Reconciled::Partly),
+            ("the first of two", service("sha256:old", "old", (2, 2), true), Reconciled::Partly),
+            ("the old one is left", service("sha256:old", "old", (3, 2), true), Reconciled::Partly),
+            ("deployed by somebody", service("web:3", "newer", (2, 2), false), Reconciled::Superseded),
+        ] {
+            assert_eq!(taken_back("sha256:old", &pre, &found).0, want, "{name}");
+        }
+        let down = taken_back("sha256:old", &pre, &service("web:2", "new", (2, 0), false)).1;
+        assert!(down.starts_with("the service is down"), "{down}");
+    }
+
+    #[test]
     fn what_is_as_it_was_wanted_counts_as_done() {
         let exited = || Vitals::from(&seen("t1", 0, "exited"));
         for (name, pre, found, want) in [
@@ -227,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_believed_only_after_looking() {
-        let pre = Vitals::from(&seen("t1", 0, "running"));
+        let pre = TargetVitals::from(&seen("t1", 0, "running"));
         let (moved, down) = (seen("t2", 0, "running"), seen("t2", 0, "exited"));
         let (still, dead) = (seen("t1", 0, "running"), seen("t1", 0, "exited"));
         let restart = Action::Restart { stop_timeout: None };
@@ -257,10 +426,122 @@ mod tests {
         assert_eq!(error, "no: the container is now exited (port is already allocated)");
     }
 
+    fn service(wanted: u32, (image, template): (&str, &str), force_update: u64, update: Option<Update>) -> Service {
+        let name = crate::model::target::ContainerName::parse("worker").unwrap();
+        let id = crate::model::target::SwarmId::parse(&"a".repeat(25)).unwrap();
+        Service {
+            id: crate::model::service::ServiceId::Swarm(id, name),
+            image: image.into(),
+            template: template.into(),
+            mode: crate::model::service::Mode::Replicated,
+            wanted,
+            running: wanted,
+            healthy: wanted,
+            update,
+            previous: None,
+            force_update,
+            version: 70,
+            monitor: Duration::ZERO,
+            down_at_once: 1,
+            most: None,
+            mixed: false,
+            created: None,
+            changed: None,
+            now: chrono::DateTime::UNIX_EPOCH,
+            labels: [].into(),
+            room: crate::model::service::Room::default(),
+            stop_timeout: None,
+        }
+    }
+
+    #[test]
+    fn a_replica_that_was_stopped_and_not_removed_is_half_of_the_way_down() {
+        let new = ("w:2", "t2");
+        let composed = |wanted| {
+            let id = crate::model::target::ComposeService::parse("shop/web").unwrap();
+            Service { id: crate::model::service::ServiceId::Compose(id), ..service(wanted, new, 0, None) }
+        };
+        let ran = |running, found| ServiceVitals { running, ..ServiceVitals::from(&found) };
+        let down = ServiceAction::Scale { from: 2, to: 1, original: 2 };
+        for (name, pre, found, want) in [
+            ("stopped and not removed", ran(2, composed(2)), Service { running: 1, ..composed(2) }, Reconciled::Partly),
+            ("not begun", ran(2, composed(2)), Service { running: 2, ..composed(2) }, Reconciled::NotApplied),
+            ("one was down before", ran(1, composed(2)), Service { running: 1, ..composed(2) }, Reconciled::NotApplied),
+            (
+                "Swarm's tasks come and go",
+                ran(2, service(2, new, 0, None)),
+                Service { running: 1, ..service(2, new, 0, None) },
+                Reconciled::NotApplied,
+            ),
+        ] {
+            assert_eq!(changed((&down, &pre), &found).0, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_services_numbers_decide_and_never_its_version() {
+        let (new, old) = (("w:2", "t2"), ("w:1", "t1"));
+        let pre = ServiceVitals::from(&Service { version: 65, ..service(2, new, 3, None) });
+        let scale = ServiceAction::Scale { from: 2, to: 3, original: 2 };
+        let force = ServiceAction::ForceUpdate { counter: 4 };
+        let back = ServiceAction::Rollback { from_image: "w:2".into(), to_image: "w:1".into() };
+        let rolling = Some(Update::RollingBack);
+        for (name, action, found, want) in [
+            ("scaled", &scale, service(3, new, 3, None), Reconciled::Observed),
+            ("not scaled", &scale, service(2, new, 3, None), Reconciled::NotApplied),
+            ("scaled by another", &scale, service(5, new, 3, None), Reconciled::Superseded),
+            ("deployed", &scale, service(3, old, 3, None), Reconciled::Superseded),
+            ("restarted", &force, service(2, new, 4, Some(Update::Updating)), Reconciled::Observed),
+            ("restarted twice", &force, service(2, new, 5, None), Reconciled::Observed),
+            ("not restarted", &force, service(2, new, 3, None), Reconciled::NotApplied),
+            ("scaled meanwhile", &force, service(4, new, 3, None), Reconciled::Superseded),
+            ("on its way back", &back, service(2, old, 3, rolling.clone()), Reconciled::Observed),
+            ("not rolled back", &back, service(2, new, 3, None), Reconciled::NotApplied),
+            ("deployed to the old image", &back, service(2, old, 3, Some(Update::Updating)), Reconciled::Superseded),
+            ("deployed to a third", &back, service(2, ("w:3", "t3"), 3, None), Reconciled::Superseded),
+        ] {
+            assert_eq!(changed((action, &pre), &found).0, want, "{name}");
+        }
+        let composed = |wanted| {
+            let id = crate::model::service::ServiceId::Compose(
+                crate::model::target::ComposeService::parse("shop/web").unwrap(),
+            );
+            Service { id, ..service(wanted, new, 0, None) }
+        };
+        let pre_composed = ServiceVitals::from(&composed(1));
+        for (name, (from, to), found, want) in [
+            ("half way up", (1, 4), composed(3), Reconciled::Partly),
+            ("all the way", (1, 4), composed(4), Reconciled::Observed),
+            ("not begun", (1, 4), composed(1), Reconciled::NotApplied),
+            ("beyond", (1, 4), composed(5), Reconciled::Superseded),
+            ("Swarm goes in one step", (1, 4), service(3, new, 0, None), Reconciled::Superseded),
+            ("deployed half way", (1, 4), Service { template: "t9".into(), ..composed(3) }, Reconciled::Superseded),
+        ] {
+            let scale = ServiceAction::Scale { from, to, original: from };
+            assert_eq!(changed((&scale, &pre_composed), &found).0, want, "{name}");
+        }
+        let refused = |action: &ServiceAction, found: &Service| {
+            let (pre, action) = (TargetVitals::Service(Box::new(pre.clone())), Action::Service(action.clone()));
+            format!("{:?}", after_refusal("no", (&pre, &action), Look::FoundService(found)))
+        };
+        assert!(refused(&scale, &service(3, new, 3, None)).starts_with("Succeeded"));
+        assert!(refused(&scale, &service(2, new, 3, None)).starts_with("Failed"));
+    }
+
+    #[test]
+    fn limits_tell_by_themselves() {
+        let limits = |memory| crate::model::resources::ResourceLimits { memory, ..Default::default() };
+        let change = LimitsChange { from: limits(1), to: limits(2) };
+        let of = |memory| Container { limits: limits(memory), ..seen("t1", 0, "running") };
+        assert_eq!(limited(&change, &of(2)).0, Reconciled::Observed);
+        assert_eq!(limited(&change, &of(1)).0, Reconciled::NotApplied);
+        assert_eq!(limited(&change, &of(3)).0, Reconciled::Superseded);
+    }
+
     #[test]
     fn a_silent_engine_is_asked_for_a_minute_and_a_refusing_one_not_again() {
         let container = seen("t1", 0, "running");
-        let (target, pre) = (TargetIdent::from(&container), Vitals::from(&container));
+        let (target, pre) = (TargetIdent::from(&container), TargetVitals::from(&container));
         let act = ActId { incident: IncidentId(Seq(1)), number: 1 };
         let action = Action::Restart { stop_timeout: None };
         let mut inquiry = Inquiry::new(Reconciliation { act, action, target, pre, settle: Duration::ZERO });

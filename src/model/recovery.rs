@@ -7,6 +7,9 @@
 use super::action::{Goal, Vitals};
 use super::container::{Container, ContainerState, Health};
 use super::fact::StepResult;
+use super::owner;
+use super::redact::clean;
+use super::resources::ResourceLimits;
 use super::step::{HealthGoal, VerifySpec, Watched};
 use super::target::ContainerId;
 use std::time::Duration;
@@ -19,6 +22,9 @@ const WITHOUT_CHECK: Duration = Duration::from_secs(60);
 
 /// What a container with a health check is given beyond its own timing.
 const MARGIN: Duration = Duration::from_secs(30);
+
+/// How much of a URL is told, in bytes.
+const URL_LEN_MAX: usize = 256;
 
 /// What one look showed.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +56,15 @@ pub struct Watch {
     name: String,
     before: Option<Vitals>,
     goal: Goal,
+    /// The limits it is to have, if they were changed.
+    limits: Option<ResourceLimits>,
     spec: VerifySpec,
     /// The start that is watched, and the restart count it had when first seen.
     start: Option<(String, u64)>,
     /// Since when it looks well, on the watch's clock.
     well_since: Option<Duration>,
+    /// How long it must stay well: its owner may want longer than the playbook.
+    stable_for: Duration,
     /// The longest a sound container takes, once its health check is known.
     settles_within: Option<Duration>,
     /// The last thing seen that was not the goal.
@@ -76,9 +86,11 @@ impl Watch {
             name: watched.target.name.to_string(),
             before: watched.before.clone(),
             goal: watched.goal,
+            limits: watched.limits,
             spec: spec.clone(),
             start: None,
             well_since: None,
+            stable_for: spec.stable_for,
             settles_within: None,
             last_words: "not seen yet".to_owned(),
         }
@@ -88,13 +100,18 @@ impl Watch {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         let own = self.settles_within.map_or(WITHOUT_CHECK, |settles| settles + MARGIN);
-        self.spec.within.unwrap_or(own + self.spec.stable_for)
+        let within = self.spec.within.unwrap_or(own + self.spec.stable_for);
+        // What its owner adds is added, or there would be no time to stay well for.
+        within + self.stable_for.saturating_sub(self.spec.stable_for)
     }
 
     /// Judges one look, `now` being the time since the step began.
     pub fn look(&mut self, sight: Sight<'_>, now: Duration) -> Outlook {
         let finding = match sight {
-            Sight::Seen(container, healthy_after) => self.find(container, healthy_after),
+            Sight::Seen(container, healthy_after) => {
+                self.stable_for = owner::stable_for(&container.labels, self.spec.stable_for);
+                self.find(container, healthy_after)
+            }
             Sight::Gone => Finding::Failed("gone: it was removed".to_owned()),
             Sight::Unseen(error) => Finding::NotYet(format!("not seen: {error}")),
             Sight::Hidden(error) => Finding::Failed(format!("cannot be seen: {error}")),
@@ -104,8 +121,8 @@ impl Watch {
             Finding::Well(words) => {
                 let since = *self.well_since.get_or_insert(now);
                 let stable = now.saturating_sub(since);
-                if self.spec.stable_for <= stable {
-                    let stable_for = seconds(self.spec.stable_for);
+                if self.stable_for <= stable {
+                    let stable_for = seconds(self.stable_for);
                     return Outlook::Well(self.say(&format!("{words}, stable for {stable_for}")));
                 }
                 self.last_words = format!("{words}, but stable only for {}", seconds(stable));
@@ -143,6 +160,9 @@ impl Watch {
         }
         if let Some(words) = self.crash_loop(container) {
             return Finding::Failed(words);
+        }
+        if self.limits.is_some_and(|limits| limits != container.limits) {
+            return Finding::Failed("its limits are not the ones it was given".to_owned());
         }
         match &container.state {
             ContainerState::Running => self.find_running(container, healthy_after),
@@ -212,8 +232,27 @@ impl Watch {
 pub struct Vigil {
     watches: Vec<(ContainerId, Watch)>,
     every: Duration,
+    stable_for: Duration,
     /// The words of those that were well in this round.
     well: Vec<String>,
+    /// What must answer as well.
+    http: Option<UrlWatch>,
+}
+
+/// A URL under watch.
+#[derive(Clone, Debug)]
+struct UrlWatch {
+    url: String,
+    /// Since when it answers well, on the watch's clock.
+    well_since: Option<Duration>,
+    /// The last thing it answered.
+    last_words: String,
+}
+
+impl UrlWatch {
+    fn is_well(&self, stable_for: Duration, now: Duration) -> bool {
+        self.well_since.is_some_and(|since| stable_for <= now.saturating_sub(since))
+    }
 }
 
 impl Vigil {
@@ -221,12 +260,39 @@ impl Vigil {
     ///
     /// # Errors
     /// How the step ends if there is no container.
-    pub fn new(watched: &[Watched], spec: &VerifySpec) -> Result<Self, StepResult> {
+    pub fn new(watched: &[Watched], spec: &VerifySpec, http: Option<String>) -> Result<Self, StepResult> {
         if watched.is_empty() {
             return Err(StepResult::NotVerified("there is no container to watch".to_owned()));
         }
-        let watches = watched.iter().map(|one| (one.target.id.clone(), Watch::new(one, spec))).collect();
-        Ok(Self { watches, every: spec.every.max(EVERY_MIN), well: Vec::new() })
+        let watch = |one: &Watched| Some((one.target.id.container()?.clone(), Watch::new(one, spec)));
+        let watches: Vec<(ContainerId, Watch)> = watched.iter().filter_map(watch).collect();
+        if watches.len() < watched.len() {
+            return Err(StepResult::NotVerified("a service is not watched as a container".to_owned()));
+        }
+        let http = http.map(|url| UrlWatch { url, well_since: None, last_words: "not asked yet".to_owned() });
+        let (every, stable_for) = (spec.every.max(EVERY_MIN), spec.stable_for);
+        Ok(Self { watches, every, stable_for, well: Vec::new(), http })
+    }
+
+    /// The URL to be asked in each round, after the containers were looked at.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.http.as_ref().map(|http| http.url.as_str())
+    }
+
+    /// Notes what the URL answered, `now` being the time since the step began.
+    pub fn hear(&mut self, answer: Result<&str, &str>, now: Duration) {
+        let Some(http) = &mut self.http else { return };
+        match answer {
+            Ok(words) => {
+                http.well_since.get_or_insert(now);
+                words.clone_into(&mut http.last_words);
+            }
+            Err(words) => {
+                http.well_since = None;
+                words.clone_into(&mut http.last_words);
+            }
+        }
     }
 
     /// The containers of a round, in order.
@@ -253,9 +319,21 @@ impl Vigil {
     /// # Errors
     /// The pause until the next round. The last look is at a deadline, not a pause after it.
     pub fn end_round(&mut self, now: Duration) -> Result<StepResult, Duration> {
-        let well = std::mem::take(&mut self.well);
+        let mut well = std::mem::take(&mut self.well);
         if well.len() == self.watches.len() {
-            return Ok(StepResult::Verified(well.join("; ")));
+            let Some(http) = &self.http else { return Ok(StepResult::Verified(well.join("; "))) };
+            let (url, last_words) = (clean(&http.url, URL_LEN_MAX), &http.last_words);
+            if http.is_well(self.stable_for, now) {
+                let stable_for = seconds(self.stable_for);
+                well.push(format!("{url} answers {last_words}, stable for {stable_for}"));
+                return Ok(StepResult::Verified(well.join("; ")));
+            }
+            let deadline = self.watches.iter().map(|(_, watch)| watch.deadline()).max().unwrap_or_default();
+            if deadline <= now {
+                let (well, within) = (well.join("; "), seconds(deadline));
+                let words = format!("{well}; but {url} did not answer well within {within}: {last_words}");
+                return Ok(StepResult::NotVerified(words));
+            }
         }
         let to_come = self.watches.iter().map(|(_, watch)| watch.deadline()).filter(|deadline| now < *deadline);
         let next = to_come.min().map_or(Duration::MAX, |deadline| deadline - now);
@@ -339,7 +417,7 @@ mod tests {
         };
         let before_vitals = restarted.then(|| Vitals::from(&before));
         let target = TargetIdent::from(&before);
-        Watch::new(&Watched { target, before: before_vitals, goal: Goal::Up }, &spec)
+        Watch::new(&Watched { target, before: before_vitals, goal: Goal::Up, limits: None }, &spec)
     }
 
     fn stop_watch(within: u64) -> Watch {
@@ -418,6 +496,25 @@ mod tests {
             ],
             true,
         );
+    }
+
+    #[test]
+    fn an_owner_makes_it_stay_well_for_longer_and_never_for_less() {
+        let labelled = |value: &str| {
+            let mut one = seen("t2", "running", None);
+            one.labels.insert(owner::STABLE_FOR.to_owned(), value.to_owned());
+            one
+        };
+        let stable = |secs: u64| format!("running on the same start, stable for {secs} s");
+        for (label, within, at) in [("1m", None, 60), ("60", Some(20), 60), ("3s", None, 10), ("soon", None, 10)] {
+            let (ended, how) = run(watch(true, HealthGoal::Auto, within), &[labelled(label)]);
+            assert_eq!((ended, how), (at, Outlook::Well(format!("web-1: {}", stable(at)))), "{label} {within:?}");
+        }
+        let never = [seen("t1", "running", None)];
+        let mut asked = watch(true, HealthGoal::Auto, Some(20));
+        assert_eq!(run(asked.clone(), &never).0, 20);
+        asked.look(Sight::Seen(&labelled("1m"), None), Duration::ZERO);
+        assert_eq!(asked.deadline(), Duration::from_secs(70), "what is asked for beyond stable_for is added");
     }
 
     #[test]
@@ -502,5 +599,39 @@ mod tests {
         assert_eq!(late, Outlook::Failed("web-1: not recovered within 30 s: not seen: cut".to_owned()));
         assert!(matches!(watch.look(Sight::Gone, secs(1)), Outlook::Failed(_)));
         assert!(matches!(watch.look(Sight::Hidden("denied"), secs(1)), Outlook::Failed(_)));
+    }
+
+    #[test]
+    fn a_url_must_answer_well_as_long_as_the_container_is_well() {
+        let secs = Duration::from_secs;
+        let well = seen("t2", "running", None);
+        let before = Some(Vitals::from(&seen("t1", "running", None)));
+        let watched = [Watched { target: TargetIdent::from(&well), before, goal: Goal::Up, limits: None }];
+        let spec = VerifySpec { within: Some(secs(30)), stable_for: secs(10), ..VerifySpec::default() };
+        let play = |answers: fn(u64) -> bool| {
+            let url = "http://web-1:8080/healthz?token=hunter2".to_owned();
+            let mut vigil = Vigil::new(&watched, &spec, Some(url)).unwrap();
+            for now in 0.. {
+                assert!(vigil.look(&well.id, Sight::Seen(&well, None), secs(now)).is_none());
+                vigil.hear(if answers(now) { Ok("200") } else { Err("answered 503") }, secs(now));
+                match vigil.end_round(secs(now)) {
+                    Ok(end) => return (now, end),
+                    Err(pause) => assert_eq!(pause, secs(1)),
+                }
+            }
+            panic!("it never ends");
+        };
+        for (name, answers, at, well) in [
+            ("at once", (|_| true) as fn(u64) -> bool, 10, true),
+            ("after a while", |now| 5 <= now, 15, true),
+            ("with a gap", |now| now != 8, 19, true),
+            ("never", |_| false, 30, false),
+            ("too late to be stable", |now| 25 <= now, 30, false),
+        ] {
+            let (ended, result) = play(answers);
+            assert_eq!((ended, matches!(result, StepResult::Verified(_))), (at, well), "{name}: {result:?}");
+            let words = format!("{result:?}");
+            assert!(words.contains("http://web-1:8080/healthz") && !words.contains("hunter2"), "{words}");
+        }
     }
 }

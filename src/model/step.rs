@@ -1,10 +1,14 @@
 //! What the steps that look at a container ask for: evidence and recovery.
 
-use super::action::{Action, Goal, TargetIdent, Vitals};
+use super::action::{Action, Goal, ServiceAction, TargetIdent, TargetVitals, Vitals};
 use super::id::ActId;
+use super::reason::codes;
+use super::resources::ResourceLimits;
+use super::service::ServiceVitals;
 use std::time::Duration;
 
 /// What evidence to keep.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the playbook")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureSpec {
     /// How many of the last log lines, 0 to 1000.
@@ -13,11 +17,17 @@ pub struct CaptureSpec {
     pub inspect: bool,
     /// One sample of memory and process counts.
     pub stats: bool,
+    /// The processes that run in it.
+    pub top: bool,
+    /// Which of its files were added, changed or deleted.
+    pub changes: bool,
+    /// What Docker remembers of it.
+    pub events: bool,
 }
 
 impl Default for CaptureSpec {
     fn default() -> Self {
-        Self { logs: 50, inspect: true, stats: true }
+        Self { logs: 50, inspect: true, stats: true, top: false, changes: false, events: true }
     }
 }
 
@@ -59,6 +69,30 @@ pub enum HealthGoal {
     Running,
 }
 
+codes! {
+    /// What came of a step, for the steps after it.
+    StepOutcome {
+        /// It was done.
+        Success = "success",
+        /// It failed.
+        Failure = "failure",
+        /// It was not done: its `if` was false, there was nothing to do in a dry run, or its turn never came.
+        Skipped = "skipped",
+    }
+}
+
+codes! {
+    /// What is noted of a step beside its end.
+    StepMark {
+        /// Its `if` is true.
+        Allowed = "allowed",
+        /// It failed, and the steps after it are done all the same.
+        Tolerated = "tolerated",
+        /// The steps after it are done, and none of them saw the target recover: the failure is the run's own.
+        Counted = "counted",
+    }
+}
+
 /// A container that is watched to recover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
@@ -68,6 +102,28 @@ pub struct Watched {
     pub before: Option<Vitals>,
     /// What it is to be: down after a stop, up otherwise.
     pub goal: Goal,
+    /// Which limits it is to have, if they were changed.
+    pub limits: Option<ResourceLimits>,
+}
+
+/// How many replicas of a service must run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicasGoal {
+    /// As many as are wanted.
+    All,
+    /// At least so many.
+    AtLeast(u32),
+}
+
+/// A service that is watched to recover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedService {
+    /// Which.
+    pub target: TargetIdent,
+    /// What was done to it last, and how it was before; `None` if nothing was.
+    pub done: Option<(ServiceAction, ServiceVitals)>,
+    /// How many replicas must run.
+    pub goal: ReplicasGoal,
 }
 
 /// An action whose answer never came.
@@ -79,8 +135,8 @@ pub struct Reconciliation {
     pub action: Action,
     /// On what.
     pub target: TargetIdent,
-    /// The container before.
-    pub pre: Vitals,
+    /// The target before.
+    pub pre: TargetVitals,
     /// How long to wait before looking: Docker may still be at it.
     pub settle: Duration,
 }

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
+use tokio::net::TcpStream;
 
 /// Where and how to send, as configured.
 #[derive(Clone, Debug)]
@@ -103,16 +104,38 @@ impl HttpNotifier {
 
     /// Sends a notice, a few times if need be.
     pub async fn send(&self, notice: &Notice, repeat: bool) -> NoticeOutcome {
-        let body = body(notice, repeat);
+        self.post(notice, &body(notice, repeat)).await
+    }
+
+    /// Sends a notice as somebody else has written it.
+    pub(super) async fn post(&self, notice: &Notice, body: &str) -> NoticeOutcome {
         let mut pauses = self.pace.pauses.iter();
         loop {
-            let Err(failure) = self.try_once(notice, &body).await else { return NoticeOutcome::Delivered };
+            let Err(failure) = self.try_once(notice, body).await else { return NoticeOutcome::Delivered };
             match pauses.next().filter(|_| failure.try_again) {
                 Some(pause) => {
                     tracing::debug!(act.id = %notice.act, error = %failure.error, "a notice is tried again");
                     tokio::time::sleep(*pause).await;
                 }
                 None => return NoticeOutcome::Failed { error: failure.error },
+            }
+        }
+    }
+
+    /// Connects to where notices go and says nothing.
+    ///
+    /// # Errors
+    /// Why nobody can be reached there, without the URL.
+    pub async fn knock(&self) -> Result<(), String> {
+        let host = self.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        tokio::select! {
+            connected = TcpStream::connect((host, port)) => match connected {
+                Ok(_unused) => Ok(()),
+                Err(error) => Err(format!("{host}:{port} cannot be reached: {error}")),
+            },
+            () = tokio::time::sleep(self.pace.deadline) => {
+                Err(format!("{host}:{port} did not answer within {} seconds", self.pace.deadline.as_secs_f32()))
             }
         }
     }

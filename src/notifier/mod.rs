@@ -4,9 +4,14 @@
 //! settings only; alert text is always data. Read [`Notifier`] first.
 
 mod http;
+mod slack;
+mod slack_answer;
 
 pub use http::{HttpConfig, HttpNotifier, NotifierError, Pace};
+pub use slack::SlackNotifier;
+pub use slack_answer::SlackAnswers;
 
+use crate::model::approval::AskedPlan;
 use crate::model::notice::{Notice, NoticeOutcome};
 
 /// One way to tell people.
@@ -16,17 +21,32 @@ pub enum Notifier {
     Log,
     /// A request to a configured URL.
     Http(Box<HttpNotifier>),
+    /// A message in a channel of Slack.
+    Slack(Box<SlackNotifier>),
 }
 
 impl Notifier {
-    /// Sends a notice; `repeat` says that it may have been sent before.
-    pub async fn send(&self, notice: &Notice, repeat: bool) -> NoticeOutcome {
+    /// Sends a notice; `asks` is what people can decide with it, and `repeat` says that it may have been sent before.
+    pub async fn send(&self, notice: &Notice, asks: Option<&AskedPlan>, repeat: bool) -> NoticeOutcome {
         match self {
             Self::Log => {
                 log(notice, repeat);
                 NoticeOutcome::Delivered
             }
             Self::Http(http) => http.send(notice, repeat).await,
+            Self::Slack(slack) => slack.send(notice, asks, repeat).await,
+        }
+    }
+
+    /// Connects to where notices go and says nothing.
+    ///
+    /// # Errors
+    /// Why nobody can be reached there, without the URL.
+    pub async fn knock(&self) -> Result<(), String> {
+        match self {
+            Self::Log => Ok(()),
+            Self::Http(http) => http.knock().await,
+            Self::Slack(slack) => slack.knock().await,
         }
     }
 }

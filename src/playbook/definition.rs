@@ -4,11 +4,12 @@
 
 use super::condition::Condition;
 use super::template::Template;
+use super::url::UrlTemplate;
 use crate::model::action::Action;
 use crate::model::label::Labels;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
-pub use crate::model::step::{CaptureSpec, HealthGoal, VerifySpec};
+pub use crate::model::step::{CaptureSpec, HealthGoal, ReplicasGoal, VerifySpec};
 use crate::model::time_interval::Schedule;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,10 +40,18 @@ pub struct Playbook {
     pub condition: Option<Condition>,
     /// How often it may run.
     pub limits: Limits,
+    /// Who must agree before anything is done; `None` if nobody.
+    pub approval: Option<ApprovalSpec>,
     /// What is done: try after try, until one helps.
     pub attempts: Attempts,
     /// What is done when the last try failed: notices and evidence only.
     pub on_failure: Vec<Step>,
+    /// What is done when nobody agreed: notices and evidence only.
+    pub on_denied: Vec<Step>,
+    /// What is done when the alert that was treated has resolved.
+    pub on_resolved: Vec<Step>,
+    /// The keys it has that the daemon of this version does not execute, each once. The daemon loads it only disabled.
+    pub not_executed: Vec<&'static str>,
 }
 
 impl Playbook {
@@ -56,6 +65,17 @@ impl Playbook {
     #[must_use]
     pub fn acts(&self) -> bool {
         self.attempts.iter().any(Attempt::acts)
+    }
+
+    /// Whether its target is a service rather than one container: a Compose service is, where it is scaled.
+    #[must_use]
+    pub fn treats_a_service(&self) -> bool {
+        let mut steps = self.attempts.iter().flat_map(|attempt| &attempt.steps).chain(&self.on_resolved);
+        match self.target.as_ref().map(|target| &target.which) {
+            Some(Which::Service(_)) => true,
+            Some(Which::Compose { .. }) => steps.any(|step| matches!(step.verb, Verb::Scale(_) | Verb::Rollback(_))),
+            Some(Which::Container(_) | Which::Selector { .. }) | None => false,
+        }
     }
 }
 
@@ -112,46 +132,87 @@ impl Attempt {
     /// Whether any step changes something.
     #[must_use]
     pub fn acts(&self) -> bool {
-        self.steps.iter().any(|step| step.verb.action().is_some())
+        self.steps.iter().any(|step| step.verb.acts())
     }
 }
 
-/// Which container is meant, still to be rendered from an alert.
+/// What is meant, still to be rendered from an alert.
 #[derive(Clone, Debug)]
-pub enum TargetSpec {
+pub struct TargetSpec {
+    /// Which container or service.
+    pub which: Which,
+    /// On which Docker host of the settings; `None` for the only one.
+    pub host: Option<Template>,
+}
+
+/// Which container or service is meant.
+#[derive(Clone, Debug)]
+pub enum Which {
     /// `container: NAME`
     Container(Template),
-    /// `compose: {project, service}`: the service's one container.
+    /// `compose: {project, service}`: the service's one container, or the service where it is scaled.
     Compose {
         /// The Compose project's name.
         project: Template,
         /// The service's name within the project.
         service: Template,
     },
+    /// `service: NAME`: a Swarm service.
+    Service(Template),
+    /// `selector: {LABEL: VALUE, …}`: the containers that have all of these labels with exactly these values.
+    Selector {
+        /// Each label with its value. Never empty.
+        labels: Vec<(String, Template)>,
+        /// With more containers than this none is touched; at least 1.
+        max: u32,
+    },
 }
 
 impl TargetSpec {
     /// What is rendered, each with its key.
-    pub fn templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
-        let (first, second) = match self {
-            Self::Container(name) => (("target.container", name), None),
-            Self::Compose { project, service } => {
-                (("target.compose.project", project), Some(("target.compose.service", service)))
+    pub fn templates(&self) -> impl Iterator<Item = (String, &Template)> {
+        let named: Vec<(String, &Template)> = match &self.which {
+            Which::Container(name) => vec![("target.container".to_owned(), name)],
+            Which::Compose { project, service } => {
+                vec![("target.compose.project".to_owned(), project), ("target.compose.service".to_owned(), service)]
+            }
+            Which::Service(name) => vec![("target.service".to_owned(), name)],
+            Which::Selector { labels, .. } => {
+                labels.iter().map(|(label, value)| (format!("target.selector[{label:?}]"), value)).collect()
             }
         };
-        std::iter::once(first).chain(second)
+        named.into_iter().chain(self.host.iter().map(|host| ("target.host".to_owned(), host)))
     }
 }
 
-/// One entry of `steps` (of the playbook or of an attempt) or `on_failure`.
+impl From<Which> for TargetSpec {
+    fn from(which: Which) -> Self {
+        Self { which, host: None }
+    }
+}
+
+/// One entry of `steps` (of the playbook or of an attempt), `on_failure`, `on_denied` or `on_resolved`.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// How templates refer to it: `steps.ID`.
     pub id: Option<Arc<str>>,
     /// How people call it.
     pub name: Option<String>,
+    /// It is done only if this is true; `None` if always. No answer fails it.
+    pub condition: Option<Condition>,
+    /// It has failed after this time; more than zero. `None` leaves the verb's own bounds.
+    pub timeout: Option<Duration>,
+    /// Whether the steps after it are done although it failed.
+    pub continue_on_error: bool,
     /// What it does.
     pub verb: Verb,
+}
+
+impl From<Verb> for Step {
+    /// A step with nothing but its verb.
+    fn from(verb: Verb) -> Self {
+        Self { id: None, name: None, condition: None, timeout: None, continue_on_error: false, verb }
+    }
 }
 
 impl Step {
@@ -173,12 +234,31 @@ pub enum Verb {
     Start,
     /// Stop the target, if it is running.
     Stop(StopSpec),
+    /// Change the number of a service's replicas.
+    Scale(ScaleSpec),
+    /// Take a service back to what it ran before.
+    Rollback(RollbackSpec),
+    /// Raise the target's memory or CPU limit, or take back what was raised.
+    UpdateLimits(LimitsSpec),
     /// Watch the target recover.
-    Verify(VerifySpec),
+    Verify(VerifyStep),
     /// Let time pass.
     Wait(Duration),
     /// Tell people.
     Notify(NotifySpec),
+    /// Send one HTTP request to another system.
+    Http(HttpSpec),
+    /// Ask people before the steps after it are done.
+    Approve(ApprovalSpec),
+    /// Hold back every further run of this playbook.
+    PausePlaybook(PauseSpec),
+}
+
+/// What `rollback` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RollbackSpec {
+    /// Of a Compose service: how long after the change of image the alert may have begun. `None` for Swarm.
+    pub within: Option<Duration>,
 }
 
 impl Verb {
@@ -190,9 +270,15 @@ impl Verb {
             Self::Restart(_) => "restart",
             Self::Start => "start",
             Self::Stop(_) => "stop",
+            Self::Scale(_) => "scale",
+            Self::Rollback(_) => "rollback",
+            Self::UpdateLimits(_) => "update_limits",
             Self::Verify(_) => "verify",
             Self::Wait(_) => "wait",
             Self::Notify(_) => "notify",
+            Self::Http(_) => "http",
+            Self::Approve(_) => "approve",
+            Self::PausePlaybook(_) => "pause_playbook",
         }
     }
 
@@ -203,9 +289,150 @@ impl Verb {
             Self::Restart(spec) => Some(Action::Restart { stop_timeout: spec.stop_timeout }),
             Self::Start => Some(Action::Start),
             Self::Stop(spec) => Some(Action::Stop { stop_timeout: spec.stop_timeout }),
-            Self::Capture(_) | Self::Verify(_) | Self::Wait(_) | Self::Notify(_) => None,
+            Self::Scale(_) | Self::Rollback(_) | Self::UpdateLimits(_) => None,
+            Self::Capture(_)
+            | Self::Verify(_)
+            | Self::Wait(_)
+            | Self::Notify(_)
+            | Self::Http(_)
+            | Self::Approve(_)
+            | Self::PausePlaybook(_) => None,
         }
     }
+
+    /// Whether it changes something about the target.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        match self {
+            Self::Restart(_)
+            | Self::Start
+            | Self::Stop(_)
+            | Self::Scale(_)
+            | Self::Rollback(_)
+            | Self::UpdateLimits(_) => true,
+            Self::Capture(_)
+            | Self::Verify(_)
+            | Self::Wait(_)
+            | Self::Notify(_)
+            | Self::Http(_)
+            | Self::Approve(_)
+            | Self::PausePlaybook(_) => false,
+        }
+    }
+
+    /// Whether it needs a target.
+    #[must_use]
+    pub fn needs_target(&self) -> bool {
+        self.acts() || matches!(self, Self::Capture(_) | Self::Verify(_))
+    }
+}
+
+/// How many replicas a service is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaleSpec {
+    /// What to aim for.
+    pub change: ScaleChange,
+    /// Never fewer than this.
+    pub min: u32,
+    /// Never more than this; `None` only where nothing scales up but back to what was.
+    pub max: Option<u32>,
+}
+
+/// What a `scale` step aims for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaleChange {
+    /// So many more, or fewer. Never 0.
+    By(i32),
+    /// So many.
+    To(u32),
+    /// As many as there were before the run scaled it.
+    ToOriginal,
+}
+
+/// What an `update_limits` step aims for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LimitsSpec {
+    /// More than there is. At least one of them.
+    Raise {
+        /// The memory limit.
+        memory: Option<RaiseMemory>,
+        /// The CPU limit.
+        cpus: Option<RaiseCpus>,
+    },
+    /// What there was before the run raised it.
+    ToOriginal,
+}
+
+/// How to raise the memory limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RaiseMemory {
+    /// Times what it is; more than 1.
+    pub factor: f64,
+    /// In bytes: never more than this.
+    pub max: u64,
+}
+
+/// How to raise the CPU limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RaiseCpus {
+    /// Times what it is; more than 1.
+    pub factor: f64,
+    /// Never more CPUs than this; more than 0.
+    pub max: f64,
+}
+
+/// What counts as recovered, and which URL must answer as well.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyStep {
+    /// What is watched on the target and its alert.
+    pub spec: VerifySpec,
+    /// How many replicas must run, for a service.
+    pub replicas: Option<ReplicasGoal>,
+    /// Must answer a GET with a status of 200 to 299. Only `target.name` may stand in its host.
+    pub http: Option<UrlTemplate>,
+}
+
+/// One HTTP request to another system.
+#[derive(Clone, Debug)]
+pub struct HttpSpec {
+    /// Where. Nothing of the alert stands in its scheme, host or port.
+    pub url: UrlTemplate,
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: &'static str,
+    /// Further headers, as they are.
+    pub headers: Vec<(String, String)>,
+    /// What is sent; `None` for nothing.
+    pub body: Option<Template>,
+    /// Which answers are good. Never empty.
+    pub expect: Vec<u16>,
+}
+
+/// Who must agree, and until when.
+#[derive(Clone, Debug)]
+pub struct ApprovalSpec {
+    /// How many different people; at least 1.
+    pub required: u32,
+    /// Groups or people who may decide. Never empty.
+    pub from: Vec<String>,
+    /// How long they have; more than zero.
+    pub timeout: Duration,
+    /// Whether no decision in time counts as a yes. The settings must allow it.
+    pub approve_on_timeout: bool,
+    /// Whether who caused the run may not agree to it.
+    pub prevent_self_approval: bool,
+    /// The notifiers that carry the question.
+    pub ask: Vec<String>,
+    /// The question; `None` for the default.
+    pub message: Option<Template>,
+}
+
+/// How long further runs are held back, and why.
+#[derive(Clone, Debug)]
+pub struct PauseSpec {
+    /// How long; `None` until somebody resumes it.
+    pub length: Option<Duration>,
+    /// Why; `None` for the default.
+    pub reason: Option<Template>,
 }
 
 /// How to restart.

@@ -129,7 +129,11 @@ mod tests {
             target: None,
             limits: Limits::default(),
             attempts: Attempts::only(Vec::new()),
+            approval: None,
             on_failure: Vec::new(),
+            on_denied: Vec::new(),
+            on_resolved: Vec::new(),
+            not_executed: Vec::new(),
         }
     }
 

@@ -1,12 +1,17 @@
 //! Reads `limits`: how often a playbook may run, and how much it may take down at once.
 
+use super::keys;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
 use super::resolve::{one_of, positive};
 use super::yaml::Content;
 use crate::model::duration::format_duration;
 use crate::model::limit::{Limits, MEMORY, MinHealthy, Scope, Window};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The most labels of a `key`.
+const KEY_MAX: usize = 8;
 
 /// Reads `limits`: a map for one window, or a list of such maps for several. A window is `runs` with `per`; `cooldown`
 /// and `scope` hold for all windows, so each may stand once, in any entry. Without a window the default one holds.
@@ -21,7 +26,7 @@ pub(super) fn limits(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Li
     };
     let mut read = ReadLimits::default();
     for entry in entries {
-        let fields = Fields::read(entry, entry.span, &raw::LIMIT, findings)?;
+        let fields = Fields::read(entry, entry.span, &keys::LIMIT, findings)?;
         read.add(&fields, findings);
     }
     if entries.is_empty() {
@@ -32,6 +37,7 @@ pub(super) fn limits(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Li
     Some(Limits {
         windows: if read.windows.is_empty() { default.windows } else { read.windows },
         scope: read.scope.unwrap_or(default.scope),
+        key: read.key.unwrap_or(default.key),
         cooldown: read.cooldown.unwrap_or(default.cooldown),
         max_parallel: read.max_parallel.unwrap_or(default.max_parallel),
         min_healthy: read.min_healthy,
@@ -43,13 +49,14 @@ struct ReadLimits {
     windows: Vec<Window>,
     cooldown: Option<Duration>,
     scope: Option<Scope>,
+    key: Option<Vec<Arc<str>>>,
     max_parallel: Option<u32>,
     min_healthy: Option<MinHealthy>,
 }
 
 impl ReadLimits {
     fn add(&mut self, fields: &Fields<'_>, findings: &mut Findings<'_>) {
-        if fields.iter().next().is_none() && fields.refused().is_empty() {
+        if fields.iter().next().is_none() {
             findings.push(Note::error("playbook.limits", fields.at, "a limit is {runs, per}, {cooldown} or {scope}"));
         }
         match (fields.get("runs"), fields.get("per")) {
@@ -71,6 +78,13 @@ impl ReadLimits {
             let scope = one_of(field, &words, findings);
             once(&mut self.scope, scope, field, findings);
         }
+        if let Some(field) = fields.get("key") {
+            once(&mut self.key, key(field, findings), field, findings);
+            if self.scope.is_some() {
+                let note = Note::error("playbook.limits", field.key, "`key` and `scope` both say what counts together");
+                findings.push(note.hint("remove one of them"));
+            }
+        }
         if let Some(field) = fields.get("max_parallel") {
             once(&mut self.max_parallel, field.whole(&(1..=1000), findings), field, findings);
         }
@@ -78,6 +92,27 @@ impl ReadLimits {
             once(&mut self.min_healthy, min_healthy(field, findings), field, findings);
         }
     }
+}
+
+/// Names of labels, each once.
+fn key(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Vec<Arc<str>>> {
+    let items = field.list("name labels of the alert: key: [instance, mountpoint]", findings)?;
+    if items.is_empty() || KEY_MAX < items.len() {
+        let note = Note::error("playbook.limits", field.span(), format!("`key` names 1 to {KEY_MAX} labels"));
+        findings.push(note.hint("such as: key: [instance, mountpoint]"));
+        return None;
+    }
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for item in items {
+        let item = Field { value: item, key: item.span, ..field };
+        let name = item.text(findings)?;
+        if names.iter().any(|earlier| **earlier == *name) {
+            let note = Note::error("playbook.limits", item.span(), format!("the label `{name}` stands twice"));
+            findings.push(note.hint("remove one of them"));
+        }
+        names.push(name.into());
+    }
+    Some(names)
 }
 
 /// A number of containers, or a share of them such as `50%`.

@@ -5,17 +5,16 @@
 /// the ids of earlier steps, each with what stands under [`OF_A_STEP`].
 pub const FIXED: &[(&str, &[&str])] = &[
     ("alert", &["name", "fingerprint", "starts_at", "generator_url"]),
-    ("target", &["name", "id", "image"]),
-    ("run", &["id", "playbook", "dry_run", "attempt", "attempts"]),
+    ("target", &["name", "host", "id", "image"]),
+    ("diagnosis", &["code", "what", "seen", "next"]),
+    ("run", &["id", "playbook", "dry_run", "attempt", "attempts", "url"]),
     ("limits", &["runs", "per", "cooldown"]),
     ("failed", &["name", "error", "verdict"]),
+    ("approval", &["outcome", "by", "reason"]),
 ];
 
-/// What a finished step offers: `steps.ID.elapsed`, `steps.ID.detail`.
-pub const OF_A_STEP: &[&str] = &["elapsed", "detail"];
-
-/// Paths that the language has and this version does not fill in.
-pub const LATER: &[&str] = &["run.url"];
+/// What a finished step offers: `steps.ID.outcome`, `steps.ID.elapsed`, `steps.ID.detail`.
+pub const OF_A_STEP: &[&str] = &["outcome", "elapsed", "detail"];
 
 /// A path such as `run.uid` of which the part behind the root does not exist, with the names that do.
 pub(super) fn unknown(path: &str) -> Option<(&str, &'static [&'static str])> {

@@ -4,26 +4,25 @@
 //! read by `attempts`, times and conditions by `when`, lint is in `lint`. Read [`playbook`] first.
 
 use super::attempts::{self, Doings};
-use super::definition::{Playbook, TargetSpec};
+use super::condition::Nameable;
+use super::definition::Playbook;
+use super::keys;
 use super::lint;
 use super::load::Reading;
 use super::names;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
+use super::steps::Sees;
+use super::target;
 use super::template::Template;
+use super::url::UrlTemplate;
 use super::when;
 use super::yaml::{Content, Node, Span};
 use crate::model::limit::Limits;
 use crate::model::matcher::{MatchOp, Matcher, parse_matchers};
-use crate::model::target::ContainerName;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Longest name of a playbook.
-const NAME_LEN_MAX: usize = 64;
-/// What a target's template may name: only the alert that asks, so that a target never depends on anything else.
-const TARGET_ROOTS: [&str; 3] = ["labels", "annotations", "alert"];
 
 /// A playbook, and where its parts stand for the lint that follows.
 #[derive(Debug)]
@@ -37,21 +36,25 @@ pub(super) struct Resolved {
 /// Reads one entry. `None` if anything in it is an error; all of it is in the findings.
 pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolved> {
     let errors = reading.findings.errors();
-    let fields = Fields::read(entry, entry.span, &raw::PLAYBOOK, &mut reading.findings)?;
+    reading.findings.take_not_executed();
+    let fields = Fields::read(entry, entry.span, &keys::PLAYBOOK, &mut reading.findings)?;
     let name = name(&fields, reading);
     let findings = &mut reading.findings;
     let description = fields.get("description").and_then(|field| field.text(findings)).unwrap_or_default();
     let enabled = fields.boolean("enabled", true, findings);
     let dry_run = fields.boolean("dry_run", false, findings);
     let matchers_span = fields.get("matchers").map_or(entry.span, |field| field.key);
-    let matchers = matchers(&fields, findings);
+    let matchers = matchers(&fields, findings, &mut reading.regexes_left);
     let (schedule, intervals) = when::schedule(&fields, reading);
     let findings = &mut reading.findings;
-    let target = fields.get("target").and_then(|field| target(field, findings));
-    let condition = fields.get("if").and_then(|field| when::condition(field, fields.get("target").is_some(), findings));
+    let looks = target::looks(&fields);
+    let hosts = reading.hosts;
+    let target = fields.get("target").and_then(|field| target::target(field, hosts, findings));
+    let scope = Nameable { target: looks, ..Nameable::default() };
+    let condition = fields.get("if").and_then(|field| when::condition(field, scope, findings));
     let limits =
         fields.get("limits").map_or_else(|| Some(Limits::default()), |field| super::limits::limits(field, findings));
-    let doings = attempts::read(&fields, reading);
+    let doings = attempts::read(&fields, looks, reading);
     let findings = &mut reading.findings;
     if let Some((verb, at)) = doings.first_on_target
         && fields.get("target").is_none()
@@ -65,7 +68,10 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
     if findings.errors() != errors {
         return None;
     }
-    let (attempts, on_failure, marks) = doings.into_attempts()?;
+    let mut not_executed = findings.take_not_executed();
+    not_executed.sort_unstable();
+    not_executed.dedup();
+    let done = doings.finish()?;
     let playbook = Playbook {
         name: name?.into(),
         revision: revision(entry, findings.text(), &intervals).into(),
@@ -78,10 +84,14 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
         target,
         condition,
         limits: limits?,
-        attempts,
-        on_failure,
+        approval: done.approval,
+        attempts: done.attempts,
+        on_failure: done.on_failure,
+        on_denied: done.on_denied,
+        on_resolved: done.on_resolved,
+        not_executed,
     };
-    lint::playbook(&playbook, &fields, &marks, findings);
+    lint::playbook(&playbook, &fields, &done.marks, findings);
     Some(Resolved { playbook, matchers: matchers_span })
 }
 
@@ -99,10 +109,12 @@ fn name<'n>(fields: &Fields<'n>, reading: &mut Reading<'_>) -> Option<&'n str> {
     let name = field.text(findings)?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let well_formed = name.bytes().all(|byte| plain(byte) || byte == b'-') && name.bytes().next().is_some_and(plain);
-    if !well_formed || name.len() > NAME_LEN_MAX {
+    if !well_formed || name.len() > keys::NAME_LEN_MAX as usize {
         let message = format!("{:?} cannot name a playbook", raw::shorten(name));
-        let hint =
-            format!("lower-case letters, digits and `-`, starting with a letter or digit, at most {NAME_LEN_MAX}");
+        let hint = format!(
+            "lower-case letters, digits and `-`, starting with a letter or digit, at most {}",
+            keys::NAME_LEN_MAX
+        );
         findings.push(Note::error("playbook.name", field.span(), message).hint(hint));
         return None;
     }
@@ -115,8 +127,20 @@ fn name<'n>(fields: &Fields<'n>, reading: &mut Reading<'_>) -> Option<&'n str> {
     Some(name)
 }
 
+/// What the regular expressions of all files together may weigh: some 25 MiB, and a second or two to compile.
+pub(super) const REGEX_WEIGHT_MAX: usize = 300_000;
+
+const REGEXES_TOO_LARGE: &str = "the regular expressions up to this one are too large together";
+
+fn weight_of(matcher: &Matcher) -> usize {
+    match &matcher.op {
+        MatchOp::Regex(regex) | MatchOp::NotRegex(regex) => regex.weight(),
+        MatchOp::Equal(_) | MatchOp::NotEqual(_) => 0,
+    }
+}
+
 /// All matchers, or nothing if one of them cannot be read: it may be the one that narrows.
-fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matcher>> {
+fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>, regexes_left: &mut usize) -> Option<Vec<Matcher>> {
     let mut matchers = Some(Vec::new());
     let field = fields.need("matchers", findings)?;
     let hint = "write each matcher as `- name = \"value\"`, as in an Alertmanager route";
@@ -127,8 +151,30 @@ fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matc
     }
     for item in items {
         let item = Field { value: item, key: item.span, ..field };
-        match item.text(findings).map(parse_matchers) {
+        let text = item.text(findings);
+        if *regexes_left == 0 && text.is_some_and(|text| text.contains("=~") || text.contains("!~")) {
+            matchers = None;
+            findings.push(Note::error("playbook.regex-size", item.span(), REGEXES_TOO_LARGE));
+            continue;
+        }
+        match text.map(parse_matchers) {
             Some(Ok(parsed)) => {
+                let weight = parsed.matchers.iter().map(weight_of).fold(0, usize::saturating_add);
+                if *regexes_left < weight {
+                    (matchers, *regexes_left) = (None, 0);
+                    findings.push(Note::error("playbook.regex-size", item.span(), REGEXES_TOO_LARGE));
+                    continue;
+                }
+                *regexes_left -= weight;
+                let written = |content: &Content| match content {
+                    Content::Scalar { text, .. } => text.contains(['“', '”', '„', '‘', '’']),
+                    Content::List { .. } | Content::Map(_) => false,
+                };
+                if written(&item.value.content) {
+                    let message = "these are typographic quotes: they belong to the value, and no label has them";
+                    let note = Note::warning("lint.matcher-syntax", item.span(), message);
+                    findings.push(note.hint("write `- name = \"value\"`, with plain quotes"));
+                }
                 for warning in parsed.warnings {
                     findings.push(Note::warning("lint.matcher-syntax", item.span(), warning));
                 }
@@ -137,9 +183,17 @@ fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matc
             }
             Some(Err(error)) => {
                 matchers = None;
+                // To find that one is too large takes as long as to compile a large one.
+                let cost = if error.message.contains("too large") { REGEX_WEIGHT_MAX / 2 } else { 0 };
+                *regexes_left = regexes_left.saturating_sub(cost);
                 let at = item.value.inner_span(findings.text(), error.span);
                 let note = Note::error("playbook.matcher", at, format!("this is not a matcher: {}", error.message));
-                findings.push(note.hint("write it as in an Alertmanager route: name, one of = != =~ !~, \"value\""));
+                let doubled = matches!(&item.value.content, Content::Scalar { text, .. } if text.contains("=="));
+                findings.push(note.hint(if doubled {
+                    "write a single `=`: name = \"value\""
+                } else {
+                    "write it as in an Alertmanager route: name, one of = != =~ !~, \"value\""
+                }));
             }
             None => matchers = None,
         }
@@ -150,7 +204,7 @@ fn matchers(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Vec<Matc
 /// An acting playbook must say what it is for.
 fn refuse_matching_everything(matchers: &[Matcher], at: Span, doings: &Doings, findings: &mut Findings<'_>) {
     let narrows = |matcher: &Matcher| !matches_any_alert(matcher);
-    if doings.acts() && !matchers.iter().any(narrows) {
+    if (doings.acts() || doings.acts_afterwards()) && !matchers.iter().any(narrows) {
         let message = "these matchers match every alert, and the playbook acts";
         let hint = "name what it is for, such as `- alertname = \"BlackboxProbeFailed\"`";
         findings.push(Note::error("playbook.matches-everything", at, message).hint(hint));
@@ -172,43 +226,6 @@ pub(super) fn matches_any_alert(matcher: &Matcher) -> bool {
         MatchOp::Equal(_) | MatchOp::Regex(_) | MatchOp::NotRegex(_) => false,
     };
     !excludes_a_value && PROBES.into_iter().all(takes) && (matcher.name == "alertname" || takes(""))
-}
-
-fn target(field: Field<'_>, findings: &mut Findings<'_>) -> Option<TargetSpec> {
-    let fields = Fields::read(field.value, field.span(), &raw::TARGET, findings)?;
-    match (fields.get("container"), fields.get("compose")) {
-        (Some(container), None) => container_name(container, findings).map(TargetSpec::Container),
-        (None, Some(compose)) => {
-            let fields = Fields::read(compose.value, compose.span(), &raw::COMPOSE, findings)?;
-            let [project, service] = ["project", "service"].map(|name| {
-                fields.need(name, findings).and_then(|field| template(field, &TARGET_ROOTS, &[], findings))
-            });
-            Some(TargetSpec::Compose { project: project?, service: service? })
-        }
-        (Some(_), Some(compose)) => {
-            let message = "a target is either a `container` or a `compose` service, not both";
-            findings.push(Note::error("playbook.target", compose.key, message));
-            None
-        }
-        (None, None) => {
-            if fields.refused().is_empty() {
-                let message = "`target` needs `container` or `compose`";
-                findings.push(Note::error("playbook.target", field.key, message));
-            }
-            None
-        }
-    }
-}
-
-/// A name as it is, which can be checked now, or one still to be rendered.
-fn container_name(field: Field<'_>, findings: &mut Findings<'_>) -> Option<Template> {
-    let name = template(field, &TARGET_ROOTS, &[], findings)?;
-    let literal = !["{{", "{%", "{#"].iter().any(|opening| name.source().contains(opening));
-    if let Some(error) = ContainerName::parse(name.source()).err().filter(|_| literal) {
-        findings.push(Note::error("playbook.target", field.span(), error.to_string()));
-        return None;
-    }
-    Some(name)
 }
 
 /// A duration of more than nothing.
@@ -236,8 +253,7 @@ pub(super) fn one_of<T: Copy>(field: Field<'_>, words: &[(&str, T)], findings: &
 /// Text with alert values in it. `steps.X` must name a step that comes before.
 pub(super) fn template(
     field: Field<'_>,
-    roots: &[&str],
-    earlier: &[&str],
+    (ids, sees): (&[&str], Sees<'_>),
     findings: &mut Findings<'_>,
 ) -> Option<Template> {
     let source = field.text(findings)?;
@@ -245,16 +261,58 @@ pub(super) fn template(
         field.wrong("text", findings);
         return None;
     }
-    let template = match Template::parse(source, roots) {
-        Ok(template) => template,
+    match Template::parse(source, sees.roots) {
+        Ok(template) => {
+            check_names((field, source), ids, &template.references(), findings);
+            Some(template)
+        }
         Err(error) => {
             let at = field.value.inner_span(findings.text(), error.span);
-            findings.push(Note::error("playbook.template", at, error.message));
-            return None;
+            findings.push(match error.message.split_once("; ") {
+                Some((message, hint)) => Note::error("playbook.template", at, message).hint(hint),
+                None => Note::error("playbook.template", at, error.message),
+            });
+            None
         }
-    };
-    let references = template.references();
-    for id in steps_named(&references) {
+    }
+}
+
+/// A URL with values in its path and query; with `of_target` the host may be the target's name.
+pub(super) fn url(
+    field: Field<'_>,
+    (ids, sees): (&[&str], Sees<'_>),
+    of_target: bool,
+    findings: &mut Findings<'_>,
+) -> Option<UrlTemplate> {
+    let source = field.text(findings)?;
+    match UrlTemplate::parse(source, sees.roots, of_target) {
+        Ok(url) => {
+            let references = url.templates().flat_map(Template::references).collect();
+            check_names((field, source), ids, &references, findings);
+            Some(url)
+        }
+        Err(error) => {
+            let at = field.value.inner_span(findings.text(), error.span);
+            findings.push(match error.message.split_once("; ") {
+                Some((message, hint)) if message.contains("template") || message.contains("unknown") => {
+                    Note::error("playbook.url", at, message).hint(hint)
+                }
+                Some(_) | None => Note::error("playbook.url", at, error.message)
+                    .hint("such as: https://hooks.example:8443/restart?job={{ labels.job }}"),
+            });
+            None
+        }
+    }
+}
+
+/// Whether all that a template names is there.
+fn check_names(
+    (field, source): (Field<'_>, &str),
+    earlier: &[&str],
+    references: &BTreeSet<String>,
+    findings: &mut Findings<'_>,
+) {
+    for id in steps_named(references) {
         if earlier.contains(&id) {
             continue;
         }
@@ -266,19 +324,14 @@ pub(super) fn template(
             None => note.hint("give the step an `id`; a template sees only the steps before it"),
         });
     }
-    for path in &references {
+    for path in references {
         let Some((name, known)) = names::unknown(path) else { continue };
         let at = place_of((field, source), path, findings);
-        if names::LATER.contains(&path.as_str()) {
-            findings.push(raw::not_executed(at, &format!("`{path}`")));
-            continue;
-        }
         let note = Note::error("playbook.unknown-name", at, format!("there is no `{path}`"));
         let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let root = path.strip_suffix(name).unwrap_or(path).trim_end_matches('.');
         findings.push(note.hint(format!("`{root}` has {listed}")));
     }
-    Some(template)
 }
 
 /// Where a dotted name stands in a template.

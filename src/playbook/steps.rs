@@ -1,27 +1,43 @@
 //! One entry of a list of steps into a [`Step`].
 //!
-//! Knows each verb's arguments and bounds. Which lists there are, and what must stand in them, is `attempts`. Read
-//! [`step`] first.
+//! Knows what goes with any step: its id, its condition, its time. Each verb's arguments are read by `verbs`; which lists
+//! there are, and what must stand in them, is `attempts`. Read [`step`] first.
 
-use super::definition::{CaptureSpec, HealthGoal, NotifySpec, RestartSpec, Step, StopSpec, Verb, VerifySpec};
+use super::condition::{Looks, Nameable};
+use super::definition::{Step, Verb};
+use super::keys;
+use super::lint;
 use super::load::Reading;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
-use super::resolve::{one_of, positive, template};
+use super::resolve::positive;
+use super::verbs::{self, Read};
+use super::when;
 use super::yaml::{Content, Node, Span};
-use std::time::Duration;
 
-/// The longest that Docker may wait before it kills.
-const STOP_TIMEOUT_MAX: Duration = Duration::from_secs(600);
-/// The most log lines kept as evidence.
-const LOG_LINES_MAX: u32 = 1000;
-/// Longest `id` of a step.
-const ID_LEN_MAX: usize = 64;
+pub(super) use super::verbs::recipients;
 
-/// What a step's text may name: the ids of the steps before it, and the roots.
-type Sees<'a> = (&'a [&'a str], &'a [&'a str]);
+/// What a text or a condition may name where it stands, beside the ids of the steps before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sees<'a> {
+    /// The roots of templates.
+    pub(super) roots: &'a [&'static str],
+    /// What the playbook's target is; `None` if it has none.
+    pub(super) looks: Option<Looks>,
+    /// Whether that is named as a service of a Compose project.
+    pub(super) compose: bool,
+}
+
+impl Sees<'_> {
+    /// The same for conditions.
+    pub(super) fn scope<'i>(&self, ids: &'i [&'i str]) -> Nameable<'i> {
+        let has = |root: &str| self.roots.contains(&root);
+        Nameable { target: self.looks, steps: ids, failed: has("failed"), approval: has("approval") }
+    }
+}
 
 /// What one list entry turned out to be.
+#[expect(clippy::large_enum_variant, reason = "it lives for one turn of a loop")]
 pub(super) enum Entry {
     /// A step.
     Step(Step),
@@ -34,40 +50,120 @@ pub(super) enum Entry {
 /// Reads one entry; every problem is in the findings.
 pub(super) fn step<'n>(
     entry: &'n Node,
-    (ids, roots): (&mut Vec<&'n str>, &[&str]),
+    (ids, sees): (&mut Vec<&'n str>, Sees<'_>),
     reading: &mut Reading<'_>,
     first_on_target: &mut Option<(&'static str, Span)>,
 ) -> Option<Entry> {
     let findings = &mut reading.findings;
-    let fields = Fields::read(entry, entry.span, &raw::STEP, findings)?;
+    let fields = Fields::read(entry, entry.span, &keys::STEP, findings)?;
     let name = fields.get("name").and_then(|field| field.text(findings)).map(str::to_owned);
+    let condition = fields.get("if").map(|field| when::condition(field, sees.scope(ids), findings));
+    let timeout = fields.get("timeout").map(|field| positive(field, findings));
+    let continue_on_error = fields.boolean("continue_on_error", false, findings);
     let verb = only_verb(&fields, findings);
-    let result = verb.and_then(|field| {
-        let on_target = ["capture", "restart", "start", "stop", "verify"].into_iter().find(|word| *word == field.name);
-        if let Some(word) = on_target.filter(|_| !field.is_word("none")) {
-            first_on_target.get_or_insert((word, field.key));
-        }
-        read_verb(field, (ids, roots), reading)
-    });
+    let result = verb.and_then(|field| verbs::read(field, (ids, sees), reading));
     // After the verb: a step's own text cannot name the step.
     let id = id(&fields, ids, &mut reading.findings);
-    Some(match result? {
-        Entry::Step(step) => Entry::Step(Step { id: id.map(Into::into), name, ..step }),
-        mark @ (Entry::NoCapture(_) | Entry::NoVerify(_)) => mark,
+    Some(match (result?, verb?) {
+        (Read::Verb(verb), field) => {
+            if verb.needs_target() {
+                first_on_target.get_or_insert((verb.word(), field.key));
+            }
+            refuse_what_does_not_fit(&verb, (&fields, field), sees, &mut reading.findings);
+            let (condition, timeout) = (condition.map_or(Some(None), |c| c.map(Some))?, timeout.flatten());
+            let step = Step { id: id.map(Into::into), name, condition, timeout, continue_on_error, verb };
+            if let Some(field) = fields.get("timeout") {
+                lint::timeout(&step, field.key, &mut reading.findings);
+            }
+            Entry::Step(step)
+        }
+        (Read::None, field) => {
+            if let Some(extra) = fields.iter().find(|extra| extra.name != field.name) {
+                let message = format!("`{}: none` is no step, so it has no `{}`", field.name, extra.name);
+                let note = Note::error("playbook.contradiction", extra.key, message);
+                reading.findings.push(note.hint(format!("remove `{}`", extra.name)));
+            }
+            if field.name == "capture" { Entry::NoCapture(field.key) } else { Entry::NoVerify(field.key) }
+        }
     })
 }
 
+/// A verb that cannot be done to such a target, or that cannot have such a bound.
+fn refuse_what_does_not_fit(
+    verb: &Verb,
+    (fields, field): (&Fields<'_>, Field<'_>),
+    sees: Sees<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let word = verb.word();
+    let on_service = sees.looks == Some(Looks::Service);
+    let wrong = match verb {
+        Verb::Start | Verb::Stop(_) | Verb::UpdateLimits(_) if on_service => Some("a container, and this is a service"),
+        Verb::Scale(_) | Verb::Rollback(_) if sees.looks == Some(Looks::Container) => {
+            Some("a service (`service` or `compose`), and this is a container")
+        }
+        Verb::Restart(_) if on_service && sees.compose => {
+            Some("a container or a Swarm service, and a Compose service that is scaled is neither")
+        }
+        Verb::Capture(_)
+        | Verb::Restart(_)
+        | Verb::Start
+        | Verb::Stop(_)
+        | Verb::Scale(_)
+        | Verb::Rollback(_)
+        | Verb::UpdateLimits(_)
+        | Verb::Verify(_)
+        | Verb::Wait(_)
+        | Verb::Notify(_)
+        | Verb::Http(_)
+        | Verb::Approve(_)
+        | Verb::PausePlaybook(_) => None,
+    };
+    if let Some(wants) = wrong {
+        let note = Note::error("playbook.target", field.key, format!("the target of `{word}` is {wants}"));
+        findings.push(note.hint("make it a playbook of its own with a target of that kind"));
+    }
+    if let (Verb::Restart(_), true) = (verb, on_service)
+        && let Content::Map(entries) = &field.value.content
+    {
+        for entry in entries {
+            let message =
+                format!("`{}` is for a container: Swarm stops a service's tasks as the service says", entry.key);
+            findings.push(Note::error("playbook.target", entry.key_span, message).hint("write `restart: {}`"));
+        }
+    }
+    let bounded = match verb {
+        Verb::Wait(_) => Some("`wait` is a time already"),
+        Verb::Verify(_) => Some("`verify` has `within`"),
+        Verb::Approve(_) => Some("`approve` has a `timeout` of its own"),
+        Verb::PausePlaybook(_) => Some("`pause_playbook` takes no time"),
+        Verb::Capture(_)
+        | Verb::Restart(_)
+        | Verb::Start
+        | Verb::Stop(_)
+        | Verb::Scale(_)
+        | Verb::Rollback(_)
+        | Verb::UpdateLimits(_)
+        | Verb::Notify(_)
+        | Verb::Http(_) => None,
+    };
+    if let (Some(why), Some(timeout)) = (bounded, fields.get("timeout")) {
+        let note = Note::error("playbook.step-timeout", timeout.key, format!("a `timeout` beside `{word}`: {why}"));
+        findings.push(note.hint("remove `timeout`"));
+    }
+}
+
 fn only_verb<'n>(fields: &Fields<'n>, findings: &mut Findings<'_>) -> Option<Field<'n>> {
-    let mut verbs = fields.iter().filter(|field| !raw::STEP_COMMON.contains(&field.name));
-    let refused = fields.refused().iter().any(|name| !raw::STEP_COMMON.contains(name));
+    let mut verbs = fields.iter().filter(|field| !keys::STEP_COMMON.contains(&field.name));
     let (first, second) = (verbs.next(), verbs.next());
     if let (Some(first), Some(second)) = (first, second) {
         let message = format!("a step does one thing, and this one has both `{}` and `{}`", first.name, second.name);
         findings.push(Note::error("playbook.two-verbs", second.key, message).hint("make it two steps"));
     }
-    if first.is_none() && !refused && !fields.has_unknown() {
+    if first.is_none() && !fields.has_unknown() {
         let message = "this step does nothing: it has no verb";
-        let hint = "one of capture, restart, start, stop, verify, wait, notify";
+        let verbs = keys::STEP.keys.iter().map(|key| key.name).filter(|name| !keys::STEP_COMMON.contains(name));
+        let hint = format!("one of {}", verbs.collect::<Vec<_>>().join(", "));
         findings.push(Note::error("playbook.no-verb", fields.at, message).hint(hint));
     }
     first
@@ -78,7 +174,7 @@ fn id<'n>(fields: &Fields<'n>, ids: &mut Vec<&'n str>, findings: &mut Findings<'
     let id = field.text(findings)?;
     let starts_well = id.starts_with(|first: char| first.is_ascii_lowercase());
     let plain = id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if !starts_well || !plain || id.len() > ID_LEN_MAX {
+    if !starts_well || !plain || id.len() > keys::NAME_LEN_MAX as usize {
         let message = format!("{:?} cannot be the id of a step", raw::shorten(id));
         let hint = "lower-case letters, digits and `_`, starting with a letter: templates read it as `steps.ID`";
         findings.push(Note::error("playbook.step-id", field.span(), message).hint(hint));
@@ -91,136 +187,4 @@ fn id<'n>(fields: &Fields<'n>, ids: &mut Vec<&'n str>, findings: &mut Findings<'
     }
     ids.push(id);
     Some(id)
-}
-
-fn read_verb(field: Field<'_>, sees: Sees<'_>, reading: &mut Reading<'_>) -> Option<Entry> {
-    let findings = &mut reading.findings;
-    let verb = match field.name {
-        "capture" if field.is_word("none") => return Some(Entry::NoCapture(field.key)),
-        "verify" if field.is_word("none") => return Some(Entry::NoVerify(field.key)),
-        "capture" => Verb::Capture(capture(field, findings)?),
-        "restart" => Verb::Restart(restart(field, findings)?),
-        "start" => {
-            arguments(field, &raw::START, "{}", findings)?;
-            Verb::Start
-        }
-        "stop" => {
-            let fields = arguments(field, &raw::STOP, "{}", findings)?;
-            Verb::Stop(StopSpec { stop_timeout: stop_timeout(&fields, findings) })
-        }
-        "verify" => Verb::Verify(verify(field, findings)?),
-        "wait" => Verb::Wait(positive(field, findings)?),
-        "notify" => Verb::Notify(notify(field, sees, reading)?),
-        _ => return None,
-    };
-    Some(Entry::Step(Step { id: None, name: None, verb }))
-}
-
-fn capture(field: Field<'_>, findings: &mut Findings<'_>) -> Option<CaptureSpec> {
-    let fields = arguments(field, &raw::CAPTURE, "{logs: 50}`, or `capture: none", findings)?;
-    let default = CaptureSpec::default();
-    let logs = fields.get("logs").and_then(|field| field.whole(&(0..=LOG_LINES_MAX), findings));
-    Some(CaptureSpec {
-        logs: logs.unwrap_or(default.logs),
-        inspect: fields.boolean("inspect", default.inspect, findings),
-        stats: fields.boolean("stats", default.stats, findings),
-    })
-}
-
-fn restart(field: Field<'_>, findings: &mut Findings<'_>) -> Option<RestartSpec> {
-    let fields = arguments(field, &raw::RESTART, "{}", findings)?;
-    let stop_timeout = stop_timeout(&fields, findings);
-    Some(RestartSpec { stop_timeout, start_if_stopped: fields.boolean("start_if_stopped", false, findings) })
-}
-
-fn stop_timeout(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
-    let stop_timeout = fields.duration("stop_timeout", findings);
-    if let Some(timeout) = stop_timeout
-        && let Some(field) = fields.get("stop_timeout")
-        && (timeout.subsec_nanos() != 0 || STOP_TIMEOUT_MAX < timeout)
-    {
-        let message = "`stop_timeout` is in whole seconds and at most 10m";
-        findings.push(Note::error("playbook.stop-timeout", field.span(), message));
-    }
-    stop_timeout
-}
-
-fn verify(field: Field<'_>, findings: &mut Findings<'_>) -> Option<VerifySpec> {
-    let fields = arguments(field, &raw::VERIFY, "{within: 2m}`, or `verify: none", findings)?;
-    let default = VerifySpec::default();
-    let goals = [("healthy", HealthGoal::Healthy), ("running", HealthGoal::Running)];
-    let health = fields.get("health").and_then(|field| one_of(field, &goals, findings)).unwrap_or(default.health);
-    let every = fields.duration("every", findings).unwrap_or(default.every);
-    if let Some(field) = fields.get("every")
-        && every < Duration::from_secs(1)
-    {
-        findings.push(Note::error("playbook.verify", field.span(), "`every` must be at least 1s"));
-    }
-    let stable_for = fields.duration("stable_for", findings).unwrap_or(default.stable_for);
-    let within = fields.duration("within", findings);
-    if let (Some(within), Some(field)) = (within, fields.get("within")) {
-        if within <= every {
-            let message = "`within` must be longer than `every`: there must be time to look twice";
-            findings.push(Note::error("playbook.verify", field.span(), message));
-        } else if within <= stable_for {
-            let message = "`within` is not longer than `stable_for` (10s unless given)";
-            let hint = "the target has to come up and then stay well for all of `stable_for`";
-            findings.push(Note::warning("lint.verify-too-short", field.span(), message).hint(hint));
-        }
-    }
-    let alert_resolved = fields.boolean("alert_resolved", default.alert_resolved, findings);
-    Some(VerifySpec { health, within, every, stable_for, alert_resolved })
-}
-
-fn notify(field: Field<'_>, (ids, roots): Sees<'_>, reading: &mut Reading<'_>) -> Option<NotifySpec> {
-    let fields = arguments(field, &raw::NOTIFY, "{to: [log], message: \"…\"}", &mut reading.findings)?;
-    let to = recipients(&fields, reading);
-    let findings = &mut reading.findings;
-    let severities = [("info", "info"), ("warning", "warning"), ("critical", "critical")];
-    let severity = fields.get("severity").and_then(|field| one_of(field, &severities, findings)).unwrap_or("info");
-    let title = fields.get("title").and_then(|field| template(field, roots, ids, findings));
-    let message = fields.need("message", findings).and_then(|field| template(field, roots, ids, findings));
-    Some(NotifySpec { to: to?, severity: severity.to_owned(), title, message: message? })
-}
-
-fn recipients(fields: &Fields<'_>, reading: &mut Reading<'_>) -> Option<Vec<String>> {
-    let field = fields.need("to", &mut reading.findings)?;
-    let items = field.list("name one or more notifiers: to: [log]", &mut reading.findings)?;
-    if items.is_empty() {
-        let note = Note::error("playbook.notify", field.span(), "`to` names nobody");
-        reading.findings.push(note.hint("name one or more notifiers; `log` is built in"));
-    }
-    let mut to: Vec<String> = Vec::new();
-    for item in items {
-        let item = Field { value: item, key: item.span, ..field };
-        let Some(name) = item.text(&mut reading.findings) else { continue };
-        let known = |names: &&[String]| name == "log" || names.iter().any(|known| known == name);
-        if name.is_empty() || to.iter().any(|earlier| earlier == name) {
-            let message = if name.is_empty() { "an empty name" } else { "this notifier is named twice" };
-            reading.findings.push(Note::error("playbook.notify", item.span(), message));
-        } else if let Some(names) = reading.notifiers.filter(|names| !known(names)) {
-            let note = Note::error("playbook.unknown-notifier", item.span(), format!("no notifier is called `{name}`"));
-            let mut configured: Vec<&str> = names.iter().map(String::as_str).collect();
-            configured.push("log");
-            reading.findings.push(note.hint(format!("the settings have: {}", configured.join(", "))));
-        }
-        to.push(name.to_owned());
-    }
-    Some(to)
-}
-
-/// The arguments of a verb, which are always a map.
-fn arguments<'n>(
-    field: Field<'n>,
-    shape: &raw::Shape,
-    example: &str,
-    findings: &mut Findings<'_>,
-) -> Option<Fields<'n>> {
-    if let Content::Map(_) = field.value.content {
-        return Fields::read(field.value, field.key, shape, findings);
-    }
-    let message = format!("`{}` is a map of arguments, not {}", field.name, field.value.kind());
-    let note = Note::error("playbook.type", field.span(), message);
-    findings.push(note.hint(format!("write `{}: {example}`", field.name)));
-    None
 }

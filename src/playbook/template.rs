@@ -4,8 +4,13 @@
 //! functions, includes or macros; filters, conditions and loops are there. Nothing is escaped here: whoever uses the
 //! text knows what it must not become. Read [`Template::parse`] first.
 
+use super::condition::names::known_elsewhere;
+use super::dashed::{Dashed, dashed};
+use super::go_template;
+use super::template_growth::{bound_filters, is_growth, refuse_growth};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io;
 
 /// Instructions one rendering may take.
@@ -43,8 +48,10 @@ impl Template {
             let message = format!("the template is longer than {SOURCE_MAX} bytes");
             return Err(TemplateError { message, span: None });
         }
+        // Before anything else reads it: minijinja works out what is constant as it compiles.
+        refuse_growth(source)?;
         let env = environment(UndefinedBehavior::Strict);
-        let parsed = env.template_from_str(source).map_err(|error| TemplateError::new(&error))?;
+        let parsed = env.template_from_str(source).map_err(|error| unreadable(&error, source))?;
         let names = parsed.undeclared_variables(false);
         let mut unknown: Vec<UnknownName<'_>> = names
             .iter()
@@ -54,7 +61,11 @@ impl Template {
         // The names come in no order; people want the first one in the text.
         unknown.sort_unstable();
         if let Some(first) = unknown.first() {
-            return Err(first.refusal(roots));
+            let refusal = subtraction(source).filter(|refusal| refusal.span < first.span || refusal.covers(first.span));
+            return Err(refusal.unwrap_or_else(|| first.refusal(roots)));
+        }
+        if let Some(refusal) = subtraction(source) {
+            return Err(refusal);
         }
         rehearse(source)?;
         Ok(Self { source: source.to_owned() })
@@ -64,6 +75,13 @@ impl Template {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The text, if it is the same whatever the alert says.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        let rendered = ["{{", "{%", "{#"].iter().any(|opening| self.source.contains(opening));
+        (!rendered).then_some(&*self.source)
     }
 
     /// The names it reads, with their plain attributes: `labels.instance`, `steps.restart.outcome`.
@@ -79,7 +97,33 @@ impl Template {
     /// # Errors
     /// [`TemplateError`] if a value is missing or the template does too much work.
     pub fn render(&self, values: &Value) -> Result<String, TemplateError> {
-        let env = environment(UndefinedBehavior::Strict);
+        self.render_in(&environment(UndefinedBehavior::Strict), values)
+    }
+
+    /// Fills in the values, each percent-encoded but for letters, digits, `-`, `.`, `_` and `~` (RFC 3986, 2.3).
+    ///
+    /// # Errors
+    /// [`TemplateError`] as for [`Self::render`].
+    pub(super) fn render_percent_encoded(&self, values: &Value) -> Result<String, TemplateError> {
+        let mut env = environment(UndefinedBehavior::Strict);
+        env.set_formatter(|output, state, value| {
+            if value.is_undefined() {
+                // The engine's own way says what is missing.
+                return minijinja::escape_formatter(output, state, value);
+            }
+            for byte in value.to_string().bytes() {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    output.write_char(char::from(byte))?;
+                } else {
+                    write!(output, "%{byte:02X}")?;
+                }
+            }
+            Ok(())
+        });
+        self.render_in(&env, values)
+    }
+
+    fn render_in(&self, env: &Environment<'_>, values: &Value) -> Result<String, TemplateError> {
         let mut output = CappedText::default();
         let rendered = env
             .template_from_str(&self.source)
@@ -96,6 +140,10 @@ impl Template {
 }
 
 impl TemplateError {
+    fn covers(&self, span: Option<(usize, usize)>) -> bool {
+        matches!((self.span, span), (Some(own), Some(other)) if own.0 <= other.0 && other.1 <= own.1)
+    }
+
     fn new(error: &Error) -> Self {
         let kind = error.kind();
         let what = if kind == ErrorKind::UndefinedError { "a value is missing".to_owned() } else { kind.to_string() };
@@ -112,9 +160,19 @@ impl TemplateError {
     }
 }
 
+/// What cannot be parsed. Where the end is missing, the beginning is what to look at.
+fn unreadable(error: &Error, source: &str) -> TemplateError {
+    let plain = TemplateError::new(error);
+    let opening = ["{{", "{%", "{#"].iter().filter_map(|opening| source.rfind(opening)).max();
+    let unclosed = plain.message.contains("unexpected end of input");
+    let span = opening.filter(|_| unclosed).map(|at| (at, at + 2)).or(plain.span);
+    go_template::refusal(source).unwrap_or(TemplateError { span, ..plain })
+}
+
 /// An engine without functions and without escaping, bounded, that knows where errors are.
 fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut env = Environment::new();
+    bound_filters(&mut env);
     // `debug` would print every value there is, the others are not needed to write a sentence.
     for function in ["range", "dict", "namespace", "debug"] {
         env.remove_global(function);
@@ -136,8 +194,9 @@ fn rehearse(source: &str) -> Result<(), TemplateError> {
         .and_then(|template| template.render_captured_to((), CappedText::default()).map(drop));
     match rendered {
         Err(error) if matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest) => {
-            Err(TemplateError::new(&error))
+            Err(go_template::refusal(source).unwrap_or_else(|| TemplateError::new(&error)))
         }
+        Err(error) if is_growth(&error) => Err(TemplateError::new(&error)),
         _ => Ok(()),
     }
 }
@@ -153,9 +212,14 @@ impl UnknownName<'_> {
     fn refusal(&self, roots: &[&str]) -> TemplateError {
         let name = self.name;
         let distance = |root: &&&str| strsim::damerau_levenshtein(name, root);
-        let hint = match roots.iter().min_by_key(distance).filter(|root| distance(root) <= 1 + name.len() / 4) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", roots.join(", ")),
+        let near = roots.iter().min_by_key(distance).filter(|root| distance(root) <= 1 + name.len() / 4);
+        let hint = match (known_elsewhere(name), near) {
+            (Some(where_known), _) => where_known.to_owned(),
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) if ["target", "diagnosis"].contains(&name) => {
+                "the playbook has no `target`: say which container is meant, or leave this out".to_owned()
+            }
+            (None, None) => format!("known here: {}", roots.join(", ")),
         };
         TemplateError { message: format!("unknown name `{name}`; {hint}"), span: self.span }
     }
@@ -163,17 +227,33 @@ impl UnknownName<'_> {
 
 /// Where a name first stands as a word of its own within a tag. The engine's list of names has no places.
 fn place_of(name: &str, source: &str) -> Option<(usize, usize)> {
+    let at = tags(source).find_map(|(start, tag)| Some(start + word_in(name, tag)?))?;
+    Some((at, at + name.len()))
+}
+
+/// A label with a dash in its name, behind a dot. What is no tag, though it looks like one, could say that too.
+fn subtraction(source: &str) -> Option<TemplateError> {
+    let is_plain = !source.contains("{#") && !source.contains("raw");
+    let mut names = tags(source).filter(|_| is_plain).flat_map(|(start, tag)| {
+        let moved = move |name: Dashed<'_>| TemplateError {
+            message: format!("{}; {}", name.message(), name.hint('\'')),
+            span: Some((start + name.span.0, start + name.span.1)),
+        };
+        dashed(tag).into_iter().map(moved)
+    });
+    names.next()
+}
+
+/// The tags `{{ … }}` and `{% … %}`, each with where it begins.
+fn tags(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut search_from = 0;
-    loop {
-        let rest = source.get(search_from..)?;
-        let tag_start = search_from + first_of(["{{", "{%"], rest)?;
-        let tag = source.get(tag_start..)?;
-        let length = first_of(["}}", "%}"], tag).map_or(tag.len(), |end| end + 2);
-        if let Some(at) = word_in(name, tag.get(..length)?) {
-            return Some((tag_start + at, tag_start + at + name.len()));
-        }
-        search_from = tag_start + length;
-    }
+    std::iter::from_fn(move || {
+        let start = search_from + first_of(["{{", "{%"], source.get(search_from..)?)?;
+        let rest = source.get(start..)?;
+        let length = first_of(["}}", "%}"], rest).map_or(rest.len(), |end| end + 2);
+        search_from = start + length;
+        Some((start, rest.get(..length)?))
+    })
 }
 
 /// Where the first of two marks stands.

@@ -3,7 +3,8 @@
 //! Intervals belong to all files together, as in Alertmanager: any playbook may name any of them. What they mean is in
 //! `model::time_interval`, what a condition may say in `condition`. Read [`Intervals`] first.
 
-use super::condition::Condition;
+use super::condition::{Condition, Nameable};
+use super::keys;
 use super::load::Reading;
 use super::problem::{Findings, Note};
 use super::raw::{self, Field, Fields};
@@ -48,7 +49,7 @@ impl Intervals {
 
     fn add(&mut self, entry: &Node, file: usize, findings: &mut Findings<'_>) {
         let errors = findings.errors();
-        let Some(fields) = Fields::read(entry, entry.span, &raw::TIME_INTERVAL, findings) else { return };
+        let Some(fields) = Fields::read(entry, entry.span, &keys::TIME_INTERVAL, findings) else { return };
         let named = fields.need("name", findings).and_then(|field| Some((field, field.text(findings)?)));
         let field = fields.need("time_intervals", findings);
         let entries = field.and_then(|field| field.list("start each period with `- `", findings));
@@ -64,7 +65,9 @@ impl Intervals {
         }
         if let Some(first) = self.0.get(name) {
             let message = format!("the name `{}` is taken by the time interval at {}", raw::shorten(name), first.place);
-            findings.push(Note::error("playbook.duplicate-name", field.span(), message));
+            let note = Note::error("playbook.duplicate-name", field.span(), message);
+            findings
+                .push(note.hint("choose another, or add these periods to the first: playbooks of all files name it"));
             return;
         }
         let interval = TimeInterval { name: name.into(), periods };
@@ -132,7 +135,7 @@ fn named(field: Field<'_>, reading: &mut Reading<'_>, sources: &mut Vec<String>)
 
 /// One entry of an interval's `time_intervals`.
 fn period(entry: &Node, findings: &mut Findings<'_>) -> Option<Period> {
-    let fields = Fields::read(entry, entry.span, &raw::PERIOD, findings)?;
+    let fields = Fields::read(entry, entry.span, &keys::PERIOD, findings)?;
     let months = list(&fields, "months", findings, |item, findings| range(item, Range::months, findings));
     if let (Some(field), Some(months)) = (fields.get("months"), &months)
         && !months.is_empty()
@@ -177,7 +180,7 @@ fn range(
 }
 
 fn times(item: Field<'_>, findings: &mut Findings<'_>) -> Option<TimeRange> {
-    let fields = Fields::read(item.value, item.span(), &raw::TIMES, findings)?;
+    let fields = Fields::read(item.value, item.span(), &keys::TIMES, findings)?;
     let [start, end] = ["start_time", "end_time"].map(|key| {
         let field = fields.need(key, findings)?;
         let text = field.text(findings)?;
@@ -206,10 +209,10 @@ fn never_holds(at: Span, message: &str, findings: &mut Findings<'_>) {
     findings.push(Note::warning("lint.never-holds", at, message).hint("leave out what does not matter"));
 }
 
-/// The `if` of a playbook.
-pub(super) fn condition(field: Field<'_>, has_target: bool, findings: &mut Findings<'_>) -> Option<Condition> {
+/// The `if` of a playbook or of a step.
+pub(super) fn condition(field: Field<'_>, scope: Nameable<'_>, findings: &mut Findings<'_>) -> Option<Condition> {
     let source = field.text(findings)?;
-    match Condition::parse(source, has_target) {
+    match Condition::parse(source, scope) {
         Ok(condition) => {
             if condition.is_constant() {
                 let note = Note::warning("lint.constant-condition", field.span(), "the answer is always the same");
@@ -220,10 +223,7 @@ pub(super) fn condition(field: Field<'_>, has_target: bool, findings: &mut Findi
         Err(flaws) => {
             for flaw in flaws {
                 let at = field.value.inner_span(findings.text(), flaw.span);
-                let note = match flaw.later {
-                    Some(path) => raw::not_executed(at, &format!("`{path}`")),
-                    None => Note::error("playbook.condition", at, flaw.message),
-                };
+                let note = Note::error("playbook.condition", at, flaw.message);
                 findings.push(match flaw.hint {
                     Some(hint) => note.hint(hint),
                     None => note,

@@ -6,6 +6,8 @@
 //! leaves typing to `raw`. Read [`Node`] first.
 
 use super::problem::{Findings, Note};
+use super::raw::shorten;
+use super::scalar;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, StrInput, StructureStyle};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +17,18 @@ const FILE_BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 32;
 /// Nodes of one file, those that aliases repeat included.
 const NODES_MAX: usize = 20_000;
+/// Bytes of all texts that aliases repeat.
+const REPEATED_BYTES_MAX: usize = 1 << 20;
 /// Uses of anchors in one file.
 const ALIASES_MAX: usize = 100;
 
 /// A stretch of the file, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// First byte.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// The byte after the last.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl Span {
@@ -36,16 +40,16 @@ impl Span {
 
 /// One value and where it is defined.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// What it is.
-    pub(super) content: Content,
+    pub(crate) content: Content,
     /// From its first to its last character, without trailing blanks and comments.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// What a node can be.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Text as written, with YAML's escapes undone. `plain` means unquoted: only then can it be `true` or nothing.
     Scalar { text: String, plain: bool },
     /// `- a` or, in flow style, `[a]`.
@@ -56,23 +60,43 @@ pub(super) enum Content {
 
 /// One key of a map and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The key.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Where the key stands.
-    pub(super) key_span: Span,
+    pub(crate) key_span: Span,
     /// What it holds.
-    pub(super) value: Node,
+    pub(crate) value: Node,
 }
 
 impl Node {
     /// Whether nothing is written here: `key:`, `~` or `null`.
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
     }
 
+    /// The entry of this key, if it is a map that has one.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        let Content::Map(entries) = &self.content else { return None };
+        entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// The first entry of this key in it, or in what it holds.
+    pub(crate) fn anywhere(&self, key: &str) -> Option<&Entry> {
+        self.entry(key).or_else(|| match &self.content {
+            Content::Scalar { .. } => None,
+            Content::List { items, .. } => items.iter().find_map(|item| item.anywhere(key)),
+            Content::Map(entries) => entries.iter().find_map(|entry| entry.value.anywhere(key)),
+        })
+    }
+
+    /// Whether it is this text.
+    pub(crate) fn is_text(&self, wanted: &str) -> bool {
+        matches!(&self.content, Content::Scalar { text, .. } if text == wanted)
+    }
+
     /// What to call it in a message.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.content {
             Content::Scalar { .. } if self.is_nothing() => "nothing",
             Content::Scalar { .. } => "text",
@@ -84,7 +108,7 @@ impl Node {
     /// The texts that make up this node: its own, and those of the anchors it uses from outside of itself.
     ///
     /// Invariant: an edit of any text the node is made of changes what this gives.
-    pub(super) fn sources<'t>(&self, text: &'t str) -> Vec<&'t str> {
+    pub(crate) fn sources<'t>(&self, text: &'t str) -> Vec<&'t str> {
         let mut spans = vec![self.span];
         self.collect_outside(self.span, &mut spans);
         spans.into_iter().filter_map(|span| text.get(span.start..span.end)).collect()
@@ -102,44 +126,33 @@ impl Node {
         }
     }
 
-    /// Where a byte range of the scalar's text stands in the file; the whole scalar where escapes or folding make that
-    /// unknowable.
-    pub(super) fn inner_span(&self, text: &str, range: Option<(usize, usize)>) -> Span {
+    /// Where a byte range of the scalar's text stands in the file; the whole scalar where that is unknowable.
+    pub(crate) fn inner_span(&self, text: &str, range: Option<(usize, usize)>) -> Span {
         let Content::Scalar { text: value, .. } = &self.content else { return self.span };
         let raw = text.get(self.span.start..self.span.end).unwrap_or_default();
         // An error at the very end is about what comes before.
         let exact = range.filter(|(start, _)| *start < value.len()).and_then(|(start, end)| {
-            let at = raw.find(value.as_str()).map(|at| at + start).or_else(|| offset_in_block(raw, value, start))?;
-            let wanted = value.get(start..end.max(start + 1).min(value.len()))?;
-            let first_line = wanted.lines().next().unwrap_or_default();
-            Some(Span { start: self.span.start + at, end: self.span.start + at + first_line.len() })
+            let (first, after) = scalar::place(raw, value, (start, end.max(start + 1)))?;
+            Some(Span { start: self.span.start + first, end: self.span.start + after })
         });
         exact.unwrap_or(self.span)
     }
 
-    fn count(&self) -> usize {
-        1 + match &self.content {
-            Content::Scalar { .. } => 0,
-            Content::List { items, .. } => items.iter().map(Self::count).sum(),
-            Content::Map(entries) => entries.iter().map(|entry| 1 + entry.value.count()).sum(),
+    /// How many values it is made of, and how many bytes of text.
+    fn size(&self) -> (usize, usize) {
+        let both = |(a, b): (usize, usize), (c, d): (usize, usize)| (a + c, b + d);
+        match &self.content {
+            Content::Scalar { text, .. } => (1, text.len()),
+            Content::List { items, .. } => items.iter().map(Self::size).fold((1, 0), both),
+            Content::Map(entries) => {
+                entries.iter().map(|entry| both(entry.value.size(), (1, entry.key.len()))).fold((1, 0), both)
+            }
         }
     }
 }
 
-/// Where an offset of a `|` block's text stands in the block as written: the same line, further right. What is written
-/// starts with the first line's text, without its indentation.
-fn offset_in_block(raw: &str, value: &str, offset: usize) -> Option<usize> {
-    let before = value.get(..offset)?;
-    let line_number = before.matches('\n').count();
-    let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-    let value_line = value.lines().nth(line_number)?;
-    let line_start = raw.split_inclusive('\n').take(line_number).map(str::len).sum::<usize>();
-    let indent = raw.get(line_start..)?.lines().next()?.find(value_line)?;
-    Some(line_start + indent + column)
-}
-
 /// Reads one document. What is wrong with the YAML goes to the findings; `None` if nothing can be made of the text.
-pub(super) fn parse(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
+pub(crate) fn parse(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
     if text.len() > FILE_BYTES_MAX {
         let note = Note::error("file.too-large", Span { start: 0, end: 0 }, "the file is larger than 1 MiB");
         findings.push(note.hint("split it into several files of the same directory"));
@@ -153,6 +166,7 @@ pub(super) fn parse(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
         anchors: BTreeMap::new(),
         nodes: 0,
         aliases: 0,
+        repeated_bytes: 0,
     };
     match builder.document() {
         Ok(node) => node,
@@ -163,6 +177,10 @@ pub(super) fn parse(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
     }
 }
 
+fn too_deep() -> String {
+    format!("nested more than {DEPTH_MAX} levels deep")
+}
+
 struct Builder<'t, 'f, 'p> {
     text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
@@ -170,6 +188,7 @@ struct Builder<'t, 'f, 'p> {
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
     aliases: usize,
+    repeated_bytes: usize,
 }
 
 /// One event and where it stands.
@@ -204,19 +223,61 @@ impl<'t> Builder<'t, '_, '_> {
                 let written = self.text.get(start..end).unwrap_or_default().trim_end().len();
                 Ok((event, Span { start, end: start + written }))
             }
-            Some(Err(error)) => {
-                let at = self.offset(error.marker());
-                let rest = self.text.get(at..).unwrap_or_default();
-                let width = rest.chars().next().filter(|first| *first != '\n').map_or(0, char::len_utf8);
-                let message = format!("this is not YAML: {}", error.info());
-                let note = Note::error("yaml.syntax", Span { start: at, end: at + width }, message);
-                Err(if rest.starts_with('\t') { note.hint("indent with spaces, not tabs") } else { note })
-            }
+            Some(Err(error)) => Err(self.syntax(self.offset(error.marker()), &error.info())),
             None => {
                 let end = self.text.len();
                 Err(Note::error("yaml.syntax", Span { start: end, end }, "the file ends in the middle of a value"))
             }
         }
+    }
+
+    /// What the parser could not read, pointed at where the mistake is rather than where it was noticed.
+    fn syntax(&self, at: usize, words: &str) -> Note {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let one = |at: usize, rest: &str| {
+            let width = rest.chars().next().filter(|first| *first != '\n').map_or(0, char::len_utf8);
+            Span { start: at, end: at + width }
+        };
+        if words.contains("recursion limit") {
+            return Note::error("yaml.limit", one(at, rest), too_deep());
+        }
+        if words.contains("unknown anchor") {
+            let name: String =
+                rest.chars().take_while(|letter| !letter.is_whitespace() && !",]}".contains(*letter)).collect();
+            let span = Span { start: at, end: at + name.len() };
+            let note = Note::error("yaml.alias", span, format!("no anchor before it is called `{}`", shorten(&name)));
+            return note
+                .hint("an alias `*name` stands for what an anchor `&name` marked; quote a text that begins with `*`");
+        }
+        let message = format!("this is not YAML: {words}");
+        let opening = self.text.get(..at).and_then(|before| before.rfind(['"', '\'']));
+        if let Some(opening) = opening.filter(|_| words.contains("quoted scalar")) {
+            let rest = self.text.get(opening..).unwrap_or_default();
+            let note = Note::error("yaml.syntax", one(opening, rest), message);
+            return note.hint("the text that begins here is not closed on its line");
+        }
+        match self.tab_in_indentation(at).filter(|_| words.contains("tab") || rest.starts_with('\t')) {
+            Some(tab) => {
+                let span = Span { start: tab, end: tab + 1 };
+                Note::error("yaml.syntax", span, "this is not YAML: a tab in the indentation")
+                    .hint("indent with spaces, not tabs")
+            }
+            None => Note::error("yaml.syntax", one(at, rest), message),
+        }
+    }
+
+    /// The first tab before the text of a line, on the line of this place or the next one that has text.
+    fn tab_in_indentation(&self, at: usize) -> Option<usize> {
+        let line = self.text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+        let mut start = line;
+        for text in self.text.get(line..)?.split_inclusive('\n').take(3) {
+            let indented = text.len() - text.trim_start().len();
+            if let Some(tab) = text.get(..indented)?.find('\t') {
+                return Some(start + tab);
+            }
+            start += text.len();
+        }
+        None
     }
 
     fn offset(&self, marker: &Marker) -> usize {
@@ -227,7 +288,7 @@ impl<'t> Builder<'t, '_, '_> {
     fn node(&mut self, (event, span): Found<'t>, depth: usize) -> Result<Node, Note> {
         self.nodes += 1;
         if depth > DEPTH_MAX {
-            return Err(Note::error("yaml.limit", span, format!("nested more than {DEPTH_MAX} levels deep")));
+            return Err(Note::error("yaml.limit", span, too_deep()));
         }
         if self.nodes > NODES_MAX {
             return Err(Note::error("yaml.limit", span, format!("the file holds more than {NODES_MAX} values")));
@@ -318,9 +379,12 @@ impl<'t> Builder<'t, '_, '_> {
         let Some(node) = self.anchors.get(&id) else {
             return Err(Note::error("yaml.alias", span, "an alias within its own anchor"));
         };
-        self.nodes += node.count();
-        if self.nodes > NODES_MAX {
-            let message = format!("with its aliases written out, the file holds more than {NODES_MAX} values");
+        let (nodes, bytes) = node.size();
+        self.nodes += nodes;
+        self.repeated_bytes += bytes;
+        if self.nodes > NODES_MAX || self.repeated_bytes > REPEATED_BYTES_MAX {
+            let message =
+                format!("with its aliases written out, the file holds more than {NODES_MAX} values, or 1 MiB of text");
             return Err(Note::error("yaml.limit", span, message));
         }
         Ok(node.clone())

@@ -7,12 +7,23 @@ mod filter;
 mod header;
 mod json;
 mod line;
+pub mod schema;
+mod schema_acts;
+mod schema_services;
 mod text;
 mod time;
 mod wire;
 
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod sample_approvals;
+#[cfg(test)]
+mod sample_looks;
+#[cfg(test)]
+mod sample_requests;
+#[cfg(test)]
+mod sample_services;
 
 pub use chain::{Break, Chain, Hash, Seal};
 pub use filter::LogFilter;

@@ -1,23 +1,29 @@
 //! Facts of every kind and small logs, for the tests of this crate.
 
+pub(crate) use super::sample_looks::look;
+use super::sample_looks::looks;
+use super::sample_services::{of_services, raised, remembered};
 use super::{Hash, LogId, encode};
-use crate::model::action::{Action, ActionOutcome, Reconciled, TargetIdent, Vitals};
+use crate::model::action::{Action, ActionOutcome, Reconciled, TargetIdent, TargetVitals, Vitals};
+use crate::model::container::TargetReport;
 use crate::model::fact::{
     ActionFinished, ActionIntended, ActionReconciled, AlertEnded, AlertReceived, AlertsRejected, Answer, AttemptEnded,
-    Branch, BreakerOpened, BreakerReset, ClockJumped, ConfigLoaded, ConfigRejected, Decided, Fact, IncidentClosed,
-    IncidentRelapsed, LogOpened, LogRecovered, NoticeFinished, NoticeIntended, PauseCleared, Record, Refusal,
-    StepFinished, StepRef, StepResult, StormFrozen, Taken, TargetVerified,
+    Branch, BreakerOpened, BreakerReset, Cause, ClockJumped, ConfigLoaded, ConfigRejected, Decided, Fact,
+    IncidentClosed, IncidentOpened, IncidentRelapsed, Left, LogOpened, LogRecovered, NoticeFinished, NoticeIntended,
+    Origin, PauseCleared, Record, Refusal, StepFinished, StepRef, StepResult, Stopped, StormFrozen, Taken,
+    TargetVerified,
 };
+use crate::model::host::{Host, HostName};
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use crate::model::label::{Fingerprint, Labels};
-use crate::model::memory::{Attempt, Ended, Episode, Help, Memory, OpenIncident, OwnAct, PauseInForce};
+use crate::model::memory::{Ended, Episode, Help, Memory, OpenIncident, Owed, OwnAct, PauseInForce};
 use crate::model::moment::Moment;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Gate, Reason};
 use crate::model::stamp::{BootId, Stamp};
-use crate::model::target::{ContainerId, ContainerName};
+use crate::model::target::{ContainerId, TargetId, TargetName};
 use crate::model::testimony::Testimony;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -47,28 +53,37 @@ pub(crate) fn log_of(facts: Vec<Fact>) -> (Vec<u8>, Hash) {
 }
 
 pub(crate) fn opened() -> Fact {
-    Fact::LogOpened(LogOpened { version: "0.1.0".into(), hostname: "web-host".into(), dry_run: false })
+    Fact::LogOpened(LogOpened {
+        version: "0.1.0".into(),
+        hostname: "web-host".into(),
+        dry_run: false,
+        first_host: Some("local".into()),
+    })
 }
 
 pub(crate) fn target() -> TargetIdent {
     TargetIdent {
-        id: ContainerId::parse(&"96af1178".repeat(8)).unwrap(),
-        name: ContainerName::parse("web-1").unwrap(),
+        id: TargetId::Container(ContainerId::parse(&"96af1178".repeat(8)).unwrap()),
+        name: TargetName::parse("web-1").unwrap(),
         image_id: "sha256:62b4".into(),
         service: None,
     }
+}
+
+fn container_id() -> ContainerId {
+    target().id.container().unwrap().clone()
 }
 
 fn replica() -> TargetIdent {
     TargetIdent { service: Some("shop/web".into()), ..target() }
 }
 
-fn vitals(health: Option<&str>) -> Vitals {
-    let health = health.map(str::to_owned);
-    Vitals { started_at: "2026-01-05T08:00:00.474728664Z".into(), restart_count: 2, state: "running".into(), health }
+fn vitals(health: Option<&str>) -> TargetVitals {
+    let (started_at, health) = ("2026-01-05T08:00:00.474728664Z".into(), health.map(str::to_owned));
+    TargetVitals::Container(Vitals { started_at, restart_count: 2, state: "running".into(), health })
 }
 
-fn act(number: u32) -> ActId {
+pub(super) fn act(number: u32) -> ActId {
     ActId { incident: INCIDENT, number }
 }
 
@@ -89,19 +104,25 @@ pub(crate) fn alert(text: &str, taken: Taken) -> Fact {
 }
 
 pub(crate) fn taken() -> Taken {
-    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into() }
+    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into(), host: Host::First }
+}
+
+fn taken_on_another_host() -> Taken {
+    let host = Host::from(HostName::parse("web-2"));
+    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into(), host }
 }
 
 fn decided(answer: Answer, target: Option<TargetIdent>) -> Fact {
-    Fact::Decided(Decided { incident: INCIDENT, playbook: "web-restart".into(), target, answer })
+    let look = target.as_ref().map(|_| Arc::new(look("a")));
+    Fact::Decided(Decided { incident: INCIDENT, playbook: "web-restart".into(), target, answer, look })
 }
 
-fn step(index: usize, id: Option<&str>, verb: &'static str, result: StepResult) -> Fact {
+pub(super) fn step(index: usize, id: Option<&str>, verb: &'static str, result: StepResult) -> Fact {
     let step = StepRef { branch: Branch::Steps, index, id: id.map(Arc::from), verb };
     Fact::StepFinished(StepFinished { incident: INCIDENT, step, elapsed: Duration::from_millis(1_250), result })
 }
 
-fn intended(dry_run: bool) -> Fact {
+pub(super) fn intended(dry_run: bool) -> Fact {
     Fact::ActionIntended(ActionIntended {
         act: act(1),
         playbook: "web-restart".into(),
@@ -109,15 +130,17 @@ fn intended(dry_run: bool) -> Fact {
         target: target(),
         pre: vitals(Some("unhealthy")),
         deadline: Duration::from_secs(40),
+        timeout: dry_run.then(|| Duration::from_secs(90)),
         plan: "d0c1".repeat(16),
         dependent: dry_run,
         dependents: if dry_run { vec![target(), replica()] } else { Vec::new() },
         dry_run,
         witness: dry_run.then(|| Testimony::cannot_tell("am:9093 answered 500")),
+        look: dry_run.then(|| Arc::new(TargetReport::Missing)),
     })
 }
 
-fn other_action(action: Action) -> Fact {
+pub(super) fn other_action(action: Action) -> Fact {
     let mut fact = intended(false);
     if let Fact::ActionIntended(intended) = &mut fact {
         intended.action = action;
@@ -135,14 +158,36 @@ fn notice(text: &str, target: Option<&str>) -> Fact {
             message: text.into(),
             playbook: "web-restart".into(),
             target: target.map(str::to_owned),
-            dry_run: false,
+            // One without a target is as good as any to be of a dry run.
+            dry_run: target.is_none(),
         },
     })
+}
+
+fn reloaded(text: &str) -> Fact {
+    let (files, playbooks, by) = (Vec::new(), Vec::new(), Some(text.into()));
+    Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run: true, reloaded: true, by })
 }
 
 fn reconciled(text: &str, finding: Reconciled, post: bool) -> Fact {
     let post = post.then(|| vitals(None));
     Fact::ActionReconciled(ActionReconciled { act: act(1), finding, post, detail: text.into() })
+}
+
+/// A run on `web-1` that begins as record `seq`: taken, decided, acted upon and closed, in four records.
+pub(crate) fn run(seq: u64, (dry_run, verdict): (bool, Verdict)) -> Vec<Fact> {
+    let incident = IncidentId(Seq(seq));
+    let (plan, key) = (Some("d0c1".repeat(16)), Vec::new());
+    let mut decision = decided(Answer::Run { dry_run, plan, attempt: AttemptNumber::ONLY, key }, Some(target()));
+    if let Fact::Decided(decided) = &mut decision {
+        decided.incident = incident;
+    }
+    let mut intent = intended(dry_run);
+    if let Fact::ActionIntended(intended) = &mut intent {
+        intended.act = ActId { incident, number: 1 };
+    }
+    let closed = IncidentClosed { incident, verdict, reason: None, detail: String::new() };
+    vec![alert("x", taken()), decision, intent, Fact::IncidentClosed(closed)]
 }
 
 /// Record 2 opens incident `i2`; the rest is its story, to a good end. `text` stands wherever free text may.
@@ -152,6 +197,7 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
         playbooks: vec![("web-restart".into(), "0123456789ab".into()), ("a".into(), "b".into())],
         dry_run: false,
         reloaded: false,
+        by: None,
     };
     let evidence = json!({
         "logs": {"lines": [format!("2026-01-05T10:00:00Z {text}"), "second line"], "driver": "json-file"},
@@ -163,9 +209,14 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
     vec![
         opened(),
         Fact::ConfigLoaded(config),
-        alert(text, taken()),
+        alert(text, taken_on_another_host()),
         decided(
-            Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)), attempt: AttemptNumber::ONLY },
+            Answer::Run {
+                dry_run: false,
+                plan: Some("d0c1".repeat(16)),
+                attempt: AttemptNumber::ONLY,
+                key: Vec::new(),
+            },
             Some(target()),
         ),
         step(0, None, "capture", StepResult::Captured(evidence)),
@@ -188,8 +239,12 @@ pub(crate) fn story(text: &str) -> Vec<Fact> {
 /// An incident of two tries, neither of which helps.
 pub(crate) fn two_tries() -> Vec<Fact> {
     let run = |number| {
-        let answer =
-            Answer::Run { dry_run: false, plan: Some("d0c1".repeat(16)), attempt: AttemptNumber { number, count: 2 } };
+        let answer = Answer::Run {
+            dry_run: false,
+            plan: Some("d0c1".repeat(16)),
+            attempt: AttemptNumber { number, count: 2 },
+            key: Vec::new(),
+        };
         decided(answer, Some(target()))
     };
     let refusal = Refusal {
@@ -245,28 +300,33 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
     let recovered =
         LogRecovered { bytes: 17, sha256: "cd".repeat(32), offset: 4096, quarantine: "quarantine/7-1.bin".into() };
     let ended = AlertEnded { fingerprint: Fingerprint(7), incident: None, end: EpisodeEnd::Expired, ends_at: None };
-    let closed = IncidentClosed {
-        incident: INCIDENT,
-        verdict: Verdict::Cancelled,
-        reason: Some(Reason::ResolvedFirst),
-        detail: text.into(),
-    };
+    let (verdict, reason) = (Verdict::Cancelled, Some(Reason::ResolvedFirst));
+    let closed = IncidentClosed { incident: INCIDENT, verdict, reason, detail: text.into() };
     let mut facts = story(text);
     facts.extend([
-        Fact::LogOpened(LogOpened { version: text.into(), hostname: text.into(), dry_run: true }),
+        Fact::LogOpened(LogOpened { version: text.into(), hostname: text.into(), dry_run: true, first_host: None }),
         Fact::LogRecovered(recovered),
-        Fact::ConfigLoaded(ConfigLoaded { files: Vec::new(), playbooks: Vec::new(), dry_run: true, reloaded: true }),
+        reloaded(text),
         alert(text, Taken::ByNobody(Reason::NoMatch)),
         Fact::AlertEnded(AlertEnded { end: EpisodeEnd::NotFiring, ..ended }),
         Fact::AlertEnded(ended),
         Fact::AlertsRejected(AlertsRejected { sender: "alertmanager".into(), count: 2, first: text.into() }),
-        decided(Answer::Run { dry_run: true, plan: None, attempt: AttemptNumber { number: 2, count: 3 } }, None),
+        decided(
+            Answer::Run {
+                dry_run: true,
+                plan: None,
+                attempt: AttemptNumber { number: 2, count: 3 },
+                key: vec![("instance".into(), text.into())],
+            },
+            None,
+        ),
         decided(Answer::Refused(refusal), Some(target())),
         step(1, None, "verify", StepResult::NotVerified(text.into())),
         step(1, None, "wait", StepResult::Waited),
         step(1, None, "notify", StepResult::Notified),
         step(1, None, "verify", StepResult::Skipped),
         step(1, None, "start", StepResult::NotNeeded(text.into())),
+        step(1, None, "scale", StepResult::NotNeeded(text.into())),
         intended(true),
         other_action(Action::Start),
         other_action(Action::Stop { stop_timeout: Some(Duration::from_secs(10)) }),
@@ -281,8 +341,31 @@ pub(crate) fn every_shape(text: &str) -> Vec<Fact> {
         Fact::NoticeFinished(NoticeFinished { act: act(2), outcome: NoticeOutcome::Failed { error: text.into() } }),
         Fact::IncidentClosed(closed),
     ]);
+    facts.extend(offspring(text));
+    facts.extend(looks(text));
     facts.extend(brakes(text));
+    facts.extend(of_services(text));
+    facts.extend(super::sample_approvals::every_shape(text));
+    facts.extend(super::sample_requests::requests(text));
     facts
+}
+
+/// Incidents that another one opened.
+fn offspring(text: &str) -> Vec<Fact> {
+    let opened = |cause, left| {
+        let Fact::AlertReceived(alert) = alert(text, taken_on_another_host()) else { return Fact::LogClosed };
+        Fact::IncidentOpened(IncidentOpened { alert, origin: Origin { of: INCIDENT, cause, left } })
+    };
+    let stopped = Stopped { container: container_id(), started_at: "2026-01-05T08:00:00.474728664Z".into() };
+    let left = |stopped| Left { container: target().container_name(), stopped, dry_run: false };
+    let place = StepRef { branch: Branch::OnResolved, index: 0, id: None, verb: "wait" };
+    let (elapsed, result) = (Duration::from_secs(600), StepResult::Waited);
+    vec![
+        opened(Cause::Resolved, left(Some(stopped))),
+        opened(Cause::Resolved, Left { dry_run: true, ..Left::default() }),
+        opened(Cause::FurtherTarget(container_id()), left(None)),
+        Fact::StepFinished(StepFinished { incident: INCIDENT, step: place, elapsed, result }),
+    ]
 }
 
 /// What holds actions back, and what is said about tries.
@@ -292,7 +375,7 @@ fn brakes(text: &str) -> Vec<Fact> {
     let place = StepRef { branch: Branch::Steps, index: 2, id: None, verb: "verify" };
     let target: Arc<str> = "web-1".into();
     vec![
-        Fact::ConfigRejected(ConfigRejected { problem: text.into() }),
+        Fact::ConfigRejected(ConfigRejected { problem: text.into(), by: Some(text.into()) }),
         Fact::ClockJumped(ClockJumped { by_ms: -86_400_000, rebooted: true }),
         Fact::ClockJumped(ClockJumped { by_ms: 3_000, rebooted: false }),
         Fact::TargetVerified(TargetVerified { incident: INCIDENT, step: place, elapsed: minute, detail: text.into() }),
@@ -318,8 +401,19 @@ fn brakes(text: &str) -> Vec<Fact> {
         }),
         Fact::BreakerReset(BreakerReset { target, by: text.into(), reason: text.into() }),
         Fact::StormFrozen(StormFrozen { alerts: 60, per: minute, freeze: minute * 10 }),
+        step(1, None, "approve", StepResult::Approved(text.into())),
         Fact::StateSaved(Box::default()),
         Fact::StateSaved(Box::new(memory(text))),
+    ]
+}
+
+fn owed(alert: &Arc<AlertReceived>, at: Moment) -> Vec<Owed> {
+    let alert = || Arc::clone(alert);
+    let stopped = Some(Stopped { container: container_id(), started_at: "2026-01-05T08:00:00Z".into() });
+    let left = Left { container: target().container_name(), stopped, dry_run: true };
+    vec![
+        Owed { incident: INCIDENT, alert: alert(), left: None, ended: true, due: None },
+        Owed { incident: IncidentId(Seq(3)), alert: alert(), left: Some(left), ended: true, due: Some(at) },
     ]
 }
 
@@ -344,21 +438,20 @@ pub(crate) fn memory(text: &str) -> Memory {
     };
     let unknown =
         Episode { ended: None, incident: None, playbook: None, nobody: Some(Reason::NoMatch), ..episode.clone() };
-    let (target, dry_run) = (Some(Arc::clone(&web)), false);
-    let attempt =
-        Attempt { incident: INCIDENT, playbook: Arc::clone(&playbook), target, at: at(3), ended: None, dry_run };
     let (deadline, container) = (Duration::from_secs(40), ContainerId::parse(&"96af1178".repeat(8)).unwrap());
+    let (left, original) = remembered(at(3));
     Memory {
         clock: Some((record(7, Fact::LogClosed).at, 9_000)),
         episodes: vec![(received.fingerprint, episode), (Fingerprint(7), unknown)],
         ended: vec![(received.fingerprint, at(9))],
+        owed: owed(&received, at(9)),
         incidents: vec![OpenIncident {
             id: INCIDENT,
             opened: at(0),
             alert: received,
             story: story(text).into_iter().map(|fact| (at(1), fact)).collect(),
         }],
-        attempts: vec![attempt.clone(), Attempt { target: None, ended: Some(at(5)), dry_run: true, ..attempt }],
+        attempts: super::sample_requests::attempts(text, at(3)),
         ends: Help::ALL
             .iter()
             .map(|help| Ended {
@@ -373,5 +466,9 @@ pub(crate) fn memory(text: &str) -> Memory {
         taken: vec![at(0), at(1)],
         frozen: Some((at(2), Duration::from_secs(600))),
         own_acts: vec![OwnAct { act: act(1), container, from: at(3), deadline, to: Some(at(4)) }],
+        services: vec![left],
+        originals: vec![original],
+        raised: vec![raised(at(3))],
+        first_host: Some(text.to_owned()),
     }
 }

@@ -33,6 +33,15 @@ impl Cap {
         Self { text: 512, set: 3 * 1024 },
     ];
 
+    /// For the labels of a container in a look: whatever its owner wrote there, a record stays small.
+    pub(super) const LOOK: Self = Self { text: 256, set: 4096 };
+
+    /// Whether nothing smaller is tried after this.
+    pub(super) fn is_smallest(self) -> bool {
+        let [.., last] = Self::STEPS;
+        self.text == last.text
+    }
+
     fn cuts(self, text: &str) -> bool {
         self.text < text.len()
     }

@@ -37,7 +37,7 @@ fn wrong_url(url: &str) -> Option<&'static str> {
     let authority = uri.as_ref().and_then(http::Uri::authority);
     let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
     let Some(authority) = authority.filter(|_| matches!(scheme, Some("http" | "https"))) else {
-        return Some("must be a URL that starts with http:// or https://, such as http://alertmanager:9093");
+        return Some("must be a URL that starts with http:// or https://; write it as http://alertmanager:9093");
     };
     if authority.as_str().contains('@') {
         return Some("holds a user; give it as `basic_auth` instead");

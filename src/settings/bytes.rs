@@ -9,7 +9,10 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
-        "" if !number.is_empty() => return Err(format!("a size needs a unit: did you mean {number}MiB?")),
+        // A number of bytes, most likely; and no unit makes sense of nothing.
+        "" if number.bytes().any(|digit| digit != b'0') => {
+            return Err(format!("a size needs a unit: did you mean {number}MiB?"));
+        }
         _ => return Err("this is not a size: write digits and one of B, KiB, MiB, GiB, such as 16MiB".to_owned()),
     };
     let size = number.parse::<usize>().ok().and_then(|number| number.checked_mul(factor));
@@ -28,6 +31,7 @@ mod tests {
         for wrong in ["", "MiB", "16", "16mb", "16MB", "-1MiB", "1.5MiB", "99999999999999999999GiB", "é"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
-        assert!(parse_size("16").unwrap_err().contains("16MiB"));
+        assert!(parse_size("16").unwrap_err().contains("did you mean 16MiB"));
+        assert!(!parse_size("0").unwrap_err().contains("0MiB"), "nothing is not what was meant");
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Everything else takes effect at once. Read [`Settings::fixed_but_changed`] first.
 
-use super::problem::{Place, SettingsProblem};
+use super::problem::{About, Place, SettingsProblem};
 use super::types::{LogFormat, Settings};
 use std::net::SocketAddr;
 
 /// The keys that are read at the start alone.
-pub const FIXED: [&str; 5] = ["web.listen_address", "storage.path", "docker.hosts", "dry_run", "log.format"];
+pub const FIXED: [&str; 7] =
+    ["web.listen_address", "web.socket", "storage.path", "docker.hosts", "labels.prefix", "dry_run", "log.format"];
 
 impl Settings {
     /// Every key that `new` sets to something else than this, although it cannot change while the daemon runs.
@@ -16,6 +17,7 @@ impl Settings {
         let problem = |key: &str| SettingsProblem {
             place: new.places.iter().find(|(set, _)| *set == key).map_or(Place::Default, |(_, place)| place.clone()),
             key: key.to_owned(),
+            about: About::Value,
             message: format!(
                 "cannot change while sickbay runs: it is {} and would become {}; restart sickbay, or set it back and \
                  reload",
@@ -33,8 +35,16 @@ impl Settings {
                 let addresses: Vec<String> = self.web.listen_addresses.iter().map(SocketAddr::to_string).collect();
                 addresses.join(", ")
             }
+            "web.socket" => match &self.web.socket {
+                Some(socket) => format!("{} with mode {:04o}", socket.path.display(), socket.mode),
+                None => "none".to_owned(),
+            },
             "storage.path" => self.storage_path.display().to_string(),
-            "docker.hosts" => format!("{} ({})", self.docker.host.name, self.docker.host.url),
+            "docker.hosts" => {
+                let hosts: Vec<String> = self.docker.hosts.iter().map(ToString::to_string).collect();
+                hosts.join(", ")
+            }
+            "labels.prefix" => self.labels.prefix.clone().unwrap_or_else(|| "left out".to_owned()),
             "dry_run" => self.dry_run.to_string(),
             "log.format" => match self.log.format {
                 LogFormat::Logfmt => "logfmt".to_owned(),

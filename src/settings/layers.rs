@@ -1,23 +1,25 @@
 //! File, environment and flags laid over each other, with the memory of who set what.
 //!
-//! The file is read twice: once straight into [`RawSettings`], so that a mistake is reported with its line, and once
-//! into a tree that keeps places, which is what the `config` crate layers. Pure: text in. Read [`layer`] first.
+//! The file is read twice: once straight into [`RawSettings`], so that a mistake is found, and once into a tree that keeps
+//! places, which is what the `config` crate layers. Pure: text in. Read [`layer`] first.
 
-use super::problem::{Place, SettingsError, SettingsProblem};
+use super::problem::{About, Place, SettingsError, SettingsProblem};
 use super::raw::RawSettings;
+use super::shape;
 use super::types::Overrides;
 use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, ConfigError, Environment, File, FileStoredFormat, Format, Map, Value, ValueKind};
+use config::{Config, ConfigBuilder, ConfigError, Environment, Map, Source, Value, ValueKind};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
-use std::collections::BTreeMap;
-use std::error::Error;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What the variables start with that are settings.
 pub(super) const ENV_PREFIX: &str = "SICKBAY__";
+/// So many mistakes of a file are reported.
+const PROBLEMS_MAX: usize = 100;
 /// A longer file is not a settings file.
-const FILE_BYTES_MAX: usize = 1 << 20;
+pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// Everything that settings are made of.
 pub(super) struct Inputs {
@@ -35,6 +37,10 @@ pub(super) struct Layered {
     pub(super) raw: RawSettings,
     /// Who said it.
     pub(super) origins: Origins,
+    /// What is wrong with the rest of what they say.
+    pub(super) problems: Vec<SettingsProblem>,
+    /// The keys that were left out because of that.
+    pub(super) left_out: Vec<String>,
 }
 
 /// Who set which key.
@@ -66,21 +72,27 @@ impl Origins {
     }
 }
 
-/// Lays the flags over the environment over the file.
+/// Lays the flags over the environment over the file. What has the wrong shape is left out and reported beside the rest, so
+/// that everything that is wrong is found at once.
 pub(super) fn layer(inputs: &Inputs) -> Result<Layered, SettingsError> {
-    let mut problems = Vec::new();
+    let (mut problems, mut left_out) = (Vec::new(), Vec::new());
     let mut origins = Origins::default();
     let mut builder = Config::builder();
     if let Some((path, text)) = &inputs.file {
         match read_file(path, text) {
-            Ok(tree) => {
+            Ok((tree, mistakes)) => {
                 tree.value.collect_places("", &mut origins.places);
-                builder = builder.add_source(File::from_str(text, StrictYaml));
+                left_out.extend(mistakes.iter().map(|mistake| mistake.leave_out.clone()));
+                problems.extend(of_file(path, mistakes));
+                let wrong: BTreeSet<&str> = left_out.iter().map(String::as_str).collect();
+                builder = builder.add_source(Written(table(&tree, (text, &wrong))));
             }
-            Err(problem) => problems.push(problem),
+            Err(found) => problems.push(*found),
         }
         origins.file = Some(path.clone());
     }
+    // Of a file that cannot be read nothing is known.
+    let unread = !problems.is_empty() && left_out.is_empty();
     for (variable, value) in inputs.env.iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)) {
         let key = variable.strip_prefix(ENV_PREFIX).unwrap_or(variable).to_lowercase().replace("__", ".");
         match deserialize(Config::builder().add_source(environment(variable, value))) {
@@ -88,11 +100,16 @@ pub(super) fn layer(inputs: &Inputs) -> Result<Layered, SettingsError> {
                 builder = builder.add_source(environment(variable, value));
                 origins.env.insert(key, variable.clone());
             }
-            Err(error) => problems.push(SettingsProblem {
-                place: Place::Environment(variable.clone()),
-                key,
-                message: without_values(&error),
-            }),
+            Err(error) => {
+                let unknown = shape::unknown_path(&key);
+                left_out.push(key.clone());
+                problems.push(SettingsProblem {
+                    place: Place::Environment(variable.clone()),
+                    key,
+                    about: if unknown.is_some() { About::Key } else { About::Value },
+                    message: unknown.unwrap_or_else(|| without_values(&error)),
+                });
+            }
         }
     }
     let flags = flags(&inputs.overrides);
@@ -102,12 +119,11 @@ pub(super) fn layer(inputs: &Inputs) -> Result<Layered, SettingsError> {
         .try_fold(builder, |builder, (key, _, value)| builder.set_override(key, value))
         .and_then(deserialize);
     match merged {
-        Ok(raw) if problems.is_empty() => Ok(Layered { raw, origins }),
+        Ok(raw) if !unread => Ok(Layered { raw, origins, problems, left_out }),
         Ok(_) => Err(SettingsError { problems }),
         Err(error) => {
             if problems.is_empty() {
-                let message = without_values(&error);
-                problems.push(SettingsProblem { place: Place::Default, key: String::new(), message });
+                problems.push(SettingsProblem::of_all(Place::Default, without_values(&error)));
             }
             Err(SettingsError { problems })
         }
@@ -143,7 +159,7 @@ fn flags(overrides: &Overrides) -> Vec<(&'static str, &'static str, Value)> {
 /// What `config` says, without the values: one of them could be a secret.
 fn without_values(error: &ConfigError) -> String {
     if let ConfigError::Type { expected, .. } = error {
-        return format!("not {expected}");
+        return not(expected);
     }
     if let ConfigError::At { error, .. } = error {
         return without_values(error);
@@ -154,8 +170,21 @@ fn without_values(error: &ConfigError) -> String {
 /// Serde's "invalid type: string \"s3cret\", expected a sequence" without its middle.
 fn without_value(message: &str) -> String {
     match message.rsplit_once(", expected ") {
-        Some((wrong, expected)) if wrong.starts_with("invalid ") => format!("not {expected}"),
+        Some((wrong, expected)) if wrong.starts_with("invalid ") => not(expected),
         _ => message.to_owned(),
+    }
+}
+
+/// What a value must be, in words that name no type of ours.
+fn not(expected: &str) -> String {
+    if expected.starts_with("struct ") || expected == "a map" {
+        return "is a map of keys; set each key by itself, such as SICKBAY__WEB__LISTEN_ADDRESS".to_owned();
+    }
+    match expected {
+        "a sequence" => "is a list, which no variable can hold; write it into the settings file".to_owned(),
+        "an integer" | "u32" | "u64" => "must be a whole number".to_owned(),
+        "a boolean" => "must be true or false".to_owned(),
+        other => format!("must be {other}"),
     }
 }
 
@@ -169,6 +198,15 @@ fn in_words(message: &str) -> String {
     }
     if message.starts_with("YAML merge keys") {
         return "merge keys (`<<`) are not part of the settings; write the keys out".to_owned();
+    }
+    if message.contains("tab") && message.contains("indentation") {
+        return "a tab in the indentation; indent with spaces".to_owned();
+    }
+    if message.contains("unclosed quote") || message.contains("quoted scalar") {
+        return format!("{message}; close the quote that begins here");
+    }
+    if message == "expected sequence start" {
+        return "a list belongs here".to_owned();
     }
     if message == "expected mapping start" {
         return "a map of keys and values belongs here".to_owned();
@@ -191,11 +229,32 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-fn read_file(path: &str, text: &str) -> Result<Spanned<Tree>, SettingsProblem> {
-    let problem = |line, column, message: String| SettingsProblem {
-        place: Place::File { path: path.to_owned(), line, column },
-        key: String::new(),
-        message,
+/// The file as the types read it.
+pub(super) fn typed(text: &str) -> Result<RawSettings, serde_saphyr::Error> {
+    serde_saphyr::from_str_with_options::<RawSettings>(text, options())
+}
+
+/// The file as it is written; `None` if it is no YAML that settings may be.
+pub(super) fn tree_of(text: &str) -> Option<Spanned<Tree>> {
+    serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options()).ok()
+}
+
+/// The first mistakes of a file, and how many more there are.
+fn of_file(path: &str, mistakes: Vec<shape::Mistake>) -> Vec<SettingsProblem> {
+    let place = |(line, column)| Place::File { path: path.to_owned(), line, column };
+    let more = mistakes.len().saturating_sub(PROBLEMS_MAX);
+    let told = mistakes.into_iter().take(PROBLEMS_MAX).map(|mistake| {
+        let shape::Mistake { at, key, message, about, leave_out: _ } = mistake;
+        SettingsProblem { place: place(at), key, message, about }
+    });
+    let rest = || SettingsProblem::of_all(place((0, 0)), format!("{more} more problems are not shown; mend the first"));
+    told.chain((more != 0).then(rest)).collect()
+}
+
+/// The file, and all that has the wrong shape in it; or why none of it can be read.
+fn read_file(path: &str, text: &str) -> Result<(Spanned<Tree>, Vec<shape::Mistake>), Box<SettingsProblem>> {
+    let problem = |line, column, message: String| {
+        Box::new(SettingsProblem::of_all(Place::File { path: path.to_owned(), line, column }, message))
     };
     if FILE_BYTES_MAX < text.len() {
         return Err(problem(0, 0, "the file is larger than 1 MiB; a settings file is not".to_owned()));
@@ -208,12 +267,19 @@ fn read_file(path: &str, text: &str) -> Result<Spanned<Tree>, SettingsProblem> {
     };
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         let location = serde_saphyr::Location::UNKNOWN;
-        return Ok(Spanned::new(Tree::Map(Vec::new()), location, location));
+        return Ok((Spanned::new(Tree::Map(Vec::new()), location, location), Vec::new()));
     }
     let tree = serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options()).map_err(at)?;
-    match serde_saphyr::from_str_with_options::<RawSettings>(text, options()).map_err(at) {
-        Ok(_) => Ok(tree),
-        Err(problem) => Err(SettingsProblem { key: key_at(&tree.value, &problem.place), ..problem }),
+    let Err(refused) = typed(text).map_err(at) else { return Ok((tree, Vec::new())) };
+    let mistakes = shape::mistakes(&tree, text);
+    // What the file is at all decides whether anything of it can be read.
+    match mistakes.iter().find(|mistake| mistake.key.is_empty()) {
+        Some(whole) => Err(problem(whole.at.0, whole.at.1, whole.message.clone())),
+        None if mistakes.is_empty() => {
+            let key = key_at(&tree.value, &refused.place);
+            Err(Box::new(SettingsProblem { key, ..*refused }))
+        }
+        None => Ok((tree, mistakes)),
     }
 }
 
@@ -226,29 +292,22 @@ fn key_at(tree: &Tree, place: &Place) -> String {
     before.max_by_key(|(_, key)| *key).map(|(path, _)| path).unwrap_or_default()
 }
 
-/// The file as `config` wants it: strict, and every plain scalar but booleans as the text that was written, so that
-/// `1.10` stays `1.10`.
+/// The file as `config` wants it.
 #[derive(Clone, Debug)]
-struct StrictYaml;
+struct Written(Map<String, Value>);
 
-impl Format for StrictYaml {
-    fn parse(&self, uri: Option<&String>, text: &str) -> Result<Map<String, Value>, Box<dyn Error + Send + Sync>> {
-        let tree = read_file(uri.map_or("", |uri| uri.as_str()), text).map_err(|problem| problem.to_string())?;
-        if let Tree::Nothing = tree.value {
-            return Ok(Map::new());
-        }
-        Ok(to_value(&tree, text).into_table()?)
+impl Source for Written {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
     }
-}
 
-impl FileStoredFormat for StrictYaml {
-    fn file_extensions(&self) -> &'static [&'static str] {
-        &["yml", "yaml"]
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.clone())
     }
 }
 
 /// YAML with places.
-enum Tree {
+pub(super) enum Tree {
     Nothing,
     Boolean(bool),
     /// A plain scalar that looks like a number: its text is in the file.
@@ -280,23 +339,52 @@ impl Tree {
     }
 }
 
-fn to_value(node: &Spanned<Tree>, text: &str) -> Value {
-    let kind = match &node.value {
-        Tree::Nothing => ValueKind::Nil,
-        Tree::Boolean(value) => ValueKind::Boolean(*value),
-        Tree::Number => {
-            let span = node.defined.span();
-            let start = span.byte_offset().and_then(|start| usize::try_from(start).ok()).unwrap_or_default();
-            let length = span.byte_len().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-            ValueKind::String(text.get(start..start + length).unwrap_or_default().trim().to_owned())
+/// A plain scalar as it stands in the file.
+pub(super) fn written<'t>(node: &Spanned<Tree>, text: &'t str) -> &'t str {
+    let span = node.defined.span();
+    let start = span.byte_offset().and_then(|start| usize::try_from(start).ok()).unwrap_or_default();
+    let length = span.byte_len().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    text.get(start..start + length).unwrap_or_default().trim()
+}
+
+/// A file's keys without what is left out: every plain scalar but booleans is the text that was written, so that `1.10`
+/// stays `1.10`.
+fn table(tree: &Spanned<Tree>, (text, left_out): (&str, &BTreeSet<&str>)) -> Map<String, Value> {
+    let writer = Writer { text, left_out };
+    if let Tree::Map(entries) = &tree.value { writer.entries(entries, "") } else { Map::new() }
+}
+
+struct Writer<'t> {
+    text: &'t str,
+    left_out: &'t BTreeSet<&'t str>,
+}
+
+impl Writer<'_> {
+    fn entries(&self, entries: &[(Spanned<String>, Spanned<Tree>)], path: &str) -> Map<String, Value> {
+        let mut table = Map::new();
+        for (key, value) in entries {
+            let path = if path.is_empty() { key.value.clone() } else { format!("{path}.{}", key.value) };
+            if !self.left_out.contains(path.as_str()) {
+                table.insert(key.value.clone(), self.value(value, &path));
+            }
         }
-        Tree::Text(value) => ValueKind::String(value.clone()),
-        Tree::List(items) => ValueKind::Array(items.iter().map(|item| to_value(item, text)).collect()),
-        Tree::Map(entries) => {
-            ValueKind::Table(entries.iter().map(|(key, value)| (key.value.clone(), to_value(value, text))).collect())
-        }
-    };
-    Value::new(None, kind)
+        table
+    }
+
+    fn value(&self, node: &Spanned<Tree>, path: &str) -> Value {
+        let kind = match &node.value {
+            Tree::Nothing => ValueKind::Nil,
+            Tree::Boolean(value) => ValueKind::Boolean(*value),
+            Tree::Number => ValueKind::String(written(node, self.text).to_owned()),
+            Tree::Text(value) => ValueKind::String(value.clone()),
+            Tree::List(items) => {
+                let items = items.iter().enumerate();
+                ValueKind::Array(items.map(|(index, item)| self.value(item, &format!("{path}[{index}]"))).collect())
+            }
+            Tree::Map(entries) => ValueKind::Table(self.entries(entries, path)),
+        };
+        Value::new(None, kind)
+    }
 }
 
 impl<'de> Deserialize<'de> for Tree {

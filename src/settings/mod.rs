@@ -7,22 +7,33 @@
 mod alertmanagers;
 mod bytes;
 pub mod fixed;
+mod hosts;
+mod labels;
 mod layers;
 mod limits;
 mod notifiers;
+mod patient;
+mod people;
 mod problem;
 mod raw;
 mod resolve;
 pub mod rules;
+pub mod schema;
 mod secret;
+mod shape;
+mod shown;
+mod slack;
+mod socket;
 mod source;
 mod types;
 
-pub use problem::{Place, SettingsError, SettingsProblem};
-pub use source::{load, login_name, no_color, secret_file};
+pub use problem::{About, Place, SettingsError, SettingsProblem};
+pub use shown::{Mark, ShownFile};
+pub use source::{load, login_name, no_color, place_of, secret_file, shown_file};
 pub use types::{
-    AlertmanagerSettings, DockerHost, DockerSettings, DockerUrl, HttpNotifier, LimitSettings, LogFormat, LogLevel,
-    LogSettings, NotifierSettings, Overrides, Sender, SenderAuth, Settings, WebSettings, WebhookSettings,
+    AlertmanagerSettings, DockerHost, DockerSettings, DockerTls, DockerUrl, HttpNotifier, LabelSettings, LimitSettings,
+    LogFormat, LogLevel, LogSettings, NotifierSettings, NotifierTo, Overrides, Sender, SenderAuth, Settings,
+    SlackNotifier, SocketSettings, WebSettings, WebhookSettings,
 };
 
 #[cfg(test)]

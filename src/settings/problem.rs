@@ -30,6 +30,46 @@ pub struct SettingsProblem {
     pub key: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// Whether the key is wrong or its value: that is what is underlined.
+    pub about: About,
+}
+
+/// What of a setting is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The key itself: it is unknown, or does not belong there.
+    Key,
+    /// What it is set to.
+    Value,
+}
+
+impl SettingsProblem {
+    /// Of no key.
+    #[must_use]
+    pub fn of_all(place: Place, message: impl Into<String>) -> Self {
+        Self { place, key: String::new(), message: message.into(), about: About::Value }
+    }
+
+    /// What is wrong and who set it, and what to do about it, without the place.
+    #[must_use]
+    pub fn parts(&self) -> (String, Option<String>) {
+        let message = &*self.message;
+        let near = || message.find(": did you mean ").map(|at| (message.split_at(at).0, message.split_at(at + 2).1));
+        let parts = message.split_once("; ").or_else(near);
+        let (wrong, todo) = parts.map_or((message, None), |(wrong, todo)| (wrong, Some(todo)));
+        let key = match &self.place {
+            // There is no line that would show which file it is.
+            Place::File { path, line: 0, .. } => format!("{path}: "),
+            _ if self.key.is_empty() => String::new(),
+            Place::File { .. } | Place::Environment(_) | Place::Flag(_) | Place::Default => format!("`{}`: ", self.key),
+        };
+        let by = match &self.place {
+            Place::File { .. } | Place::Default => String::new(),
+            Place::Environment(name) => format!(" (set by {name})"),
+            Place::Flag(flag) => format!(" (set by {flag})"),
+        };
+        (format!("{key}{wrong}{by}"), todo.map(str::to_owned))
+    }
 }
 
 impl fmt::Display for SettingsProblem {

@@ -20,8 +20,12 @@ pub(super) struct RawSettings {
     pub(super) rules: RawRules,
     pub(super) storage: RawStorage,
     pub(super) docker: RawDocker,
+    pub(super) labels: RawLabels,
     pub(super) limits: RawLimits,
-    pub(super) people: Later,
+    pub(super) approvals: RawApprovals,
+    pub(super) slack: Option<RawSlack>,
+    pub(super) people: Vec<RawPerson>,
+    pub(super) groups: Vec<RawGroup>,
     pub(super) notifiers: Vec<RawNotifier>,
     pub(super) alertmanagers: Vec<RawAlertmanager>,
     pub(super) dry_run: Option<bool>,
@@ -35,7 +39,26 @@ pub(super) struct RawWeb {
     pub(super) external_url: Option<String>,
     pub(super) api_token: Option<String>,
     pub(super) api_token_file: Option<String>,
+    pub(super) forward_auth: Option<RawForwardAuth>,
+    pub(super) socket: Option<RawSocket>,
     pub(super) config_file: Later,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSocket {
+    pub(super) path: String,
+    pub(super) mode: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawForwardAuth {
+    pub(super) header: Option<String>,
+    pub(super) secret_header: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) trusted: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,12 +113,31 @@ pub(super) struct RawDocker {
     pub(super) hosts: Option<Vec<RawHost>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLabels {
+    pub(super) prefix: Option<String>,
+    pub(super) scope: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHost {
     pub(super) name: String,
     pub(super) url: String,
-    pub(super) tls: Later,
+    pub(super) write_url: Option<String>,
+    pub(super) tls: Option<RawTls>,
+    pub(super) ssh_config: Option<String>,
+    pub(super) renamed_from: Option<String>,
+    pub(super) allow_insecure_tcp: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTls {
+    pub(super) ca_file: String,
+    pub(super) cert_file: Option<String>,
+    pub(super) key_file: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -125,6 +167,45 @@ pub(super) struct RawStorm {
     pub(super) freeze: Option<String>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawApprovals {
+    pub(super) approve_on_timeout: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSlack {
+    pub(super) signing_secret: Option<String>,
+    pub(super) signing_secret_file: Option<String>,
+    pub(super) team_id: String,
+    pub(super) app_id: Option<String>,
+    pub(super) answer_origin: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPerson {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) password_hash: Option<String>,
+    pub(super) password_hash_file: Option<String>,
+    pub(super) token_hash: Option<String>,
+    pub(super) token_file: Option<String>,
+    pub(super) uid: Option<u32>,
+    pub(super) slack_user: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGroup {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) roles: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawWindow {
@@ -137,7 +218,7 @@ pub(super) struct RawWindow {
 pub(super) struct RawNotifier {
     pub(super) name: String,
     pub(super) http: Option<RawHttp>,
-    pub(super) slack: Later,
+    pub(super) slack: Option<RawSlackNotifier>,
     pub(super) discord: Later,
     pub(super) teams: Later,
     pub(super) telegram: Later,
@@ -162,6 +243,14 @@ pub(super) struct RawHttp {
     pub(super) headers: BTreeMap<String, String>,
     pub(super) bearer_token: Option<String>,
     pub(super) bearer_token_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSlackNotifier {
+    pub(super) url: Option<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) buttons: Option<bool>,
 }
 
 #[derive(Deserialize)]

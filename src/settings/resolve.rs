@@ -6,17 +6,18 @@
 use super::bytes::parse_size;
 use super::fixed::FIXED;
 use super::layers::{Inputs, Layered, Origins};
-use super::problem::{Place, SettingsError, SettingsProblem};
+use super::problem::{About, Place, SettingsError, SettingsProblem};
 use super::raw::{Later, OneOrMany, RawBasicAuth, RawDocker, RawLog, RawSender, RawStorage, RawWeb, RawWebhook};
 use super::secret;
 use super::types::{
-    DockerHost, DockerSettings, DockerUrl, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings,
+    ApprovalSettings, DockerSettings, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings,
     WebhookSettings,
 };
 use crate::model::duration::parse_duration;
 use crate::model::matcher::AnchoredRegex;
 use crate::model::policy::{Policy, ProtectedName};
-use secrecy::SecretString;
+use crate::people::TokenHash;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -36,19 +37,23 @@ pub(super) type ReadFile<'r> = &'r dyn Fn(&Path) -> std::io::Result<String>;
 
 /// Checks everything and fills in the defaults.
 pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> Result<Settings, SettingsError> {
-    let Layered { raw, origins } = layered;
+    let Layered { raw, origins, problems, left_out } = layered;
     let file = inputs.file.as_ref().map(|(path, _)| Path::new(path));
     let base = file.and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
-    let mut checks = Checks { origins, base, read, problems: Vec::new() };
-    checks.refuse_later("people", raw.people);
+    let mut checks = Checks { origins, base, read, problems, left_out };
     let web = checks.web(raw.web);
     let webhook = checks.webhook(raw.webhook);
     checks.refuse_open_door(&web, &webhook, inputs.overrides.insecure_no_auth);
     let rules = checks.rules(raw.rules.paths);
     let storage_path = checks.storage(raw.storage);
     let docker = checks.docker(raw.docker, inputs);
+    let labels = checks.labels(raw.labels);
     let limits = checks.limits(raw.limits);
-    let notifiers = checks.notifiers(raw.notifiers);
+    let approvals = ApprovalSettings { approve_on_timeout: raw.approvals.approve_on_timeout.unwrap_or(false) };
+    let has_app = raw.slack.is_some();
+    let slack = raw.slack.and_then(|raw| checks.slack(raw));
+    let people = checks.people((raw.people, raw.groups), &web, has_app);
+    let notifiers = checks.notifiers(raw.notifiers, has_app);
     let alertmanagers = checks.alertmanagers(raw.alertmanagers);
     let log = checks.log(&raw.log);
     match docker {
@@ -58,7 +63,11 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
             rules,
             storage_path,
             docker,
+            labels,
             limits,
+            approvals,
+            slack,
+            people,
             notifiers,
             alertmanagers,
             dry_run: raw.dry_run.unwrap_or(false),
@@ -78,29 +87,55 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
 pub(super) struct Checks<'r> {
     origins: Origins,
     base: PathBuf,
-    read: ReadFile<'r>,
+    pub(super) read: ReadFile<'r>,
     problems: Vec<SettingsProblem>,
+    /// Keys that are left out because they are wrong.
+    left_out: Vec<String>,
+}
+
+/// Whether what is said of the one key may only follow from the other one's being left out.
+fn concerns(left_out: &str, key: &str) -> bool {
+    let within = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    // Who may send decides about the addresses, and groups and proxies about people.
+    let depends = within("web.listen_address", key) || within("people", key) || within("groups", key);
+    let decides = ["web", "webhook", "people", "groups"].iter().any(|top| within(top, left_out));
+    let of_slack = within("slack", left_out) && (within("people", key) || within("notifiers", key));
+    within(left_out, key) || within(key, left_out) || (depends && decides) || of_slack
 }
 
 impl Checks<'_> {
     pub(super) fn fail(&mut self, key: &str, message: impl Into<String>) {
-        let place = self.origins.place(key);
-        self.problems.push(SettingsProblem { place, key: key.to_owned(), message: message.into() });
+        self.found(key, message.into(), About::Value);
+    }
+
+    /// The key itself does not belong there.
+    pub(super) fn fail_key(&mut self, key: &str, message: impl Into<String>) {
+        self.found(key, message.into(), About::Key);
+    }
+
+    fn found(&mut self, key: &str, message: String, about: About) {
+        // It follows from a mistake that is reported by itself, or may do so.
+        if !self.left_out.iter().any(|left_out| concerns(left_out, key)) {
+            let place = self.origins.place(key);
+            self.problems.push(SettingsProblem { place, key: key.to_owned(), message, about });
+        }
     }
 
     /// Keeps a value, or reports why there is none.
-    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.fail(key, message)).ok()
     }
 
     pub(super) fn refuse_later(&mut self, key: &str, later: Later) {
         if later.is_some() {
-            self.fail(key, "is part of the settings but this version does not execute it; remove it");
+            self.fail_key(key, "is part of the settings but this version does not execute it; remove it");
         }
     }
 
     /// A path as it is meant: relative to the file if the file says it.
-    fn path(&self, key: &str, text: &str) -> PathBuf {
+    pub(super) fn path(&self, key: &str, text: &str) -> PathBuf {
         match self.origins.place(key) {
             Place::File { .. } => self.base.join(text),
             Place::Environment(_) | Place::Flag(_) | Place::Default => PathBuf::from(text),
@@ -136,7 +171,7 @@ impl Checks<'_> {
         let file_key = format!("{key}_file");
         match (text, file) {
             (Some(_), Some(_)) => {
-                self.fail(&file_key, format!("is given beside `{key}`; keep one of the two"));
+                self.fail_key(&file_key, format!("is given beside `{key}`; keep one of the two"));
                 None
             }
             (Some(text), None) if text.is_empty() => {
@@ -174,8 +209,14 @@ impl Checks<'_> {
             self.fail(key, "needs at least one address such as 127.0.0.1:10112");
         }
         let external_url = raw.external_url.and_then(|url| self.keep("web.external_url", external_url(&url)));
+        let key = if raw.api_token_file.is_some() { "web.api_token_file" } else { "web.api_token" };
         let api_token = self.secret("web.api_token", raw.api_token, raw.api_token_file);
-        WebSettings { listen_addresses, external_url, api_token }
+        if let Some(token) = &api_token {
+            self.keep(key, TokenHash::of(token.expose_secret()));
+        }
+        let forward_auth = raw.forward_auth.and_then(|raw| self.forward_auth(raw));
+        let socket = raw.socket.and_then(|raw| self.socket(&raw));
+        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket }
     }
 
     fn webhook(&mut self, raw: RawWebhook) -> WebhookSettings {
@@ -286,33 +327,7 @@ impl Checks<'_> {
             };
             protect.extend(self.keep(&format!("docker.protect[{index}]"), entry));
         }
-        let host = match raw.hosts {
-            None => {
-                let key = "DOCKER_HOST";
-                let url = inputs.env.get(key).filter(|url| !url.is_empty()).map(|url| docker_url(url));
-                if url.is_some() && inputs.env.get("DOCKER_TLS_VERIFY").is_some_and(|verify| !verify.is_empty()) {
-                    self.fail("DOCKER_TLS_VERIFY", "this version does not speak TLS to Docker; unset it");
-                }
-                let url = url.unwrap_or_else(|| docker_url("unix:///var/run/docker.sock"));
-                self.keep(key, url).map(|url| DockerHost { name: "local".to_owned(), url })
-            }
-            Some(hosts) => {
-                if hosts.len() != 1 {
-                    let message = format!("this version drives exactly one Docker, and here are {}", hosts.len());
-                    self.fail("docker.hosts", message);
-                }
-                let mut names = BTreeSet::new();
-                let mut resolved = Vec::new();
-                for (index, host) in hosts.into_iter().enumerate() {
-                    let key = format!("docker.hosts[{index}]");
-                    self.unique_name(&format!("{key}.name"), &host.name, &mut names);
-                    self.refuse_later(&format!("{key}.tls"), host.tls);
-                    let url = self.keep(&format!("{key}.url"), docker_url(&host.url));
-                    resolved.extend(url.map(|url| DockerHost { name: host.name, url }));
-                }
-                resolved.into_iter().next()
-            }
-        };
+        let hosts = self.docker_hosts(raw.hosts, inputs);
         let require_opt_in = raw.require_opt_in.unwrap_or(Policy::default().require_opt_in);
         let key = "docker.hands_off";
         // Unlike elsewhere, zero is an answer: it switches the check off.
@@ -322,17 +337,19 @@ impl Checks<'_> {
         if HANDS_OFF_MAX < hands_off {
             self.fail(key, "is at most 1d: Docker's event history is not read further back");
         }
-        Some(DockerSettings { require_opt_in, protect, hands_off, host: host? })
+        Some(DockerSettings { require_opt_in, protect, hands_off, hosts: hosts? })
     }
 
     fn log(&mut self, raw: &RawLog) -> LogSettings {
         let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
         let level = match raw.level.as_deref() {
             None => Ok(LogLevel::Info),
-            Some(word) => levels
-                .into_iter()
-                .find(|level| level.as_str() == word)
-                .ok_or_else(|| "must be one of debug, info, warn, error".to_owned()),
+            Some(word) => levels.into_iter().find(|level| level.as_str() == word).ok_or_else(|| {
+                let near = |level: &LogLevel| strsim::damerau_levenshtein(level.as_str(), word);
+                let near = levels.into_iter().filter(|level| near(level) <= 3).min_by_key(near);
+                let near = near.map(|level| format!("; did you mean `{}`?", level.as_str())).unwrap_or_default();
+                format!("must be one of debug, info, warn, error{near}")
+            }),
         };
         let format = match raw.format.as_deref() {
             None | Some("logfmt") => Ok(LogFormat::Logfmt),
@@ -365,22 +382,4 @@ fn external_url(text: &str) -> Result<String, String> {
         return Err(format!("must be http or https, with a host and without a query; {hint}"));
     }
     Ok(if text.ends_with('/') { text.to_owned() } else { format!("{text}/") })
-}
-
-fn docker_url(text: &str) -> Result<DockerUrl, String> {
-    if let Some(path) = text.strip_prefix("unix://") {
-        let absolute = path.starts_with('/');
-        let hint = "the path of the socket is absolute: unix:///var/run/docker.sock";
-        return if absolute { Ok(DockerUrl::Unix(PathBuf::from(path))) } else { Err(hint.to_owned()) };
-    }
-    let Some(rest) = text.strip_prefix("tcp://") else {
-        return Err("write unix:///path/to/docker.sock or tcp://HOST:PORT".to_owned());
-    };
-    let authority: http::uri::Authority =
-        rest.trim_end_matches('/').parse().map_err(|cause| format!("not tcp://HOST:PORT: {cause}"))?;
-    if authority.as_str().contains('@') || authority.host().is_empty() {
-        return Err("write tcp://HOST:PORT, without a user".to_owned());
-    }
-    let port = authority.port_u16().unwrap_or(2375);
-    Ok(DockerUrl::Tcp(format!("{}:{port}", authority.host())))
 }

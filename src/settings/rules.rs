@@ -2,6 +2,7 @@
 //!
 //! Files named `*.test.yaml` are tests and never read as rules. What the text means is not known here. Read [`read`].
 
+use super::patient;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -97,7 +98,7 @@ pub fn find(patterns: &[String]) -> Result<Vec<PathBuf>, RulesError> {
 /// [`RulesProblem`] if it cannot be read or is not UTF-8.
 pub fn read_one(path: &Path) -> Result<String, RulesProblem> {
     let problem = |message: String| RulesProblem { path: path.display().to_string(), message };
-    let file = std::fs::File::open(path).map_err(|cause| problem(format!("cannot be opened: {cause}")))?;
+    let file = patient::open(path).map_err(|cause| problem(format!("cannot be opened: {cause}")))?;
     text_of(file).map_err(problem)
 }
 

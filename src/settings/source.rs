@@ -2,10 +2,12 @@
 //!
 //! It decides nothing: what it reads goes through `layers` and `resolve`. Read [`load`] first.
 
-use super::layers::{ENV_PREFIX, Inputs, layer};
+use super::layers::{ENV_PREFIX, FILE_BYTES_MAX, Inputs, layer};
+use super::patient;
 use super::problem::{Place, SettingsError, SettingsProblem};
 use super::resolve::resolve;
 use super::secret::{self, SECRET_BYTES_MAX};
+use super::shown::ShownFile;
 use super::types::{Overrides, Settings};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// Variables of Docker's own command line that we honour as well.
-const DOCKER_VARIABLES: [&str; 2] = ["DOCKER_HOST", "DOCKER_TLS_VERIFY"];
+const DOCKER_VARIABLES: [&str; 3] = ["DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"];
 
 /// Reads the settings: flags over environment over file over defaults. Without a file, sickbay listens on loopback, reads
 /// `rules/*.yaml`, drives the local Docker and keeps its log in `data/`.
@@ -31,12 +33,32 @@ pub fn load(overrides: Overrides, file: Option<&Path>) -> Result<Settings, Setti
     Ok(settings)
 }
 
+/// Who sets a key, such as `notifiers[0].http.url`, in a file that was read before.
+#[must_use]
+pub fn place_of(key: &str, file: Option<&Path>) -> Place {
+    let text = file.and_then(|path| Some((path.display().to_string(), read_settings(path).ok()?)));
+    let inputs = Inputs { overrides: Overrides::default(), file: text, env: environment() };
+    if key == "docker.hosts"
+        && inputs.env.contains_key("DOCKER_HOST")
+        && layer(&inputs).is_ok_and(|layered| layered.raw.docker.hosts.is_none())
+    {
+        return Place::Environment("DOCKER_HOST".to_owned());
+    }
+    layer(&inputs).map_or(Place::Default, |layered| layered.origins.place(key))
+}
+
+/// A settings file as it may be shown: whatever could be a secret is hidden. Empty if it cannot be read.
+#[must_use]
+pub fn shown_file(file: &Path) -> ShownFile {
+    read_settings(file).map(|text| ShownFile::new(&text)).unwrap_or_default()
+}
+
 /// No more of it than a secret may have: `/dev/zero` has no end.
 fn read_secret(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     // Room for the line's end, and one byte more to tell that it is too large.
     let enough = u64::try_from(SECRET_BYTES_MAX + 3).unwrap_or(u64::MAX);
-    std::fs::File::open(path)?.take(enough).read_to_string(&mut text)?;
+    patient::open(path)?.take(enough).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -62,12 +84,21 @@ pub fn secret_file(path: &Path) -> Result<SecretString, String> {
 }
 
 fn read_settings(path: &Path) -> Result<String, SettingsError> {
-    std::fs::read_to_string(path).map_err(|cause| {
+    // One byte more tells that it is too large; a character may be cut by that.
+    let enough = u64::try_from(FILE_BYTES_MAX + 1).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let read = patient::open(path).and_then(|file| file.take(enough).read_to_end(&mut bytes)).and_then(|length| {
+        if FILE_BYTES_MAX < length {
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        String::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+    });
+    read.map_err(|cause| {
         let place = Place::File { path: path.display().to_string(), line: 0, column: 0 };
         let message = format!(
             "cannot read the settings file: {cause}; correct --config.file, or let the user sickbay runs as read it"
         );
-        SettingsError { problems: vec![SettingsProblem { place, key: String::new(), message }] }
+        SettingsError { problems: vec![SettingsProblem::of_all(place, message)] }
     })
 }
 

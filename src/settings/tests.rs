@@ -2,8 +2,9 @@
 
 use super::layers::{Inputs, layer};
 use super::resolve::resolve;
-use super::{DockerUrl, LogFormat, LogLevel, Overrides, SenderAuth, Settings};
+use super::{DockerUrl, LogFormat, LogLevel, NotifierTo, Overrides, SenderAuth, Settings};
 use crate::model::limit::Window;
+use crate::people::{Role, TokenHash};
 use secrecy::ExposeSecret;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,13 @@ use std::time::Duration;
 fn secret_file(path: &Path) -> std::io::Result<String> {
     match path.to_str() {
         Some("/etc/sickbay/token" | "token") => Ok("s3cret\n".to_owned()),
+        Some("/etc/sickbay/api_token") => Ok("the-api-token-of-all\n".to_owned()),
+        Some("/etc/sickbay/long_token") => Ok("a-token-that-nobody-guesses\n".to_owned()),
+        Some("/etc/sickbay/slack_secret") => Ok("0123456789abcdef0123456789abcdef\n".to_owned()),
         Some("/etc/sickbay/url") => Ok("https://hooks.example/T0KEN\n".to_owned()),
+        Some("/etc/sickbay/ca.pem" | "/pem/ca.pem" | "/pem/cert.pem" | "/pem/key.pem") => {
+            Ok("-----BEGIN CERTIFICATE-----\n".to_owned())
+        }
         Some("/etc/sickbay/empty") => Ok("\n".to_owned()),
         _ => Err(Error::from(ErrorKind::NotFound)),
     }
@@ -37,7 +44,8 @@ const SHAPE: &str = r#"
 web:
   listen_address: [127.0.0.1:10112, "[::1]:10113"]
   external_url: http://sickbay.example:10112
-  api_token_file: token
+  api_token_file: api_token
+  forward_auth: {header: Remote-User, secret_header: X-Proxy-Secret, secret_file: long_token, trusted: [192.0.2.7, "10.0.0.0/8"]}
 webhook:
   senders:
     - {name: alertmanager, bearer_token_file: token}
@@ -58,9 +66,19 @@ limits:
   global: [{runs: 10, per: 1h}]
   per_target: [{runs: 3, per: 1h}, {runs: 7, per: 1d}]
   max_parallel: 4
+approvals: {approve_on_timeout: true}
+slack: {signing_secret_file: slack_secret, team_id: T012AB3CD, app_id: A012AB3CD}
+people:
+  - {name: ada, groups: [sre, dba], roles: [view], token_file: long_token}
+  - {name: bob, groups: [sre], password_hash: "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe", token_hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, slack_user: U012AB3CD}
+groups:
+  - {name: sre, roles: [operate]}
+  - {name: dba}
 notifiers:
   - {name: chat, http: {url_file: url}}
   - {name: other, http: {url: "http://x/", method: PUT, headers: {X-Team: sre}, bearer_token: t}}
+  - {name: team, slack: {url_file: url}}
+  - {name: others, slack: {url_file: url, buttons: false}}
 alertmanagers:
   - {url: "https://am-1.example/alertmanager/", bearer_token_file: token}
   - {url: "http://am-2:9093", basic_auth: {username: me, password: pw}}
@@ -77,7 +95,11 @@ fn every_key_of_the_file_arrives() {
     let addresses: Vec<String> = settings.web.listen_addresses.iter().map(ToString::to_string).collect();
     assert_eq!(addresses, ["127.0.0.1:10112", "[::1]:10113"]);
     assert_eq!(settings.web.external_url.as_deref(), Some("http://sickbay.example:10112/"));
-    assert_eq!(settings.web.api_token.as_ref().map(|token| token.expose_secret()), Some("s3cret"));
+    assert_eq!(settings.web.api_token.as_ref().map(|token| token.expose_secret()), Some("the-api-token-of-all"));
+    let forward = settings.web.forward_auth.as_ref().unwrap();
+    assert_eq!((&*forward.header, &*forward.secret_header), ("Remote-User", "X-Proxy-Secret"));
+    let trusts = |from: &str| forward.trusts(from.parse().ok(), b"a-token-that-nobody-guesses");
+    assert!(trusts("192.0.2.7") && trusts("10.1.2.3") && !trusts("192.0.2.8"));
     let [alertmanager, grafana] = &settings.webhook.senders[..] else { panic!() };
     assert!(matches!(&alertmanager.auth, SenderAuth::Bearer(token) if token.expose_secret() == "s3cret"));
     let SenderAuth::Basic { username, password } = &grafana.auth else { panic!() };
@@ -85,19 +107,44 @@ fn every_key_of_the_file_arrives() {
     assert_eq!((settings.webhook.max_body, settings.webhook.max_alert_age.as_secs()), (8 << 20, 1800));
     assert_eq!(settings.rules, ["/etc/sickbay/rules/*.yaml", "/srv/rules/*.yaml"]);
     assert_eq!(settings.storage_path, PathBuf::from("/etc/sickbay/data/"));
-    assert_eq!(settings.docker.host.url, DockerUrl::Tcp("proxy:2375".to_owned()));
+    assert_eq!(settings.docker.hosts[0].url, DockerUrl::Tcp("proxy:2375".to_owned()));
     let protected: Vec<bool> = ["postgres", "db-primary", "db-primary-2"]
         .map(|name| settings.docker.protect.iter().any(|p| p.covers(name)))
         .into();
     assert_eq!(protected, [true, true, false]);
     let policy = settings.policy();
-    assert!(policy.dry_run && !policy.require_opt_in);
-    assert_eq!((policy.hands_off.as_secs(), policy.docker_host.as_deref()), (90, Some("proxy")));
+    assert!(policy.dry_run && !policy.require_opt_in && policy.approve_on_timeout_allowed);
+    assert_eq!((policy.hands_off.as_secs(), &policy.docker_hosts[..]), (90, &["proxy".to_owned()][..]));
     assert_eq!((policy.global.len(), policy.per_target.len(), policy.max_parallel), (1, 2, 4));
     assert_eq!(policy.per_target[1], Window { runs: 7, per: Duration::from_secs(86400) });
-    assert_eq!(settings.notifier_names(), ["chat", "other"]);
-    assert_eq!(settings.notifiers[0].http.url.expose_secret(), "https://hooks.example/T0KEN");
-    let other = &settings.notifiers[1].http;
+    let [ada, bob] = &settings.people[..] else { panic!() };
+    assert_eq!(
+        (&*ada.name, &ada.groups[..], &ada.roles[..]),
+        ("ada", &["sre".to_owned(), "dba".to_owned()][..], &[Role::View, Role::Operate][..])
+    );
+    assert!(
+        ada.token.is_some()
+            && ada.password.is_none()
+            && bob.password.as_ref().is_some_and(|hash| hash.fits("password"))
+    );
+    assert_eq!(bob.roles, [Role::Approve, Role::Operate]);
+    assert_eq!(bob.token.as_ref().unwrap().hex(), TokenHash::digest(b"test").hex());
+    assert_eq!(settings.deciders(), [("bob".to_owned(), vec!["sre".to_owned()])]);
+    assert_eq!(settings.notifier_names(), ["chat", "other", "team", "others"]);
+    let [NotifierTo::Http(chat), NotifierTo::Http(other), NotifierTo::Slack(team), NotifierTo::Slack(others)] =
+        [0, 1, 2, 3].map(|at: usize| &settings.notifiers[at].to)
+    else {
+        panic!()
+    };
+    for url in [&chat.url, &team.url, &others.url] {
+        assert_eq!(url.expose_secret(), "https://hooks.example/T0KEN");
+    }
+    assert!(team.buttons && !others.buttons);
+    let slack = settings.slack.as_ref().unwrap();
+    assert_eq!((&*slack.team_id, slack.app_id.as_deref()), ("T012AB3CD", Some("A012AB3CD")));
+    assert_eq!(slack.answer_origin, "https://hooks.slack.com");
+    assert_eq!(slack.signing_secret.expose_secret(), "0123456789abcdef0123456789abcdef");
+    assert_eq!((ada.slack_user.as_deref(), bob.slack_user.as_deref()), (None, Some("U012AB3CD")));
     assert_eq!((other.method.as_str(), other.headers[0].0.as_str()), ("PUT", "X-Team"));
     assert_eq!((settings.log.level, settings.log.format), (LogLevel::Warn, LogFormat::Json));
     let urls: Vec<&str> = settings.alertmanagers.iter().map(|alertmanager| alertmanager.url.as_str()).collect();
@@ -157,7 +204,7 @@ fn without_a_file_it_is_local_and_harmless() {
         assert_eq!(settings.web.listen_addresses, ["127.0.0.1:10112".parse().unwrap()]);
         assert_eq!(settings.rules, ["rules/*.yaml"]);
         assert_eq!(settings.storage_path, PathBuf::from("data/"));
-        assert_eq!(settings.docker.host.url.to_string(), "unix:///var/run/docker.sock");
+        assert_eq!(settings.docker.hosts[0].url.to_string(), "unix:///var/run/docker.sock");
         assert!(settings.docker.require_opt_in && !settings.dry_run && settings.webhook.senders.is_empty());
         assert_eq!(settings.policy().global, crate::model::policy::Policy::default().global);
     }
@@ -188,18 +235,108 @@ fn flag_wins_over_environment_over_file_over_default() {
 #[test]
 fn docker_host_is_honoured_unless_the_file_says_otherwise() {
     let env = [("DOCKER_HOST", "tcp://10.0.0.1")];
-    let host = |text, env| load(text, env, Overrides::default()).map(|settings| settings.docker.host.url.to_string());
-    assert_eq!(host(None, &env), Ok("tcp://10.0.0.1:2375".to_owned()));
+    let host = |text, env| load(text, env, Overrides::default()).map(|settings| settings.docker.hosts[0].to_string());
+    assert_eq!(host(None, &env), Ok("local (tcp://10.0.0.1:2375)".to_owned()));
     let hosts = "docker: {hosts: [{name: l, url: \"unix:///x.sock\"}]}\n";
-    assert_eq!(host(Some(hosts), &env), Ok("unix:///x.sock".to_owned()));
-    assert_eq!(host(None, &[("DOCKER_HOST", "")]), Ok("unix:///var/run/docker.sock".to_owned()));
-    assert!(host(None, &[("DOCKER_HOST", "ssh://me@x")]).unwrap_err().contains("DOCKER_HOST"));
-    let tls = [("DOCKER_HOST", "tcp://10.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")];
-    assert!(host(None, &tls).unwrap_err().contains("TLS"));
+    assert_eq!(host(Some(hosts), &env), Ok("l (unix:///x.sock)".to_owned()));
+    assert_eq!(host(None, &[("DOCKER_HOST", "")]), Ok("local (unix:///var/run/docker.sock)".to_owned()));
+    assert_eq!(host(None, &[("DOCKER_HOST", "ssh://me@x")]), Ok("local (ssh://me@x)".to_owned()));
+    assert!(host(None, &[("DOCKER_HOST", "ssh://me:secret@x")]).unwrap_err().contains("DOCKER_HOST"));
+    let open = host(None, &[("DOCKER_HOST", "tcp://8.8.8.8")]).unwrap_err();
+    assert!(open.contains("8.8.8.8 is not a private address") && open.contains("allow_insecure_tcp"), "{open}");
+    let tls = [("DOCKER_HOST", "tcp://8.8.8.8"), ("DOCKER_TLS_VERIFY", "1")];
+    assert!(host(None, &tls).unwrap_err().contains("`DOCKER_CERT_PATH`: is not set"));
+    let tls = [tls[0], tls[1], ("DOCKER_CERT_PATH", "/pem")];
+    let with = "local (tcp://8.8.8.8:2376 with /pem/ca.pem, /pem/cert.pem, /pem/key.pem)";
+    assert_eq!(host(None, &tls), Ok(with.to_owned()));
+}
+
+#[test]
+fn several_hosts_each_come_with_what_they_need() {
+    let text = "docker:\n  hosts:\n    - {name: local, url: \"unix:///a\"}\n    - {name: web-2, url: \"tcp://docker.example.com\", \
+                tls: {ca_file: ca.pem, cert_file: ca.pem, key_file: ca.pem}}\n    - {name: web-3, url: \"ssh://me@web-3:22\", \
+                ssh_config: ssh}\n    - {name: open, url: \"tcp://docker.example.com\", allow_insecure_tcp: true}\n";
+    let settings = file(text).unwrap();
+    assert_eq!(settings.host_names(), ["local", "web-2", "web-3", "open"]);
+    let shown: Vec<String> = settings.docker.hosts.iter().map(ToString::to_string).collect();
+    let pem = "/etc/sickbay/ca.pem";
+    assert_eq!(
+        shown,
+        [
+            "local (unix:///a)".to_owned(),
+            format!("web-2 (tcp://docker.example.com:2376 with {pem}, {pem}, {pem})"),
+            "web-3 (ssh://me@web-3:22 with /etc/sickbay/ssh)".to_owned(),
+            "open (tcp://docker.example.com:2375)".to_owned(),
+        ]
+    );
+    assert!(settings.docker.hosts[1].tls.as_ref().is_some_and(|tls| tls.identity.is_some()));
+    assert_eq!(settings.policy().docker_hosts, ["docker.example.com", "docker.example.com"]);
+}
+
+#[test]
+fn what_is_written_may_go_another_way_and_both_ways_are_protected() {
+    let hosts =
+        |write: &str| format!("docker: {{hosts: [{{name: l, url: \"tcp://10.0.0.1:1\", write_url: \"{write}\"}}]}}\n");
+    let settings = load(Some(&hosts("tcp://10.0.0.2:2")), &[], Overrides::default()).unwrap();
+    assert_eq!(settings.docker.hosts[0].write_url, Some(DockerUrl::Tcp("10.0.0.2:2".to_owned())));
+    assert_eq!(settings.policy().docker_hosts, ["10.0.0.1", "10.0.0.2"]);
+    let other = load(Some(&hosts("tcp://10.0.0.2:3")), &[], Overrides::default()).unwrap();
+    assert!(settings.fixed_but_changed(&other)[0].message.contains("tcp://10.0.0.2:3"));
+    for open in ["tcp://8.8.8.8:2375", "gopher://w"] {
+        let said = load(Some(&hosts(open)), &[], Overrides::default()).unwrap_err();
+        assert!(said.contains("docker.hosts[0].write_url"), "{said}");
+    }
 }
 
 /// A file and all that must stand in what is said about it.
 type Mistake = (&'static str, &'static [&'static str]);
+
+#[test]
+fn a_mistake_about_slack_is_named_with_what_to_do() {
+    let cases: &[Mistake] = &[
+        (
+            "people:\n  - {name: alice, token_file: token, slack_user: U012}\n",
+            &["`people[0].slack_user`: needs `slack` at the top", "add it, or remove this"],
+        ),
+        ("people: [{name: a, slack_user: u012}]\n", &["no ID of Slack such as U012AB3CD; the profile"]),
+        (
+            "people: [{name: a, slack_user: U01}, {name: b, slack_user: U01}]\n",
+            &["`people[1].slack_user`: is the Slack user of `a` too"],
+        ),
+        ("slack: {team_id: T012}\n", &["`slack`: needs `signing_secret_file`", "Basic Information"]),
+        (
+            "slack: {team_id: T012, signing_secret: short}\n",
+            &["`slack.signing_secret`: is shorter than 32 characters", "copy the signing secret"],
+        ),
+        (
+            "slack: {team_id: T012, signing_secret_file: nowhere}\n",
+            &["`slack.signing_secret_file`: cannot read the secret file", "create it"],
+        ),
+        ("slack: {team_id: acme, signing_secret: x}\n", &["`slack.team_id`: is no ID of Slack", "in a browser"]),
+        ("slack: {team_id: T012, app_id: T012, signing_secret: x}\n", &["`slack.app_id`: is no ID", "A012AB3CD"]),
+        (
+            "slack: {team_id: T012, signing_secret: x, answer_origin: \"https://evil.example\"}\n",
+            &["`slack.answer_origin`: must be https://hooks.slack.com"],
+        ),
+        ("slack: {team_id: T012, answer_origin: \"http://10.0.0.1:80\"}\n", &["address and port of this machine"]),
+        ("slack: {team_id: T012, answer_origin: \"http://127.0.0.1:80/\"}\n", &["address and port of this machine"]),
+        ("slack: {team_id: T012, answer_origin: \"http://hooks.slack.com\"}\n", &["address and port of this machine"]),
+        ("notifiers:\n  - {name: a, slack: {}}\n", &["`notifiers[0].slack`: needs `url`"]),
+        ("notifiers:\n  - {name: a, slack: {url: hooks}}\n", &["http:// or https://"]),
+        (
+            "notifiers:\n  - {name: a, slack: {url: \"https://x\", buttons: true}}\n",
+            &["`notifiers[0].slack.buttons`: needs `slack` at the top", "or write `buttons: false`"],
+        ),
+        (
+            "notifiers:\n  - {name: a, slack: {url: \"https://x\"}, http: {url: \"https://x\"}}\n",
+            &["`notifiers[0]`: goes one way"],
+        ),
+    ];
+    for (text, parts) in cases {
+        let said = file(text).unwrap_err();
+        assert!(parts.iter().all(|part| said.contains(part)), "{text}: {said}");
+    }
+}
 
 #[test]
 fn a_mistake_is_named_with_its_line_and_its_key() {
@@ -213,7 +350,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("web: [\n", &["sickbay.yml:"]),
         ("a: &a [x]\nb: *a\n", &["sickbay.yml:1:1: ", "`a`"]),
         ("web:\n  config_file: web.yml\n", &["sickbay.yml:2:3: `web.config_file`: ", "does not execute it; remove it"]),
-        ("people:\n  - {name: alice}\n", &["sickbay.yml:1:1: `people`: ", "does not execute"]),
+        ("people:\n  - {name: alice}\n", &["sickbay.yml:2:5: `people[0]`: ", "nobody could tell who it is"]),
         ("storage:\n  retention: 400d\n", &["2:3: `storage.retention`: ", "does not execute"]),
         ("storage:\n  segment_size: 64MiB\n", &["`storage.segment_size`: ", "does not execute"]),
         (
@@ -257,20 +394,51 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("docker: {protect: [\"\"]}\n", &["protects nothing"]),
         ("docker: {hands_off: 2d}\n", &["1:10: `docker.hands_off`: is at most 1d"]),
         ("docker: {hands_off: 5}\n", &["1:10: `docker.hands_off`: "]),
-        ("docker: {hosts: []}\n", &["`docker.hosts`: ", "exactly one Docker, and here are 0"]),
+        ("docker: {hosts: []}\n", &["`docker.hosts`: is empty"]),
         (
             "docker:\n  hosts:\n    - {name: a, url: \"unix:///a\"}\n    - {name: b, url: \"tcp://b:1\", tls: {ca_file: x}}\n",
-            &["2:3: `docker.hosts`: ", "here are 2", "4:35: `docker.hosts[1].tls`: "],
+            &["4:41: `docker.hosts[1].tls.ca_file`: cannot read /etc/sickbay/x: ", "not found"],
         ),
+        (
+            "docker: {hosts: [{name: a, url: \"unix:///a\"}, {name: a, url: \"unix:///b\"}]}\n",
+            &["hosts[1].name`: ", "taken"],
+        ),
+        ("docker: {hosts: [{name: \"a:b\", url: \"unix:///a\"}]}\n", &["`docker.hosts[0].name`: must be letters"]),
+        ("docker: {hosts: [{name: a, url: \"unix:///a\", tls: {ca_file: ca.pem}}]}\n", &["goes with a tcp:// address"]),
+        ("docker: {hosts: [{name: a, url: \"tcp://b\", tls: {}}]}\n", &["ca_file"]),
+        (
+            "docker: {hosts: [{name: a, url: \"tcp://b\", tls: {ca_file: token}}]}\n",
+            &["/etc/sickbay/token is not in PEM"],
+        ),
+        (
+            "docker: {hosts: [{name: a, url: \"tcp://b\", tls: {ca_file: ca.pem, cert_file: ca.pem}}]}\n",
+            &["`docker.hosts[0].tls`: has `cert_file` without `key_file`"],
+        ),
+        (
+            "docker: {hosts: [{name: a, url: \"tcp://b\", tls: {ca_file: ca.pem, key_file: ca.pem}}]}\n",
+            &["`docker.hosts[0].tls`: has `key_file` without `cert_file`"],
+        ),
+        (
+            "docker: {hosts: [{name: a, url: \"tcp://docker.example.com\"}]}\n",
+            &["`docker.hosts[0].url`: docker.example.com is not a private address", "allow_insecure_tcp"],
+        ),
+        ("docker: {hosts: [{name: a, url: \"unix:///a\", ssh_config: x}]}\n", &["goes with an ssh:// address"]),
+        ("docker: {hosts: [{name: a, url: \"ssh://-oProxyCommand=x\"}]}\n", &["write ssh://USER@HOST"]),
         ("docker: {hosts: [{name: a, url: \"unix://a\"}]}\n", &["absolute"]),
-        ("docker: {hosts: [{name: a, url: \"http://a\"}]}\n", &["unix:///path/to/docker.sock or tcp://HOST:PORT"]),
+        (
+            "docker: {hosts: [{name: a, url: \"http://a\"}]}\n",
+            &["unix:///path/to/docker.sock, tcp://HOST:PORT or ssh://USER@HOST"],
+        ),
         ("limits: {global: [{runs: 1, per: 32d}]}\n", &["`limits.global[0].per`: is at most 31d"]),
         ("limits: {max_parallel: 0}\n", &["`limits.max_parallel`: must be at least 1"]),
         ("limits: {global: [{runs: 0, per: 1h}]}\n", &["1:20: `limits.global[0].runs`: "]),
         ("limits: {per_target: [{runs: 1}]}\n", &["1:", "per"]),
-        ("notifiers:\n  - {name: a}\n", &["`notifiers[0]`: needs `http`"]),
+        ("notifiers:\n  - {name: a}\n", &["`notifiers[0]`: needs `http` or `slack`"]),
         ("notifiers:\n  - {name: log, http: {url: \"http://x\"}}\n", &["`log` is built in"]),
-        ("notifiers:\n  - {name: a, slack: {url_file: url}}\n", &["2:15: `notifiers[0].slack`: ", "does not execute"]),
+        (
+            "notifiers:\n  - {name: a, discord: {url_file: url}}\n",
+            &["2:15: `notifiers[0].discord`: ", "does not execute"],
+        ),
         ("notifiers:\n  - {name: a, http: {}}\n", &["`notifiers[0].http`: needs `url`"]),
         ("notifiers:\n  - {name: a, http: {url: hooks}}\n", &["http:// or https://"]),
         ("notifiers:\n  - {name: a, http: {url: \"http://x\", method: GET}}\n", &["POST or PUT"]),
@@ -291,10 +459,11 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
 
 #[test]
 fn all_mistakes_are_reported_together_in_the_order_of_the_file() {
-    let said = file("log: {level: x}\npeople: [a]\nwebhook:\n  max_body: 1\nlimits: {max_parallel: 0}\n").unwrap_err();
+    let said = file("log: {level: x}\nweb: {config_file: a}\nwebhook:\n  max_body: 1\nlimits: {max_parallel: 0}\n")
+        .unwrap_err();
     let places: Vec<&str> = said.lines().filter_map(|line| line.split(": ").next()).collect();
     let at = |place: &str| format!("/etc/sickbay/sickbay.yml:{place}");
-    assert_eq!(places, [at("1:7"), at("2:1"), at("4:3"), at("5:10")]);
+    assert_eq!(places, [at("1:7"), at("2:7"), at("4:3"), at("5:10")]);
 }
 
 #[test]
@@ -348,11 +517,51 @@ fn a_hostile_file_is_refused() {
         bomb.push_str(&format!("{next}: &{next} [{}]\n", vec![format!("*{name}"); 9].join(",")));
     }
     for (name, text) in [
-        ("bomb", format!("people: &p [x]\nstorage:\n  {}", bomb.replace('\n', "\n  "))),
+        ("bomb", format!("rules: &p [x]\nstorage:\n  {}", bomb.replace('\n', "\n  "))),
         ("nested", format!("people: {}", "[".repeat(100_000))),
         ("huge", "# x\n".repeat(2_500_000)),
     ] {
         assert!(file(&text).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_mistake_about_tokens_and_proxies_is_named_too() {
+    let cases: &[(&str, &[&str])] = &[
+        ("web: {forward_auth: {}}\n", &["`web.forward_auth.header`: is missing", "`web.forward_auth.trusted`: needs"]),
+        (
+            "web: {forward_auth: {header: Remote-User, secret_header: X-S, trusted: [10.0.0.0/8]}}\n",
+            &["`web.forward_auth.secret_file`: is missing"],
+        ),
+        (
+            "web: {forward_auth: {header: U, secret_header: u, secret: short, trusted: [10.0.0.1/8]}}\n",
+            &["`web.forward_auth.secret`: is shorter", "is the header of the name", "not its first one"],
+        ),
+        (
+            "web: {forward_auth: {header: Cookie, secret_header: \"X S\", secret_file: long_token, trusted: [proxy]}}\n",
+            &["has another meaning", "is no name of a header", "is no address"],
+        ),
+        ("web: {socket: {path: ''}}\n", &["`web.socket.path`: is empty"]),
+        ("web: {socket: {path: s, mode: \"0888\"}}\n", &["`web.socket.mode`: is no mode of a file"]),
+        ("web: {socket: {path: s, mode: \"66\"}}\n", &["`web.socket.mode`: is no mode of a file"]),
+        ("web: {socket: {path: s, mode: \"1777\"}}\n", &["`web.socket.mode`: is no mode of a file"]),
+        ("people: [{name: ada, uid: 1000}]\n", &["nobody could tell who it is"]),
+        (
+            "web: {socket: {path: s}}\npeople: [{name: ada, uid: 7}, {name: bob, uid: 7}, {name: eve, uid: 65534}]\n",
+            &["`people[1].uid`: is the user ID of `ada` too", "`people[2].uid`: is what the system says of users"],
+        ),
+        ("web: {api_token: fifteen-letters}\n", &["1:7: `web.api_token`: is shorter than 16 characters"]),
+        ("web: {api_token_file: token}\n", &["1:7: `web.api_token_file`: is shorter than 16 characters"]),
+        (
+            "web: {api_token: a-token-that-nobody-guesses}\npeople: [{name: ada, token_file: long_token}]\n",
+            &["`people[0]`: has the token of `web.api_token`"],
+        ),
+    ];
+    for (text, words) in cases {
+        let error = file(text).unwrap_err();
+        for word in *words {
+            assert!(error.contains(word), "{text}: {error}");
+        }
     }
 }
 
@@ -391,4 +600,107 @@ fn what_only_a_start_may_change_is_named_with_its_place_and_the_rest_may_change(
         "{problems:?}"
     );
     assert_eq!(before.file.as_ref().map(|(_, digest)| digest.len()), Some(64));
+}
+
+#[test]
+fn people_who_cannot_be_told_apart_or_prove_nothing_are_refused() {
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let person = |name: &str, rest: &str| format!("  - {{name: {name}, token_hash: {hash}{rest}}}\n");
+    let file_of = |people: &str| format!("people:\n{people}");
+    for (text, want) in [
+        (file_of(&(person("ada", "") + &person("bob", ""))), "`people[1]`: has the token of `ada`"),
+        (file_of("  - {name: ada, token_file: token}\n"), "`people[0].token_file`: is shorter than 16"),
+        (file_of("  - {name: ada, token_hash: s3cret}\n"), "`people[0].token_hash`: is no SHA-256"),
+        (file_of("  - {name: ada, password_hash: s3cret}\n"), "`people[0].password_hash`: is no hash"),
+        (file_of("  - {name: ada, password_hash_file: token}\n"), "`people[0].password_hash_file`: is no hash"),
+        (file_of(&person("ada", ", token_file: token")), "is given beside `token_hash`"),
+        (file_of(&person("ada", ", roles: [boss]")), "`people[0].roles[0]`: \"boss\" is no role"),
+        (file_of(&person("\u{430}da", "")), "`people[0].name`: a name is"),
+        (file_of(&person("signal", "")), "is a switch of the daemon"),
+        (file_of(&person("ada", ", groups: [ada]")), "`ada` is a person"),
+        (file_of(&person("ada", ", groups: [sr]")) + "groups: [{name: sre}]\n", "`sr` is none of `groups`"),
+        (file_of(&person("sre", "")) + "groups: [{name: sre}]\n", "is taken by an earlier entry"),
+        (file_of(&person("ada", ", token: x")), "unknown key `token`"),
+    ] {
+        let said = file(&text).unwrap_err();
+        assert!(said.contains(want), "{text}: {said}");
+        assert!(!said.contains("s3cret") && !said.contains(hash), "{said}");
+    }
+}
+
+#[test]
+fn only_what_listens_on_loopback_and_has_no_name_elsewhere_is_reached_from_here_alone() {
+    for (web, want) in [
+        ("{}", true),
+        ("{listen_address: [\"127.0.0.1:1\", \"[::1]:2\"]}", true),
+        ("{external_url: \"http://localhost:10112/x/\"}", true),
+        ("{external_url: \"http://[::1]/\"}", true),
+        ("{external_url: \"https://sickbay.example/\"}", false),
+        ("{external_url: \"http://192.0.2.7:10112\"}", false),
+        ("{external_url: \"http://localhost.example/\"}", false),
+    ] {
+        let settings = file(&format!("web: {web}\n")).unwrap();
+        assert_eq!(settings.web.is_only_here(), want, "{web}");
+    }
+    let senders = "webhook: {senders: [{name: a, bearer_token_file: token}]}\n";
+    let wide = file(&format!("web: {{listen_address: [\"127.0.0.1:1\", \"0.0.0.0:2\"]}}\n{senders}")).unwrap();
+    assert!(!wide.web.is_only_here());
+}
+
+#[test]
+fn whom_a_proxy_names_needs_no_proof_of_their_own() {
+    let people = "people: [{name: ada}]\n";
+    assert!(file(people).unwrap_err().contains("nobody could tell who it is"));
+    let web = "web: {forward_auth: {header: U, secret_header: S, secret_file: long_token, trusted: [\"::1\"]}}\n";
+    assert_eq!(file(&format!("{web}{people}")).unwrap().people.len(), 1);
+}
+
+#[test]
+fn owners_labels_may_stand_under_a_prefix_and_belong_to_a_scope() {
+    let settings = file("labels: {prefix: com.example.sickbay, scope: prod}\n").unwrap();
+    assert_eq!(settings.labels.prefix.as_deref(), Some("com.example.sickbay"));
+    assert_eq!(settings.policy().scope.as_deref(), Some("prod"));
+    let without = file("dry_run: true\n").unwrap();
+    assert_eq!((without.labels.prefix.as_deref(), without.policy().scope), (None, None));
+    let changed: Vec<String> = without.fixed_but_changed(&settings).iter().map(ToString::to_string).collect();
+    assert!(changed.iter().any(|problem| problem.contains("`labels.prefix`")), "{changed:?}");
+    for (labels, key) in [
+        ("prefix: com.docker.sickbay", "labels.prefix"),
+        ("prefix: io.docker", "labels.prefix"),
+        ("prefix: com.example.", "labels.prefix"),
+        ("prefix: Com.Example", "labels.prefix"),
+        ("prefix: ''", "labels.prefix"),
+        ("scope: ''", "labels.scope"),
+        ("scope: 'a b'", "labels.scope"),
+    ] {
+        let said = file(&format!("labels: {{{labels}}}\n")).unwrap_err();
+        assert!(said.contains(key), "{labels}: {said}");
+    }
+}
+
+#[test]
+fn only_the_first_host_says_what_it_was_called_before() {
+    let hosts = |renamed: [&str; 2]| {
+        let [first, second] = renamed;
+        format!("docker: {{hosts: [{{name: a, url: 'unix:///a'{first}}}, {{name: b, url: 'unix:///b'{second}}}]}}\n")
+    };
+    let renamed = file(&hosts([", renamed_from: local", ""])).unwrap();
+    assert_eq!(renamed.docker.hosts[0].renamed_from.as_deref(), Some("local"));
+    let same = file(&hosts(["", ""])).unwrap();
+    assert!(renamed.fixed_but_changed(&same).is_empty(), "it may be taken out while sickbay runs");
+    let said = file(&hosts(["", ", renamed_from: local"])).unwrap_err();
+    assert!(said.contains("docker.hosts[1].renamed_from"), "{said}");
+}
+
+#[test]
+fn a_socket_is_for_its_owner_and_group_unless_the_settings_say_otherwise() {
+    let people = "people: [{name: ada, uid: 1000}]\n";
+    let settings = file(&format!("web: {{socket: {{path: run/s.sock}}}}\n{people}")).unwrap();
+    let socket = settings.web.socket.unwrap();
+    assert!(socket.path.ends_with("run/s.sock"), "{socket:?}");
+    assert_eq!((socket.mode, settings.people[0].uid), (0o660, Some(1000)));
+    let settings = file("web: {socket: {path: /run/s.sock, mode: \"600\"}}\n").unwrap();
+    assert_eq!(settings.web.socket.unwrap().mode, 0o600);
+    let long = format!("web: {{socket: {{path: /{}}}}}\n", "x".repeat(107));
+    assert!(file(&long).unwrap_err().contains("has 108 bytes, and the system takes at most 107"));
 }

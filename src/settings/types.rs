@@ -5,9 +5,11 @@
 use super::problem::Place;
 use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
+use crate::model::ssh::SshAddress;
+use crate::people::{ForwardAuth, Person, Role, SlackApp};
 use secrecy::SecretString;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,8 +26,16 @@ pub struct Settings {
     pub storage_path: PathBuf,
     /// Which Docker, and what may be touched there.
     pub docker: DockerSettings,
+    /// What owners' labels are called, and which of them are about this sickbay.
+    pub labels: LabelSettings,
     /// Caps over all playbooks.
     pub limits: LimitSettings,
+    /// What playbooks may do about people's consent.
+    pub approvals: ApprovalSettings,
+    /// The Slack app whose buttons count; `None`: no click does.
+    pub slack: Option<SlackApp>,
+    /// Who may decide, operate and look.
+    pub people: Vec<Person>,
     /// Where notices go, beside the built-in `log`.
     pub notifiers: Vec<NotifierSettings>,
     /// Who is asked whether an alert still fires; empty: nobody.
@@ -46,13 +56,27 @@ impl Settings {
     /// What stands above all playbooks.
     #[must_use]
     pub fn policy(&self) -> Policy {
+        self.policy_at(None)
+    }
+
+    /// The same, where the first listen address turned out to be this one.
+    #[must_use]
+    pub fn policy_at(&self, listening: Option<SocketAddr>) -> Policy {
         Policy {
             dry_run: self.dry_run,
             max_alert_age: self.webhook.max_alert_age,
             require_opt_in: self.docker.require_opt_in,
+            scope: self.labels.scope.clone(),
             protect: self.docker.protect.clone(),
             hands_off: self.docker.hands_off,
-            docker_host: self.docker.host.url.host().map(str::to_owned),
+            docker_hosts: self
+                .docker
+                .hosts
+                .iter()
+                .flat_map(DockerHost::urls)
+                .filter_map(DockerUrl::host)
+                .map(str::to_owned)
+                .collect(),
             global: self.limits.global.clone(),
             per_target: self.limits.per_target.clone(),
             max_parallel: self.limits.max_parallel,
@@ -60,7 +84,10 @@ impl Settings {
             storm: self.limits.storm,
             relapse_within: self.limits.relapse_within,
             own_container: self.own_container.clone(),
-            host: self.docker.host.name.clone(),
+            hosts: self.host_names(),
+            approve_on_timeout_allowed: self.approvals.approve_on_timeout,
+            voters: Some(self.deciders()),
+            url: self.web.url(listening),
         }
     }
 
@@ -68,6 +95,19 @@ impl Settings {
     #[must_use]
     pub fn notifier_names(&self) -> Vec<String> {
         self.notifiers.iter().map(|notifier| notifier.name.clone()).collect()
+    }
+
+    /// Those who may decide about plans, with their groups: a playbook's `approval: {from: […]}` must name enough of them.
+    #[must_use]
+    pub fn deciders(&self) -> Vec<(String, Vec<String>)> {
+        let deciders = self.people.iter().filter(|person| person.may(Role::Approve));
+        deciders.map(|person| (person.name.clone(), person.groups.clone())).collect()
+    }
+
+    /// The names a playbook's `target: {host: …}` may use.
+    #[must_use]
+    pub fn host_names(&self) -> Vec<String> {
+        self.docker.hosts.iter().map(|host| host.name.clone()).collect()
     }
 }
 
@@ -80,6 +120,66 @@ pub struct WebSettings {
     pub external_url: Option<String>,
     /// What a call that changes something must present; `None`: only programs on this machine may.
     pub api_token: Option<SecretString>,
+    /// The proxies that say who somebody is; `None`: nobody is believed.
+    pub forward_auth: Option<ForwardAuth>,
+    /// Listened on beside the addresses.
+    pub socket: Option<SocketSettings>,
+}
+
+/// `web.socket`: callers on this machine are known by their user ID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketSettings {
+    /// Where its file is; at most [`SocketSettings::PATH_LEN_MAX`] bytes.
+    pub path: PathBuf,
+    /// Who may open it: the permission bits, at most 0o777.
+    pub mode: u32,
+}
+
+impl SocketSettings {
+    /// The longest path that Linux binds, in bytes (`sun_path` of unix(7), without the zero at its end).
+    pub const PATH_LEN_MAX: usize = 107;
+
+    /// Owner and group.
+    pub const MODE_DEFAULT: u32 = 0o660;
+}
+
+impl WebSettings {
+    /// Where people reach the pages: `external_url`, or else the first listen address, as it was bound. Ends in `/`.
+    #[must_use]
+    pub fn url(&self, listening: Option<SocketAddr>) -> String {
+        let listening = || {
+            let address = listening.or_else(|| self.listen_addresses.first().copied())?;
+            // All addresses are none that anybody could call.
+            let host = match (address.ip(), address.ip().is_unspecified()) {
+                (IpAddr::V4(_), true) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                (IpAddr::V6(_), true) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                (host, false) => host,
+            };
+            Some(format!("http://{}/", SocketAddr::new(host, address.port())))
+        };
+        self.external_url.clone().or_else(listening).unwrap_or_default()
+    }
+}
+
+impl WebSettings {
+    /// Whether nobody but this machine reaches it: it listens on loopback alone, and no proxy has another name for it.
+    #[must_use]
+    pub fn is_only_here(&self) -> bool {
+        let authority = self.external_url.as_deref().and_then(|url| url.split_once("://")?.1.split('/').next());
+        let is_here = |authority: &str| {
+            let host = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+            let host = host.map_or(authority, |(host, _)| host).trim_start_matches('[').trim_end_matches(']');
+            host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        };
+        self.listen_addresses.iter().all(|address| address.ip().is_loopback()) && authority.is_none_or(is_here)
+    }
+
+    /// The path below which people reach the pages, as `external_url` says it. Begins and ends with `/`.
+    #[must_use]
+    pub fn root(&self) -> String {
+        let path = self.external_url.as_deref().and_then(|url| url.split_once("://")?.1.split_once('/'));
+        path.map_or_else(|| "/".to_owned(), |(_, path)| format!("/{path}"))
+    }
 }
 
 /// `webhook`
@@ -116,6 +216,15 @@ pub enum SenderAuth {
     },
 }
 
+/// `labels`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSettings {
+    /// A prefix under which owners' labels are read beside `sickbay`.
+    pub prefix: Option<String>,
+    /// What the label `sickbay.scope` must say where it stands.
+    pub scope: Option<String>,
+}
+
 /// `docker`
 #[derive(Clone, Debug)]
 pub struct DockerSettings {
@@ -125,17 +234,53 @@ pub struct DockerSettings {
     pub protect: Vec<ProtectedName>,
     /// Whoever touched or created a container within this time keeps it to themselves. Zero switches it off.
     pub hands_off: Duration,
-    /// The one Docker this version drives.
-    pub host: DockerHost,
+    /// The Dockers, in the order of the settings. Never empty. Where a record names no host, it means the first.
+    pub hosts: Vec<DockerHost>,
 }
 
 /// One Docker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DockerHost {
-    /// How people and limits call it.
+    /// How people, playbooks and limits call it.
     pub name: String,
     /// Where it answers.
     pub url: DockerUrl,
+    /// Where what changes something is sent, if not there as well: some socket proxies need two instances.
+    pub write_url: Option<DockerUrl>,
+    /// How it is spoken to over TLS, where it is TCP; `None` for plain HTTP.
+    pub tls: Option<DockerTls>,
+    /// The configuration of ssh, where it is SSH and not the user's own.
+    pub ssh_config: Option<PathBuf>,
+    /// What it was called before, if it is the first and has another name than in the incident log.
+    pub renamed_from: Option<String>,
+}
+
+impl DockerHost {
+    /// Every address by which it is reached.
+    pub fn urls(&self) -> impl Iterator<Item = &DockerUrl> {
+        std::iter::once(&self.url).chain(&self.write_url)
+    }
+}
+
+impl fmt::Display for DockerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", self.name, self.url)?;
+        self.write_url.iter().try_for_each(|url| write!(f, ", writing to {url}"))?;
+        self.tls.iter().try_for_each(|tls| write!(f, " with {}", tls.files))?;
+        self.ssh_config.iter().try_for_each(|config| write!(f, " with {}", config.display()))?;
+        f.write_str(")")
+    }
+}
+
+/// `docker.hosts[].tls`, as it was read: PEM.
+#[derive(Clone, Debug)]
+pub struct DockerTls {
+    /// The authorities that are trusted.
+    pub ca: String,
+    /// Our certificate and its key, if the engine wants one.
+    pub identity: Option<(String, SecretString)>,
+    /// The names of the files.
+    pub files: String,
 }
 
 /// Where a Docker answers.
@@ -143,8 +288,10 @@ pub struct DockerHost {
 pub enum DockerUrl {
     /// `unix:///var/run/docker.sock`
     Unix(PathBuf),
-    /// `tcp://HOST:PORT`, plain HTTP: the `HOST:PORT`.
+    /// `tcp://HOST:PORT`: the `HOST:PORT`.
     Tcp(String),
+    /// `ssh://USER@HOST`
+    Ssh(SshAddress),
 }
 
 impl DockerUrl {
@@ -152,7 +299,8 @@ impl DockerUrl {
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         match self {
-            Self::Unix(_) => None,
+            // What stands behind ssh is the engine itself.
+            Self::Unix(_) | Self::Ssh(_) => None,
             Self::Tcp(authority) => authority.rsplit_once(':').map(|(host, _port)| host),
         }
     }
@@ -163,6 +311,7 @@ impl fmt::Display for DockerUrl {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(authority) => write!(f, "tcp://{authority}"),
+            Self::Ssh(address) => address.fmt(f),
         }
     }
 }
@@ -184,13 +333,49 @@ pub struct LimitSettings {
     pub relapse_within: Duration,
 }
 
+/// `approvals`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalSettings {
+    /// Whether a playbook may take silence for a yes: `on_timeout: approve`.
+    pub approve_on_timeout: bool,
+}
+
 /// One entry of `notifiers`.
 #[derive(Clone, Debug)]
 pub struct NotifierSettings {
     /// Unique; playbooks name it in `notify: {to: …}`.
     pub name: String,
     /// Where its notices go.
-    pub http: HttpNotifier,
+    pub to: NotifierTo,
+}
+
+/// The way that a notifier goes.
+#[derive(Clone, Debug)]
+pub enum NotifierTo {
+    /// `http`
+    Http(HttpNotifier),
+    /// `slack`
+    Slack(SlackNotifier),
+}
+
+impl NotifierTo {
+    /// The word in the settings.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Slack(_) => "slack",
+        }
+    }
+}
+
+/// A notifier that posts in a channel of Slack.
+#[derive(Clone, Debug)]
+pub struct SlackNotifier {
+    /// `http` or `https`. Secret: whoever knows it may post there.
+    pub url: SecretString,
+    /// Whether questions carry buttons.
+    pub buttons: bool,
 }
 
 /// A notifier that sends an HTTP request.

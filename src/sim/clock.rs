@@ -31,7 +31,7 @@ impl SimTime {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// What a clock that was never wrong would say.
+    /// What a clock that was never wrong would say in a world that began when worlds begin by default.
     #[must_use]
     pub fn true_wall(self) -> DateTime<Utc> {
         wall(BEGAN_MS.saturating_add_unsigned(self.0))
@@ -50,6 +50,8 @@ impl fmt::Display for SimTime {
 #[derive(Clone, Debug)]
 pub struct Clock {
     now: SimTime,
+    /// The wall clock's reading at the beginning, in milliseconds since 1970.
+    began_ms: i64,
     /// How far the wall clock is ahead of the truth.
     wrong_by_ms: i64,
     booted: SimTime,
@@ -59,11 +61,24 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { now: SimTime(0), wrong_by_ms: 0, booted: SimTime(0), up_when_booted_ms: UP_AT_FIRST_MS, boots: 1 }
+        let (now, booted) = (SimTime(0), SimTime(0));
+        Self { now, began_ms: BEGAN_MS, wrong_by_ms: 0, booted, up_when_booted_ms: UP_AT_FIRST_MS, boots: 1 }
     }
 }
 
 impl Clock {
+    /// Clocks that show this at the beginning.
+    #[must_use]
+    pub(super) fn beginning_at(wall: DateTime<Utc>) -> Self {
+        Self { began_ms: wall.timestamp_millis(), ..Self::default() }
+    }
+
+    /// What a clock that was never wrong says at a time: [`SimTime::true_wall`] where the beginning was set.
+    #[must_use]
+    pub fn true_wall(&self, at: SimTime) -> DateTime<Utc> {
+        wall(self.began_ms.saturating_add_unsigned(at.0))
+    }
+
     /// True time.
     #[must_use]
     pub fn now(&self) -> SimTime {
@@ -80,7 +95,7 @@ impl Clock {
     /// The wall clock.
     #[must_use]
     pub fn wall(&self) -> DateTime<Utc> {
-        wall(BEGAN_MS.saturating_add_unsigned(self.now.0).saturating_add(self.wrong_by_ms))
+        wall(self.began_ms.saturating_add_unsigned(self.now.0).saturating_add(self.wrong_by_ms))
     }
 
     /// How often the machine was booted.

@@ -5,7 +5,9 @@ use crate::model::container::{
     Container, ContainerState, EventHistory, Health, HealthCheck, Predecessor, RestartPolicy, StopCause, Touch,
     TouchAction,
 };
-use crate::model::target::{ContainerId, ContainerName};
+use crate::model::owner;
+use crate::model::resources::ResourceLimits;
+use crate::model::target::{ContainerId, ContainerName, TargetName};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -37,8 +39,10 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 /// What a container is made with.
 #[derive(Clone, Debug)]
 pub struct ContainerSpec {
-    /// Its name.
-    pub name: ContainerName,
+    /// Its name, as sickbay calls it: on another host than the first, that host's name stands before it.
+    pub name: TargetName,
+    /// The image name it was created with; `None`: `app` at its digest.
+    pub image: Option<String>,
     /// `sha256:…` of its image.
     pub image_id: String,
     /// Its labels.
@@ -52,9 +56,35 @@ pub struct ContainerSpec {
     /// Its health check.
     pub health_check: Option<HealthCheck>,
     /// In whose network namespace it lives.
-    pub lives_with: Option<ContainerName>,
+    pub lives_with: Option<TargetName>,
+    /// How much memory and CPU it may use.
+    pub limits: ResourceLimits,
+    /// How much memory its process uses after a start.
+    pub memory_in_use: u64,
     /// How its process behaves.
     pub nature: Nature,
+}
+
+impl ContainerSpec {
+    /// One that behaves well: opted in with `sickbay.enable`, from the image `app` at its digest, without a restart policy,
+    /// a health check or limits.
+    #[must_use]
+    pub fn new(name: &ContainerName) -> Self {
+        Self {
+            name: TargetName::from(name),
+            image: None,
+            image_id: "sha256:1".to_owned(),
+            labels: [(owner::ENABLE.to_owned(), "true".to_owned())].into(),
+            restart_policy: RestartPolicy::No,
+            auto_remove: false,
+            stop_timeout: None,
+            health_check: None,
+            lives_with: None,
+            limits: ResourceLimits::default(),
+            memory_in_use: 0,
+            nature: Nature::default(),
+        }
+    }
 }
 
 /// How a container's process behaves.
@@ -77,6 +107,17 @@ pub struct Life {
     pub dies: Option<(Duration, i64)>,
     /// Its health check first passes after this time; `None`: never.
     pub healthy_after: Option<Duration>,
+}
+
+/// How a container is found when a story begins, where that is not as its start left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its process ended with this exit code, and Docker has not started it again.
+    Died(i64),
+    /// A person stopped it.
+    Stopped,
+    /// A person paused it.
+    Paused,
 }
 
 impl Default for Nature {
@@ -113,6 +154,7 @@ pub struct SimContainer {
     started: SimTime,
     finished: SimTime,
     backoff: Duration,
+    memory_in_use: u64,
     /// A person or an API call stopped it.
     stopped_by_hand: bool,
     predecessor: Option<Predecessor>,
@@ -123,15 +165,15 @@ impl SimContainer {
     /// Created, not started.
     #[must_use]
     pub(super) fn new(
-        id: ContainerId,
+        (id, name): (ContainerId, ContainerName),
         spec: ContainerSpec,
         (network_mode, predecessor): (String, Option<Predecessor>),
         wall: DateTime<Utc>,
     ) -> Self {
         let shown = Container {
             id,
-            name: spec.name.clone(),
-            image: format!("app@{}", spec.image_id),
+            name,
+            image: spec.image.clone().unwrap_or_else(|| format!("app@{}", spec.image_id)),
             image_id: spec.image_id.clone(),
             state: ContainerState::Created,
             health: spec.health_check.map(|_| Health::Starting),
@@ -147,12 +189,24 @@ impl SimContainer {
             auto_remove: spec.auto_remove,
             stop_timeout: spec.stop_timeout,
             network_mode,
+            limits: spec.limits,
             labels: spec.labels.clone(),
         };
         let (started, finished) = (SimTime(0), SimTime(0));
         let events = VecDeque::new();
-        let backoff = BACKOFF_MIN;
-        Self { spec, shown, starts: 0, started, finished, backoff, stopped_by_hand: false, predecessor, events }
+        let (backoff, memory_in_use) = (BACKOFF_MIN, spec.memory_in_use);
+        Self {
+            spec,
+            shown,
+            starts: 0,
+            started,
+            finished,
+            backoff,
+            memory_in_use,
+            stopped_by_hand: false,
+            predecessor,
+            events,
+        }
     }
 
     /// As inspect shows it.
@@ -252,6 +306,7 @@ impl SimContainer {
         self.shown.started_at = written(wall);
         self.shown.exit_code = 0;
         self.started = now;
+        self.memory_in_use = self.spec.memory_in_use;
         self.event(now, wall, "start");
         let mut later: Vec<Later> =
             life.dies.into_iter().map(|(after, exit_code)| (after, Turn::Dies(exit_code))).collect();
@@ -332,6 +387,41 @@ impl SimContainer {
         if self.shown.state == ContainerState::Paused {
             self.event(now, wall, "unpause");
             self.shown.state = ContainerState::Running;
+        }
+    }
+
+    /// It gets other limits; false if they cannot be had.
+    pub(super) fn limit(&mut self, now: SimTime, wall: DateTime<Utc>, limits: ResourceLimits) -> bool {
+        let swap_suffices = u64::try_from(limits.memory_swap).map_or(true, |swap| limits.memory <= swap);
+        if swap_suffices {
+            self.event(now, wall, "update");
+            self.shown.limits = limits;
+        }
+        swap_suffices
+    }
+
+    /// How much memory its process uses now.
+    pub(super) fn memory_in_use(&self) -> u64 {
+        self.memory_in_use
+    }
+
+    /// Its process uses so much memory from now on.
+    pub(super) fn use_memory(&mut self, bytes: u64) {
+        self.memory_in_use = bytes;
+    }
+
+    /// Whether its process uses more memory than it may: the kernel kills it.
+    pub(super) fn lacks_memory(&self) -> bool {
+        let limit = self.shown.limits.memory;
+        self.is_alive() && limit != 0 && limit < self.memory_in_use
+    }
+
+    /// Puts it into a state, whatever its restart policy would say.
+    pub(super) fn put(&mut self, found: Found, now: SimTime, wall: DateTime<Utc>) {
+        match found {
+            Found::Died(exit_code) => self.end(now, wall, exit_code),
+            Found::Stopped => self.stop(now, wall),
+            Found::Paused => _ = self.pause(now, wall),
         }
     }
 

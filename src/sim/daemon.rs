@@ -11,7 +11,7 @@ use crate::engine::ruleset::Ruleset;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::Notification;
-use crate::model::fact::Record;
+use crate::model::fact::{Fact, Record};
 use crate::model::id::{ActId, IncidentId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -72,12 +72,15 @@ pub(super) fn incident_of(effect: &Effect) -> IncidentId {
     match effect {
         Effect::ResolveTarget { incident, .. }
         | Effect::SkipTarget { incident }
+        | Effect::AskStep { incident, .. }
         | Effect::Capture { incident, .. }
         | Effect::Verify { incident, .. }
+        | Effect::VerifyService { incident, .. }
         | Effect::Sleep { incident, .. }
         | Effect::AwaitAlert { incident, .. } => *incident,
         Effect::RunAction(permit) => permit.act().incident,
         Effect::Reconcile(reconciliation) => reconciliation.act.incident,
+        Effect::SendRequest(permit) => permit.act().incident,
         Effect::SendNotice { notice, .. } => notice.act.incident,
     }
 }
@@ -134,6 +137,10 @@ impl World {
         }
     }
 
+    pub(super) fn reload_in_vain(&mut self) {
+        self.switch(Event::ReloadFailed { problem: "rules.yaml:1:1: no".to_owned(), by: None });
+    }
+
     /// One event, and those that come of it at once.
     pub(super) fn handle(&mut self, event: Event, sender: Option<DeliveryId>) {
         self.handle_one(event, sender);
@@ -146,8 +153,13 @@ impl World {
         let (at, now) = (self.clock.stamp(), self.clock.now());
         let Some(daemon) = &mut self.daemon else { return };
         let Decision { facts, effects, reply, ruleset } = decide(&daemon.state, &self.ruleset, event, &at);
+        let decides_by = ruleset.as_ref().unwrap_or(&self.ruleset);
         for fact in facts {
             let record = Record { seq: daemon.state.next_seq(), at, fact };
+            if let Fact::ConfigLoaded(_) = record.fact {
+                let (playbooks, policy) = (decides_by.playbooks.clone(), decides_by.policy.clone());
+                self.seen.configs.push((record.seq, NewConfig { playbooks, policy, files: Vec::new(), by: None }));
+            }
             daemon.state.apply(&record);
             self.disk.queue(record, now);
         }
@@ -176,9 +188,13 @@ impl World {
 
     fn release(&mut self, held: Held<DeliveryId>) {
         let Held { at, before, answer, effects } = held;
-        if let Some((id, Reply::Alerts(receipts))) = answer {
-            let (at, durable) = (self.clock.now(), self.disk.durable());
-            self.seen.acks.push(Ack { id, receipts, at, before, durable });
+        match answer {
+            Some((id, Reply::Alerts(receipts))) => {
+                let (at, durable) = (self.clock.now(), self.disk.durable());
+                self.seen.acks.push(Ack { id, receipts, at, before, durable });
+            }
+            Some((id, Reply::Voted(voted))) => self.vote_answered(id, voted),
+            Some((_, Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded)) | None => {}
         }
         if self.daemon.as_ref().is_some_and(Daemon::is_stopping) {
             return;

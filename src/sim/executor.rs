@@ -7,17 +7,21 @@ use super::clock::SimTime;
 use super::daemon::incident_of;
 use super::docker::{Call, CallVerb, Caller, Phase, Reply};
 use super::input::Fate;
+use super::services::ServiceCall;
 use super::world::{Pending, SentNotice, World, Write};
-use crate::engine::effect::{Effect, PermittedAction};
+use crate::engine::effect::{Effect, PermittedAction, TimeLeft};
 use crate::engine::event::Event;
-use crate::model::action::{Action, ActionOutcome, Vitals};
+use crate::model::action::{Action, ActionOutcome, ServiceAction, TargetVitals};
 use crate::model::container::{Container, TargetReport};
+use crate::model::convergence::{ServiceSight, ServiceWatch};
 use crate::model::fact::{AlertReceived, StepResult};
+use crate::model::host::Host;
 use crate::model::id::{ActId, IncidentId};
-use crate::model::notice::NoticeOutcome;
+use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::reconcile::{Inquiry, Look, after_refusal};
 use crate::model::recovery::{Sight, Vigil};
-use crate::model::target::{ContainerId, TargetQuery};
+use crate::model::service::{Service, ServiceVitals};
+use crate::model::target::{ContainerId, TargetId, TargetQuery};
 use crate::model::testimony::{ASK_EVERY, Heard};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,9 +51,14 @@ const BLOCKED: &str = "blocked by the socket proxy";
 #[derive(Clone, Debug)]
 pub(super) struct Asking {
     incident: IncidentId,
-    query: TargetQuery,
+    /// The target, and on which host; `None` if nothing needs to be known of it.
+    query: Option<(Host, TargetQuery)>,
+    /// The step that the question is about, if it is not about an act.
+    step: Option<usize>,
     /// What Alertmanager said before.
     heard: Heard,
+    /// Whether to look as well how much memory it uses.
+    memory: bool,
 }
 
 /// A question that Alertmanager has had for so long, and what comes next.
@@ -64,7 +73,7 @@ pub(super) struct Inquiring {
 #[derive(Clone, Debug)]
 enum AfterInquiry {
     /// Docker is asked next.
-    Ask(IncidentId, TargetQuery),
+    Ask(Asking),
     /// A verify step waits for it.
     Tell(IncidentId, usize),
 }
@@ -75,6 +84,17 @@ pub(super) struct Watching {
     incident: IncidentId,
     index: usize,
     vigil: Vigil,
+    /// When the step began, by the watch's own clock.
+    began: SimTime,
+    already: Duration,
+}
+
+/// A verify step about a service.
+#[derive(Clone, Debug)]
+pub(super) struct WatchingService {
+    incident: IncidentId,
+    index: usize,
+    watch: ServiceWatch,
     /// When the step began, by the watch's own clock.
     began: SimTime,
     already: Duration,
@@ -96,15 +116,18 @@ impl World {
         let Some(daemon) = &mut self.daemon else { return };
         *daemon.under_way.entry(incident).or_default() += 1;
         match effect {
-            Effect::ResolveTarget { incident, query, alert } => self.resolve(incident, query, alert),
+            Effect::ResolveTarget { incident, query, alert, host, memory } => {
+                let query = Some((host, query));
+                self.resolve(Asking { incident, query, step: None, heard: Heard::NotPut, memory }, alert);
+            }
+            Effect::AskStep { incident, index, target, alert, host } => {
+                let (query, step) = (target.map(|target| (host, target)), Some(index));
+                self.resolve(Asking { incident, query, step, heard: Heard::NotPut, memory: false }, alert);
+            }
             Effect::SkipTarget { incident } => {
                 self.ends_at_once(incident, Event::TargetSkipped { incident });
             }
-            Effect::Capture { incident, index, target: _, spec: _ } => {
-                let result = StepResult::Captured(serde_json::Value::Object(serde_json::Map::new()));
-                let event = Event::StepEnded { incident, index, elapsed: CAPTURE_TAKES, result };
-                self.later(CAPTURE_TAKES, Pending::Returned(incident, event));
-            }
+            Effect::Capture { incident, index, target: _, spec: _, within } => self.capture((incident, index), within),
             Effect::RunAction(permit) => match permit.redeem_after(waited) {
                 Ok(permitted) => self.send(permitted),
                 Err(late) => self.ends_at_once(incident, late.into()),
@@ -114,7 +137,8 @@ impl World {
                 let looking = Looking { inquiry: Inquiry::new(reconciliation), began: now.after(settle) };
                 self.later(settle, Pending::Looked(Box::new(looking)));
             }
-            Effect::Verify { incident, index, watched, spec, already } => match Vigil::new(&watched, &spec) {
+            Effect::Verify { incident, index, watched, spec, http, already } => match Vigil::new(&watched, &spec, http)
+            {
                 Ok(vigil) => {
                     let watching = Watching { incident, index, vigil, began: now, already };
                     self.later(HALF_WAY, Pending::Watched(Box::new(watching)));
@@ -123,6 +147,11 @@ impl World {
                     self.ends_at_once(incident, Event::StepEnded { incident, index, elapsed: already, result });
                 }
             },
+            Effect::VerifyService { incident, index, watched, spec, already } => {
+                let watch = ServiceWatch::new(&watched, &spec);
+                let watching = WatchingService { incident, index, watch, began: now, already };
+                self.later(HALF_WAY, Pending::WatchedService(Box::new(watching)));
+            }
             Effect::Sleep { incident, index, remaining } => {
                 let event = Event::StepEnded { incident, index, elapsed: remaining, result: StepResult::Waited };
                 self.later(remaining, Pending::Returned(incident, event));
@@ -130,29 +159,46 @@ impl World {
             Effect::AwaitAlert { incident, index, alert, remaining } => {
                 self.wait_for_alert((incident, index), alert, remaining);
             }
-            Effect::SendNotice { notice, repeat: _ } => {
-                let durable = self.disk.durable();
-                self.seen.notices.push(SentNotice { act: notice.act, durable });
-                let outcome = if now < self.weather.notices_lost {
-                    NoticeOutcome::Failed { error: "connection refused".to_owned() }
-                } else {
-                    NoticeOutcome::Delivered
-                };
-                let event = Event::NoticeReturned { act: notice.act, outcome };
-                self.later(NOTICE_TAKES, Pending::Returned(incident, event));
-            }
+            Effect::SendRequest(permit) => self.request(permit, waited),
+            Effect::SendNotice { notice, repeat: _, asks: _, within } => self.tell_people(&notice, within),
         }
     }
 
-    fn resolve(&mut self, incident: IncidentId, query: TargetQuery, alert: Option<Arc<AlertReceived>>) {
+    fn capture(&mut self, (incident, index): (IncidentId, usize), within: Option<TimeLeft>) {
+        let late = within.filter(|within| within.left < CAPTURE_TAKES);
+        let elapsed = late.map_or(CAPTURE_TAKES, |late| late.left);
+        let result = late.map_or_else(
+            || StepResult::Captured(serde_json::Value::Object(serde_json::Map::new())),
+            |late| StepResult::Failed(late.words()),
+        );
+        let event = Event::StepEnded { incident, index, elapsed, result };
+        self.later(elapsed, Pending::Returned(incident, event));
+    }
+
+    fn tell_people(&mut self, notice: &Notice, within: Option<TimeLeft>) {
+        let (act, durable, now) = (notice.act, self.disk.durable(), self.clock.now());
+        self.seen.notices.push(SentNotice { act, durable });
+        let late = within.filter(|within| within.left < NOTICE_TAKES);
+        let outcome = if let Some(late) = late {
+            NoticeOutcome::Failed { error: late.words() }
+        } else if now < self.weather.notices_lost {
+            NoticeOutcome::Failed { error: "connection refused".to_owned() }
+        } else {
+            NoticeOutcome::Delivered
+        };
+        let event = Event::NoticeReturned { act, outcome };
+        self.later(late.map_or(NOTICE_TAKES, |late| late.left), Pending::Returned(act.incident, event));
+    }
+
+    fn resolve(&mut self, asking: Asking, alert: Option<Arc<AlertReceived>>) {
         let now = self.clock.now();
         match (alert, &self.api) {
             (Some(alert), Some(api)) => {
-                let (took, then) = (api.takes(now), AfterInquiry::Ask(incident, query));
+                let (took, then) = (api.takes(now), AfterInquiry::Ask(asking));
                 self.later(took, Pending::Inquired(Box::new(Inquiring { alert, took, then })));
             }
-            (Some(_), None) => self.ask_docker(Asking { incident, query, heard: Heard::Nobody }),
-            (None, _) => self.ask_docker(Asking { incident, query, heard: Heard::NotPut }),
+            (Some(_), None) => self.ask_docker(Asking { heard: Heard::Nobody, ..asking }),
+            (None, _) => self.ask_docker(asking),
         }
     }
 
@@ -173,7 +219,7 @@ impl World {
     }
 
     /// An effect that needs nothing outside gives its event at once.
-    fn ends_at_once(&mut self, incident: IncidentId, event: Event) {
+    pub(super) fn ends_at_once(&mut self, incident: IncidentId, event: Event) {
         let Some(daemon) = &mut self.daemon else { return };
         if let Some(left) = daemon.under_way.get_mut(&incident) {
             *left -= 1;
@@ -202,9 +248,7 @@ impl World {
         let Some(api) = &self.api else { return };
         let testimony = api.answer(&alert, (now, took));
         match then {
-            AfterInquiry::Ask(incident, query) => {
-                self.ask_docker(Asking { incident, query, heard: Heard::Said(testimony) });
-            }
+            AfterInquiry::Ask(asking) => self.ask_docker(Asking { heard: Heard::Said(testimony), ..asking }),
             AfterInquiry::Tell(incident, index) => {
                 self.returned(incident, Event::AlertWitnessed { incident, index, testimony });
             }
@@ -212,29 +256,44 @@ impl World {
     }
 
     pub(super) fn ask(&mut self, asking: Asking) {
-        let Asking { incident, query, heard } = asking;
+        let Asking { incident, query, step, heard, memory } = asking;
+        let Some((host, query)) = query else {
+            // Nobody else needs to be asked.
+            let event = Event::StepAsked { incident, index: step.unwrap_or_default(), report: None, heard };
+            return self.later(Duration::ZERO, Pending::Returned(incident, event));
+        };
         let now = self.clock.now();
         let (until, by) = self.weather.docker_slow;
-        let report = if now < self.weather.docker_away || (now < until && READ_WITHIN <= by) {
+        let mut report = if now < self.weather.docker_away || (now < until && READ_WITHIN <= by) {
             TargetReport::Unavailable(AWAY.to_owned())
         } else if now < self.weather.docker_blocked {
             TargetReport::Denied("GET /containers".to_owned())
         } else {
-            self.docker.resolve(&query, self.clock.wall())
+            self.docker.resolve((&host, &query), self.clock.wall())
         };
+        if memory {
+            self.docker.look_at_memory(&mut report);
+        }
         let late = self.lateness();
-        self.later(HALF_WAY + late, Pending::Returned(incident, Event::TargetResolved { incident, report, heard }));
+        let event = match step {
+            Some(index) => Event::StepAsked { incident, index, report: Some(report), heard },
+            None => Event::TargetResolved { incident, report, heard },
+        };
+        self.later(HALF_WAY + late, Pending::Returned(incident, event));
     }
 
-    /// A container as a look shows it now, or why it shows nothing.
-    fn inspect(&self, id: &ContainerId) -> Result<Option<&Container>, Unseen> {
+    /// Whether Docker would answer a look.
+    fn reach(&self) -> Result<(), Unseen> {
         let now = self.clock.now();
         if now < self.weather.docker_away {
             return Err(Unseen::Away);
         }
-        if now < self.weather.docker_blocked {
-            return Err(Unseen::Blocked);
-        }
+        if now < self.weather.docker_blocked { Err(Unseen::Blocked) } else { Ok(()) }
+    }
+
+    /// A container as a look shows it now, or why it shows nothing.
+    fn inspect(&self, id: &ContainerId) -> Result<Option<&Container>, Unseen> {
+        self.reach()?;
         Ok(self.docker.inspect(id).map(super::container::SimContainer::shown))
     }
 
@@ -250,6 +309,10 @@ impl World {
                 Err(Unseen::Blocked) => Sight::Hidden(BLOCKED),
             };
             ended = ended.or(watching.vigil.look(&id, sight, elapsed));
+        }
+        if let Some(url) = watching.vigil.url() {
+            let answer = self.probe(url);
+            watching.vigil.hear(answer.as_deref().map_err(String::as_str), elapsed);
         }
         let result = match ended {
             Some(result) => result,
@@ -267,18 +330,59 @@ impl World {
             let reconciliation = looking.inquiry.reconciliation();
             (reconciliation.act, reconciliation.target.id.clone())
         };
-        let found = match self.inspect(&id) {
-            Ok(Some(container)) => looking.inquiry.look(Look::Found(container), elapsed),
-            Ok(None) => looking.inquiry.look(Look::Gone, elapsed),
-            Err(Unseen::Away) => looking.inquiry.look(Look::Unseen(AWAY), elapsed),
-            Err(Unseen::Blocked) => looking.inquiry.look(Look::Hidden(BLOCKED), elapsed),
-        };
+        let seen = self.inspect_target(&id);
+        let found = looking.inquiry.look(seen.look(), elapsed);
         match found {
             Ok((finding, post, detail)) => {
                 self.returned(act.incident, Event::ActionObserved { act, finding, post, detail });
             }
             Err(pause) => self.later(pause, Pending::Looked(looking)),
         }
+    }
+
+    /// A verify step looks at its service.
+    pub(super) fn watch_service(&mut self, mut watching: Box<WatchingService>) {
+        let elapsed = watching.already + self.clock.now().since(watching.began);
+        let (incident, index) = (watching.incident, watching.index);
+        let seen = self.inspect_target(&watching.watch.watched().target.id);
+        let sight = match &seen {
+            Inspected::Service(service) => ServiceSight::Seen(service),
+            Inspected::Container(_) | Inspected::Gone => ServiceSight::Gone,
+            Inspected::Unseen(Unseen::Away) => ServiceSight::Unseen(AWAY),
+            Inspected::Unseen(Unseen::Blocked) => ServiceSight::Hidden(BLOCKED),
+        };
+        match watching.watch.step(sight, elapsed) {
+            Ok(result) => self.returned(incident, Event::StepEnded { incident, index, elapsed, result }),
+            Err(pause) => self.later(pause, Pending::WatchedService(watching)),
+        }
+    }
+
+    fn inspect_target(&self, id: &TargetId) -> Inspected {
+        let seen = match id {
+            TargetId::Container(id) => self.inspect(id).map(|seen| seen.map(|one| Inspected::Container(one.clone()))),
+            TargetId::Swarm(_) | TargetId::Compose(_) => {
+                self.reach().map(|()| self.docker.inspect_service(id, self.clock.wall()).map(Inspected::Service))
+            }
+        };
+        seen.map_or_else(Inspected::Unseen, |seen| seen.unwrap_or(Inspected::Gone))
+    }
+
+    /// The target as it is, if anybody could see it.
+    fn vitals(&self, id: &TargetId) -> Option<TargetVitals> {
+        match id {
+            TargetId::Container(id) => self.docker.inspect(id).map(|container| TargetVitals::from(container.shown())),
+            TargetId::Swarm(_) | TargetId::Compose(_) => {
+                self.docker.inspect_service(id, self.clock.wall()).as_ref().map(TargetVitals::from)
+            }
+        }
+    }
+
+    /// What is read right before a service is changed: its index, if it still is as it was when that was decided.
+    fn reread(&self, id: &TargetId, pre: &TargetVitals) -> Result<u64, String> {
+        let now = self.docker.inspect_service(id, self.clock.wall()).as_ref().map(ServiceVitals::from);
+        let (Some(now), Some(pre)) = (now, pre.service()) else { return Err("no such service".to_owned()) };
+        let same = (now.wanted, &now.template, now.force_update) == (pre.wanted, &pre.template, pre.force_update);
+        if same { Ok(now.version) } else { Err("not sent: somebody else has changed the service meanwhile".to_owned()) }
     }
 
     /// Sends a call that changes something, once.
@@ -295,15 +399,29 @@ impl World {
         self.tell(|| format!("{act} is sent: {} {}; {fate:?}", action.op(), target.name));
         let place = self.seen.writes.len();
         let durable = self.disk.durable();
-        let verb = verb_of(&action);
-        let call = Call { id: target.id.clone(), verb, by: Caller::Daemon(place) };
-        let post = self.docker.inspect(&target.id).map(|container| Vitals::from(container.shown()));
+        let post = self.vitals(&target.id);
+        let call = match (&target.id, &action) {
+            (TargetId::Swarm(_) | TargetId::Compose(_), Action::Service(change)) => match self.reread(&target.id, &pre)
+            {
+                Ok(version) => Ok(service_call(&target.id, change, version, place)),
+                Err(error) => Err(error),
+            },
+            (TargetId::Container(id), action) => verb_of(action)
+                .map(|verb| Pending::Call(Call { id: id.clone(), verb, by: Caller::Daemon(place) }, Phase::Arrived))
+                .ok_or_else(|| "not sent: not for a container".to_owned()),
+            (TargetId::Swarm(_) | TargetId::Compose(_), _) => Err("not sent: not for a service".to_owned()),
+        };
+        let id = target.id.clone();
         self.seen.writes.push(Write { act, target, action: action.clone(), sent: now, durable, fate, done: None });
         if let Some(daemon) = &mut self.daemon {
             daemon.calls.insert(act);
         }
         let refused = |error: &str| ActionOutcome::Failed { error: error.to_owned() };
         let cut = || ActionOutcome::Unknown { error: "the connection was cut".to_owned() };
+        let call = match call {
+            Ok(call) => call,
+            Err(error) => return self.later(HALF_WAY, Pending::CallEnds(act, refused(&error))),
+        };
         let (arrives, ends) = match fate {
             Fate::Prompt | Fate::DoneAndCalledFailed | Fate::Hangs => (Some(HALF_WAY), None),
             Fate::Late(by) => (Some(by), None),
@@ -313,10 +431,10 @@ impl World {
             Fate::Stray(by) => (Some(by), Some((CUT_AFTER, cut()))),
             Fate::AnswerLost => (Some(HALF_WAY), Some((CUT_AFTER, cut()))),
             Fate::Lies => (None, Some((CUT_AFTER, ActionOutcome::Succeeded { post }))),
-            Fate::Fails => (None, Some((HALF_WAY, self.refusal(&call.id, (&pre, &action))))),
+            Fate::Fails => (None, Some((HALF_WAY, self.refusal(&id, (&pre, &action))))),
         };
         if let Some(after) = arrives {
-            self.later(after, Pending::Call(call, Phase::Arrived));
+            self.later(after, call);
         }
         if let Some((after, outcome)) = ends {
             self.later(after, Pending::CallEnds(act, outcome));
@@ -332,7 +450,7 @@ impl World {
             (Fate::AnswerLost | Fate::Hangs | Fate::Stray(_), _) => return,
             (Fate::DoneAndCalledFailed, _) => pre.map(|pre| self.refusal(&write.target.id, (&pre, &write.action))),
             (_, Reply::Done | Reply::Unchanged) => {
-                let post = self.docker.inspect(&write.target.id).map(|container| Vitals::from(container.shown()));
+                let post = self.vitals(&write.target.id);
                 Some(ActionOutcome::Succeeded { post })
             }
             (_, Reply::NotFound | Reply::Conflict(_) | Reply::Failed(_)) => {
@@ -345,7 +463,7 @@ impl World {
     }
 
     /// The container as it was when an act was decided.
-    fn intended_pre(&self, act: ActId) -> Option<Vitals> {
+    fn intended_pre(&self, act: ActId) -> Option<TargetVitals> {
         self.disk.records().iter().rev().find_map(|record| {
             let crate::model::fact::Fact::ActionIntended(intended) = &record.fact else { return None };
             (intended.act == act).then(|| intended.pre.clone())
@@ -353,14 +471,8 @@ impl World {
     }
 
     /// What Docker's no means, after looking.
-    fn refusal(&self, id: &ContainerId, intended: (&Vitals, &Action)) -> ActionOutcome {
-        let look = match self.inspect(id) {
-            Ok(Some(container)) => Look::Found(container),
-            Ok(None) => Look::Gone,
-            Err(Unseen::Away) => Look::Unseen(AWAY),
-            Err(Unseen::Blocked) => Look::Hidden(BLOCKED),
-        };
-        after_refusal("docker failed (http 500)", intended, look)
+    fn refusal(&self, id: &TargetId, intended: (&TargetVitals, &Action)) -> ActionOutcome {
+        after_refusal("docker failed (http 500)", intended, self.inspect_target(id).look())
     }
 
     /// The first end of a call counts; a deadline after the answer is none.
@@ -378,10 +490,37 @@ enum Unseen {
     Blocked,
 }
 
-fn verb_of(action: &Action) -> CallVerb {
-    match action {
+/// What a look at a target showed.
+enum Inspected {
+    Container(Container),
+    Service(Service),
+    Gone,
+    Unseen(Unseen),
+}
+
+impl Inspected {
+    fn look(&self) -> Look<'_> {
+        match self {
+            Self::Container(container) => Look::Found(container),
+            Self::Service(service) => Look::FoundService(service),
+            Self::Gone => Look::Gone,
+            Self::Unseen(Unseen::Away) => Look::Unseen(AWAY),
+            Self::Unseen(Unseen::Blocked) => Look::Hidden(BLOCKED),
+        }
+    }
+}
+
+fn service_call(id: &TargetId, action: &ServiceAction, version: u64, place: usize) -> Pending {
+    let (id, action) = (id.clone(), action.clone());
+    Pending::ServiceCall(ServiceCall { id, action, version, by: Caller::Daemon(place) })
+}
+
+fn verb_of(action: &Action) -> Option<CallVerb> {
+    Some(match action {
         Action::Restart { stop_timeout } => CallVerb::Restart(*stop_timeout),
         Action::Start => CallVerb::Start,
         Action::Stop { stop_timeout } => CallVerb::Stop(*stop_timeout),
-    }
+        Action::UpdateLimits(change) => CallVerb::UpdateLimits(*change),
+        Action::Service(_) => return None,
+    })
 }

@@ -1,9 +1,11 @@
 //! Everything that may happen to a world from outside, other than an alert: a closed list.
 
 use super::container::ContainerSpec;
+use super::service::ServiceTouch;
+use super::vote::SimVote;
 use crate::engine::event::NewConfig;
 use crate::model::pause::{Pause, PauseScope};
-use crate::model::target::ContainerName;
+use crate::model::target::TargetName;
 use std::fmt;
 use std::time::Duration;
 
@@ -41,6 +43,13 @@ pub enum Input {
     NextWrite(Fate),
     /// Messages cannot be delivered for a while.
     LoseNotices(Duration),
+    /// For a while other systems answer requests of playbooks with this status; `None`: nobody is there.
+    AnswerRequests {
+        /// The status.
+        status: Option<u16>,
+        /// For how long.
+        lasts: Duration,
+    },
     /// Alertmanager's API is away for a while.
     LoseAlertmanager(Duration),
     /// For a while each answer of Alertmanager's API takes so much longer.
@@ -56,12 +65,20 @@ pub enum Input {
     Pause(Pause),
     /// A person asks the daemon, if it runs, to end a pause.
     Resume(PauseScope),
+    /// A person says yes or no to a plan, if the daemon runs and there is one to say it to.
+    Vote(SimVote),
+    /// A person says, if the daemon runs, that nothing more is to be done about the oldest open incident.
+    Abort,
+    /// A person asks the daemon, if it runs, to let a target be treated again.
+    ResetBreaker(TargetName),
     /// The files are others from now on: a daemon that runs reads them at once, another one at its start.
     Reload(Box<NewConfig>),
     /// The files have a mistake when a daemon that runs reads them, and are set right afterwards.
     ReloadInVain,
     /// Somebody, or the process itself, does something to a container.
-    Touch(ContainerName, Touch),
+    Touch(TargetName, Touch),
+    /// Somebody, or the process itself, does something to a service.
+    TouchService(TargetName, ServiceTouch),
 }
 
 /// How the daemon or the machine dies.
@@ -123,6 +140,17 @@ pub enum Touch {
     Die(i64),
     /// Its health check begins to fail.
     Sicken,
+    /// Its health check passes again.
+    Recover,
+    /// A person gives it other limits.
+    Limit {
+        /// The memory limit; swap goes along. `None` leaves it.
+        memory: Option<u64>,
+        /// Billionths of a CPU; `None` leaves them.
+        nano_cpus: Option<u64>,
+    },
+    /// Its process uses so many bytes of memory from now on.
+    UseMemory(u64),
 }
 
 impl fmt::Display for Input {
@@ -141,6 +169,10 @@ impl fmt::Display for Input {
             Self::ForgetHistory => write!(f, "Docker's event history is lost"),
             Self::NextWrite(fate) => write!(f, "the fate of a coming call to Docker: {fate:?}"),
             Self::LoseNotices(span) => write!(f, "messages cannot be delivered for {span:?}"),
+            Self::AnswerRequests { status: Some(status), lasts } => {
+                write!(f, "other systems answer with {status} for {lasts:?}")
+            }
+            Self::AnswerRequests { status: None, lasts } => write!(f, "other systems are away for {lasts:?}"),
             Self::LoseAlertmanager(span) => write!(f, "Alertmanager's API is away for {span:?}"),
             Self::SlowAlertmanager { by, lasts } => {
                 write!(f, "Alertmanager's API takes {by:?} longer, for {lasts:?}")
@@ -148,6 +180,9 @@ impl fmt::Display for Input {
             Self::RestartAlertmanager(down) => write!(f, "Alertmanager is restarted, and away for {down:?}"),
             Self::Pause(Pause { scope, length, .. }) => write!(f, "a person pauses {scope}, length {length:?}"),
             Self::Resume(scope) => write!(f, "a person resumes {scope}"),
+            Self::Vote(vote) => write!(f, "{vote}"),
+            Self::Abort => write!(f, "a person aborts the oldest open incident"),
+            Self::ResetBreaker(target) => write!(f, "a person resets {target}"),
             Self::Reload(new) => {
                 write!(f, "other playbooks are loaded:")?;
                 let playbooks = new.playbooks.iter();
@@ -157,18 +192,34 @@ impl fmt::Display for Input {
                 })
             }
             Self::ReloadInVain => write!(f, "a reload finds a mistake"),
-            Self::Touch(name, touch) => match touch {
-                Touch::Stop => write!(f, "a person stops {name}"),
-                Touch::Start => write!(f, "a person starts {name}"),
-                Touch::Restart => write!(f, "a person restarts {name}"),
-                Touch::Pause => write!(f, "a person pauses {name}"),
-                Touch::Unpause => write!(f, "a person ends the pause of {name}"),
-                Touch::Remove => write!(f, "a person removes {name}"),
-                Touch::Recreate(_) => write!(f, "a deployment replaces {name}"),
-                Touch::Die(exit_code) => write!(f, "{name} dies with exit code {exit_code}"),
-                Touch::Sicken => write!(f, "{name} falls ill"),
+            Self::TouchService(name, touch) => match touch {
+                ServiceTouch::Scale(to) => write!(f, "a person scales {name} to {to}"),
+                ServiceTouch::Deploy(image) => write!(f, "a deployment gives {name} the image {image}"),
+                ServiceTouch::ForceUpdate => write!(f, "a person replaces all tasks of {name}"),
+                ServiceTouch::Remove => write!(f, "a person removes {name}"),
+                ServiceTouch::KillOne => write!(f, "a replica of {name} dies"),
+                ServiceTouch::SickenOne => write!(f, "a replica of {name} falls ill"),
+                ServiceTouch::Obstruct(reason) => write!(f, "{name} comes to be such that it is not copied: {reason}"),
             },
+            Self::Touch(name, touch) => touched(f, name, touch),
         }
+    }
+}
+
+fn touched(f: &mut fmt::Formatter<'_>, name: &TargetName, touch: &Touch) -> fmt::Result {
+    match touch {
+        Touch::Stop => write!(f, "a person stops {name}"),
+        Touch::Start => write!(f, "a person starts {name}"),
+        Touch::Restart => write!(f, "a person restarts {name}"),
+        Touch::Pause => write!(f, "a person pauses {name}"),
+        Touch::Unpause => write!(f, "a person ends the pause of {name}"),
+        Touch::Remove => write!(f, "a person removes {name}"),
+        Touch::Recreate(_) => write!(f, "a deployment replaces {name}"),
+        Touch::Die(exit_code) => write!(f, "{name} dies with exit code {exit_code}"),
+        Touch::Sicken => write!(f, "{name} falls ill"),
+        Touch::Recover => write!(f, "{name} recovers by itself"),
+        Touch::Limit { .. } => write!(f, "a person gives {name} other limits"),
+        Touch::UseMemory(bytes) => write!(f, "{name} uses {bytes} bytes of memory"),
     }
 }
 

@@ -14,6 +14,12 @@ pub mod docker;
 mod executor;
 pub mod input;
 mod queue;
+mod request;
+pub mod service;
+#[cfg(test)]
+mod service_tests;
+pub mod services;
 #[cfg(test)]
 mod tests;
+pub mod vote;
 pub mod world;

@@ -3,7 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the facts it is about")]
 
 use super::clock::SimTime;
-use super::container::{ContainerSpec, Life, Nature};
+use super::container::{ContainerSpec, Found, Life, Nature};
 use super::docker::{Call, CallVerb, Caller, Docker, Instant, Next, Phase, Reply, Turns};
 use super::input::{Crash, Fate, Input, Touch};
 use super::world::{DeliveryId, World};
@@ -13,7 +13,7 @@ use crate::model::container::{ContainerState, RestartPolicy, StopCause};
 use crate::model::fact::Fact;
 use crate::model::label::Labels;
 use crate::model::policy::Policy;
-use crate::model::target::{ContainerId, ContainerName};
+use crate::model::target::{ContainerId, ContainerName, TargetName};
 use crate::playbook::index::Playbooks;
 use crate::playbook::{RuleFile, load};
 use std::time::Duration;
@@ -36,17 +36,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn spec(name: &str) -> ContainerSpec {
-    ContainerSpec {
-        name: ContainerName::parse(name).unwrap(),
-        image_id: "sha256:1".to_owned(),
-        labels: [("sickbay.enable".to_owned(), "true".to_owned())].into(),
-        restart_policy: RestartPolicy::No,
-        auto_remove: false,
-        stop_timeout: None,
-        health_check: None,
-        lives_with: None,
-        nature: Nature::default(),
-    }
+    ContainerSpec::new(&ContainerName::parse(name).unwrap())
 }
 
 fn world(specs: Vec<ContainerSpec>) -> World {
@@ -91,7 +81,7 @@ fn told(world: &World) -> String {
 #[test]
 fn a_container_that_died_is_started_and_recovers() {
     let mut world = world(vec![spec("web")]);
-    world.happen(&Input::Touch(ContainerName::parse("web").unwrap(), Touch::Die(1)));
+    world.happen(&Input::Touch(TargetName::parse("web").unwrap(), Touch::Die(1)));
     fire(&mut world);
     assert!(world.seen.acks.is_empty(), "not before it is durable");
     wait(&mut world, secs(60));
@@ -156,6 +146,33 @@ fn a_reboot_brings_another_boot_and_what_its_policy_wants() {
     assert!(after.up_ms < before.up_ms && world.daemon().is_some());
     let state = |name: &str| world.docker().by_name(name).unwrap().shown().state.clone();
     assert_eq!((state("web"), state("always")), (ContainerState::Exited, ContainerState::Running));
+}
+
+#[test]
+fn a_world_begins_at_any_time_with_its_containers_as_they_are_found() {
+    let noon: chrono::DateTime<chrono::Utc> = "2026-01-05T12:00:00Z".parse().unwrap();
+    let mut world = World::beginning_at(noon, Ruleset::new(Playbooks::default(), Policy::default()));
+    assert_eq!(
+        (world.clock().wall(), world.clock().true_wall(SimTime(1000))),
+        (noon, noon + chrono::TimeDelta::seconds(1))
+    );
+    for (name, found, want) in [
+        ("died", Some(Found::Died(137)), (ContainerState::Exited, 137, StopCause::Died)),
+        ("stopped", Some(Found::Stopped), (ContainerState::Exited, 143, StopCause::Stopped)),
+        ("paused", Some(Found::Paused), (ContainerState::Paused, 0, StopCause::NotAsked)),
+        ("runs", None, (ContainerState::Running, 0, StopCause::NotAsked)),
+    ] {
+        // Its policy would start it again at once.
+        world.create(ContainerSpec { restart_policy: RestartPolicy::Always, ..spec(name) }, false);
+        let name = TargetName::parse(name).unwrap();
+        assert_eq!(world.docker().by_name(name.as_str()).unwrap().shown().state, ContainerState::Created);
+        world.start(&name);
+        found.into_iter().for_each(|found| world.find(&name, found));
+        wait(&mut world, secs(300));
+        let container = world.docker().by_name(name.as_str()).unwrap();
+        let shown = container.shown();
+        assert_eq!((shown.state.clone(), shown.exit_code, container.stop_cause()), want, "{name}");
+    }
 }
 
 /// The engine alone: calls carried to their end, and turns left out.

@@ -5,20 +5,25 @@
 
 use super::alertmanager::Api;
 use super::clock::{Clock, SimTime, UP_AT_START_MS};
-use super::container::{ContainerSpec, Turn};
+use super::container::{ContainerSpec, Found, Turn};
 use super::daemon::Daemon;
 use super::disk::Disk;
 use super::docker::{Call, CallVerb, Caller, Docker, Instant, Next, Phase, Reply, Turns};
-use super::executor::{Asking, Inquiring, Looking, Watching};
+use super::executor::{Asking, Inquiring, Looking, Watching, WatchingService};
 use super::input::{Crash, Fate, Input, Touch};
 use super::queue::Queue;
+use super::service::{ServiceSpec, ServiceTurn, ServiceTurns};
+use super::services::{ServiceCall, ServiceChange};
+use super::vote::{AnsweredVote, SentBallot};
 use crate::engine::event::{Event, NewConfig};
 use crate::engine::receipt::AlertReceipt;
 use crate::engine::ruleset::Ruleset;
 use crate::model::action::{Action, ActionOutcome, TargetIdent};
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Fingerprint;
-use crate::model::target::{ContainerId, ContainerName};
+use crate::model::request::Request;
+use crate::model::target::{ContainerId, SwarmId, TargetName};
+use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -43,7 +48,7 @@ pub struct World {
     pub(super) api: Option<Api>,
     pub(super) queue: Queue<Pending>,
     pub(super) daemon: Option<Daemon>,
-    has_power: bool,
+    pub(super) has_power: bool,
     /// The daemon is killed as soon as there are so many records.
     armed: Option<(usize, Crash)>,
     /// Settings and playbooks that nobody has read yet.
@@ -63,10 +68,20 @@ pub struct Seen {
     pub writes: Vec<Write>,
     /// Deliveries that were answered.
     pub acks: Vec<Ack>,
+    /// Changes of what services are to be, whoever made them.
+    pub service_changes: Vec<ServiceChange>,
     /// Messages that were sent.
     pub notices: Vec<SentNotice>,
+    /// Ballots that reached the daemon.
+    pub ballots: Vec<SentBallot>,
+    /// Votes that were answered.
+    pub votes: Vec<AnsweredVote>,
+    /// Requests to other systems that were sent.
+    pub requests: Vec<SentRequest>,
     /// How often the daemon was started.
     pub starts: usize,
+    /// What each `config.loaded` loaded, by its number. One that was lost in a crash may stand before its successor.
+    pub configs: Vec<(Seq, NewConfig)>,
 }
 
 /// A call of the daemon that changes something.
@@ -103,6 +118,19 @@ pub struct Ack {
     pub durable: Seq,
 }
 
+/// A request that left.
+#[derive(Clone, Debug)]
+pub struct SentRequest {
+    /// Which.
+    pub act: ActId,
+    /// What.
+    pub request: Request,
+    /// When.
+    pub sent: SimTime,
+    /// How far the log was durable then.
+    pub durable: Seq,
+}
+
 /// A message that left.
 #[derive(Clone, Copy, Debug)]
 pub struct SentNotice {
@@ -120,6 +148,8 @@ pub(super) struct Weather {
     pub(super) docker_slow: (SimTime, Duration),
     pub(super) disk_stalled: SimTime,
     pub(super) notices_lost: SimTime,
+    /// Until when other systems answer otherwise, and how.
+    pub(super) requests: (SimTime, Option<u16>),
     pub(super) fates: VecDeque<Fate>,
 }
 
@@ -140,12 +170,18 @@ pub(super) enum Pending {
     CallEnds(ActId, ActionOutcome),
     /// A verify step looks at its containers.
     Watched(Box<Watching>),
+    /// A verify step looks at its service.
+    WatchedService(Box<WatchingService>),
     /// Somebody looks what became of an action.
     Looked(Box<Looking>),
     /// The daemon no longer waits for what is under way.
     StopsNow,
     /// A call is a phase further.
     Call(Call, Phase),
+    /// A call that changes a service arrives.
+    ServiceCall(ServiceCall),
+    /// A service does something by itself.
+    ServiceTurn(SwarmId, ServiceTurn),
     /// A container does something by itself.
     Turn(ContainerId, usize, Turn),
     /// The daemon starts.
@@ -165,10 +201,12 @@ impl Pending {
             | Self::Returned(..)
             | Self::CallEnds(..)
             | Self::Watched(_)
+            | Self::WatchedService(_)
             | Self::Looked(_)
             | Self::StopsNow => true,
             Self::Call(call, Phase::Arrived) => matches!(call.by, Caller::Daemon(_)) && !requests_arrive,
-            Self::Call(..) | Self::Turn(..) | Self::Starts | Self::Boots(_) => false,
+            Self::ServiceCall(call) => matches!(call.by, Caller::Daemon(_)) && !requests_arrive,
+            Self::ServiceTurn(..) | Self::Call(..) | Self::Turn(..) | Self::Starts | Self::Boots(_) => false,
         }
     }
 }
@@ -177,10 +215,27 @@ impl World {
     /// A machine that runs these containers, started in this order, and a daemon with an empty log.
     #[must_use]
     pub fn new(ruleset: Ruleset, containers: Vec<ContainerSpec>) -> Self {
-        let mut world = Self {
+        let mut world = Self::empty(ruleset, Clock::default());
+        for spec in containers {
+            world.create(spec, true);
+        }
+        world.start_daemon();
+        world
+    }
+
+    /// A machine whose wall clock shows this time, without containers, and a daemon with an empty log.
+    #[must_use]
+    pub fn beginning_at(wall: DateTime<Utc>, ruleset: Ruleset) -> Self {
+        let mut world = Self::empty(ruleset, Clock::beginning_at(wall));
+        world.start_daemon();
+        world
+    }
+
+    fn empty(ruleset: Ruleset, clock: Clock) -> Self {
+        Self {
             ruleset,
             seen: Seen::default(),
-            clock: Clock::default(),
+            clock,
             docker: Docker::default(),
             disk: Disk::default(),
             weather: Weather::default(),
@@ -191,18 +246,44 @@ impl World {
             armed: None,
             unread: None,
             story: None,
-        };
-        let mut turns = Turns::new();
-        for spec in containers {
-            // They are older than the story.
-            let at = world.instant();
-            if let Some(id) = world.docker.create(spec, at.wall - chrono::TimeDelta::days(2)) {
-                world.docker.start_now(&id, at, &mut turns);
-            }
         }
-        world.put(turns);
-        world.start_daemon();
-        world
+    }
+
+    /// A container that is older than the story, started now or never.
+    pub fn create(&mut self, spec: ContainerSpec, started: bool) {
+        let (at, mut turns) = (self.instant(), Turns::new());
+        if let Some(id) = self.docker.create(spec, at.wall - chrono::TimeDelta::days(2))
+            && started
+        {
+            self.docker.start_now(&id, at, &mut turns);
+        }
+        self.put(turns);
+    }
+
+    /// Starts a container, as it comes up with its world: no call, nobody's doing.
+    pub fn start(&mut self, name: &TargetName) {
+        let (at, mut turns) = (self.instant(), Turns::new());
+        if let Some(id) = self.docker.by_name(name.as_str()).map(|known| known.shown().id.clone()) {
+            self.docker.start_now(&id, at, &mut turns);
+        }
+        self.put(turns);
+    }
+
+    /// Puts a container into a state, as it is found when a story begins: no call, nobody's restart policy.
+    pub fn find(&mut self, name: &TargetName, found: Found) {
+        let at = self.instant();
+        if let Some(id) = self.docker.by_name(name.as_str()).map(|known| known.shown().id.clone()) {
+            self.docker.put(&id, found, at);
+        }
+    }
+
+    /// Swarm services that have been running for long.
+    pub fn add_services(&mut self, services: Vec<ServiceSpec>) {
+        let at = self.instant();
+        for spec in services {
+            let turns = self.docker.create_service(spec, at, at.wall - chrono::TimeDelta::days(2));
+            self.put_service_turns(turns);
+        }
     }
 
     /// True time.
@@ -274,7 +355,7 @@ impl World {
         self.queue.push(at, what);
     }
 
-    fn put(&mut self, turns: Turns) {
+    pub(super) fn put(&mut self, turns: Turns) {
         for (id, starts, (after, turn)) in turns {
             self.later(after, Pending::Turn(id, starts, turn));
         }
@@ -308,6 +389,9 @@ impl World {
             Pending::Returned(incident, event) => self.returned(incident, event),
             Pending::CallEnds(act, outcome) => self.call_ended(act, outcome),
             Pending::Watched(watching) => self.watch(watching),
+            Pending::WatchedService(watching) => self.watch_service(watching),
+            Pending::ServiceCall(call) => self.change_service(&call),
+            Pending::ServiceTurn(id, turn) => self.turn_service(&id, turn),
             Pending::Looked(looking) => self.look(looking),
             Pending::StopsNow => self.stops_now(),
             Pending::Call(call, phase) => self.carry_on(call, phase),
@@ -374,6 +458,7 @@ impl World {
             Input::ForgetHistory => self.docker.forget_history(),
             Input::NextWrite(fate) => self.weather.fates.push_back(*fate),
             Input::LoseNotices(span) => self.weather.notices_lost = now.after(*span),
+            Input::AnswerRequests { status, lasts } => self.weather.requests = (now.after(*lasts), *status),
             Input::LoseAlertmanager(_) | Input::SlowAlertmanager { .. } | Input::RestartAlertmanager(_) => {
                 self.befall_alertmanager(input);
             }
@@ -382,9 +467,16 @@ impl World {
                 let (by, reason) = ("somebody".to_owned(), "enough".to_owned());
                 self.switch(Event::ResumeRequested { scope: scope.clone(), by, reason });
             }
+            Input::Vote(vote) => self.vote(vote),
+            Input::Abort => self.abort_the_oldest(),
+            Input::ResetBreaker(target) => {
+                let (by, reason) = ("somebody".to_owned(), "looked at".to_owned());
+                self.switch(Event::BreakerResetRequested { target: target.as_str().into(), by, reason });
+            }
             Input::Reload(new) => self.reload(new),
-            Input::ReloadInVain => self.switch(Event::ReloadFailed { problem: "rules.yaml:1:1: no".to_owned() }),
+            Input::ReloadInVain => self.reload_in_vain(),
             Input::Touch(name, touch) => self.touch(name, touch),
+            Input::TouchService(name, touch) => self.touch_service(name, touch),
         }
         self.after_each();
     }
@@ -410,7 +502,7 @@ impl World {
         }
     }
 
-    fn touch(&mut self, name: &ContainerName, touch: &Touch) {
+    fn touch(&mut self, name: &TargetName, touch: &Touch) {
         let Some(id) = self.docker.by_name(name.as_str()).map(|found| found.shown().id.clone()) else {
             // Whoever deploys brings it, also if it is gone.
             if let (Touch::Recreate(spec), true) = (touch, self.has_power)
@@ -429,7 +521,8 @@ impl World {
             Touch::Stop => Some(CallVerb::Stop(None)),
             Touch::Start => Some(CallVerb::Start),
             Touch::Restart => Some(CallVerb::Restart(None)),
-            Touch::Pause | Touch::Unpause | Touch::Remove | Touch::Recreate(_) | Touch::Die(_) | Touch::Sicken => None,
+            Touch::Pause | Touch::Unpause | Touch::Remove | Touch::Recreate(_) | Touch::Die(_) => None,
+            Touch::Sicken | Touch::Recover | Touch::Limit { .. } | Touch::UseMemory(_) => None,
         };
         if let Some(verb) = verb {
             self.later(Duration::ZERO, Pending::Call(Call { id, verb, by: Caller::Person }, Phase::Arrived));
@@ -473,11 +566,14 @@ impl World {
             self.docker.start_now(&id, at, &mut turns);
         }
         self.put(turns);
+        let mut turns = ServiceTurns::new();
+        self.docker.boot_services(at, &mut turns);
+        self.put_service_turns(turns);
         self.later(STARTS_AFTER_BOOT, Pending::Starts);
     }
 
     /// What an engine's answer to a call of the daemon tells it, if it still waits.
-    fn call_replied(&mut self, write: usize, reply: &Reply) {
+    pub(super) fn call_replied(&mut self, write: usize, reply: &Reply) {
         let now = self.clock.now();
         let Some(write) = self.seen.writes.get_mut(write) else { return };
         if matches!(reply, Reply::Done) {

@@ -45,10 +45,15 @@ label_sets! {
     ActionOutcome { action: &'static str, outcome: &'static str }
     Action { action: &'static str }
     PlaybookReason { playbook: String, reason: &'static str }
-    DockerRequest { operation: &'static str, code: String }
+    PlaybookCause { playbook: String, cause: &'static str }
+    DockerRequest { host: String, operation: &'static str, code: String }
+    DockerCall { host: String, operation: &'static str }
+    DockerHost { host: String }
     AlertmanagerRequest { operation: &'static str, code: String }
+    PlaybookOutcome { playbook: String, outcome: &'static str }
     NotifierOutcome { notifier: String, outcome: &'static str }
     Scope { scope: &'static str }
+    Clicked { outcome: &'static str }
 }
 
 /// Makes the histograms of [`Metrics::action_ended`]: a restart takes between a tenth of a second and ten minutes.
@@ -69,9 +74,10 @@ pub struct Metrics {
     runs: RunMetrics,
     log: LogMetrics,
     docker_requests: Family<DockerRequest, Counter>,
+    docker_calls_allowed: Family<DockerCall, Gauge>,
     alertmanager_requests: Family<AlertmanagerRequest, Counter>,
-    docker_up: Gauge,
-    docker_last_contact: FloatGauge,
+    docker_up: Family<DockerHost, Gauge>,
+    docker_last_contact: Family<DockerHost, FloatGauge>,
     queue_length: Gauge,
     open_episodes: Gauge,
     incidents_open: Gauge,
@@ -81,6 +87,7 @@ pub struct Metrics {
     config_success_timestamp: FloatGauge,
     breakers_open: Gauge,
     storm_frozen: Gauge,
+    approvals_pending: Gauge,
 }
 
 #[derive(Debug)]
@@ -88,6 +95,8 @@ struct WebhookMetrics {
     requests: Family<Code, Counter>,
     alerts: Family<Status, Counter>,
     truncated: Counter,
+    identities_ignored: Counter,
+    slack_requests: Family<Clicked, Counter>,
 }
 
 #[derive(Debug)]
@@ -97,7 +106,10 @@ struct RunMetrics {
     actions: Family<ActionOutcome, Counter>,
     action_duration: Family<Action, Histogram, ActionBuckets>,
     suppressed: Family<PlaybookReason, Counter>,
+    opened: Family<PlaybookCause, Counter>,
     notifications: Family<NotifierOutcome, Counter>,
+    approvals: Family<PlaybookOutcome, Counter>,
+    approval_wait: Histogram,
 }
 
 #[derive(Debug)]
@@ -129,6 +141,18 @@ impl WebhookMetrics {
                 "Alerts that the sender left out because of max_alerts",
                 Counter::default(),
             ),
+            identities_ignored: add(
+                registry,
+                "web_identities_ignored",
+                "Requests that named a person in the header of proxies and came from no trusted one",
+                Counter::default(),
+            ),
+            slack_requests: add(
+                registry,
+                "slack_requests",
+                "Requests that claim to be clicks in Slack, by what became of them",
+                Family::default(),
+            ),
         }
     }
 }
@@ -136,12 +160,16 @@ impl WebhookMetrics {
 impl RunMetrics {
     fn register(registry: &mut Registry) -> Self {
         let durations = Family::new_with_constructor(ActionBuckets);
+        let decisions = Histogram::new([10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0, 604_800.0]);
         Self {
             evaluations: add(registry, "evaluations", "Alerts evaluated, by playbook and result", Family::default()),
             runs: add(registry, "runs", "Incidents closed, by verdict", Family::default()),
             actions: add(registry, "actions", "Actions that ended, by outcome", Family::default()),
             action_duration: add(registry, "action_duration_seconds", "How long actions took", durations),
             suppressed: add(registry, "suppressed", "Runs that a gate refused, by reason", Family::default()),
+            opened: add(registry, "incidents_opened", "Incidents opened by other incidents", Family::default()),
+            approvals: add(registry, "approvals", "Approvals that ended, by outcome", Family::default()),
+            approval_wait: add(registry, "approval_wait_seconds", "How long people took to decide", decisions),
             notifications: add(registry, "notifications", "Notices sent, by notifier and outcome", Family::default()),
         }
     }
@@ -186,11 +214,15 @@ impl Metrics {
         let webhook = WebhookMetrics::register(ours);
         let runs = RunMetrics::register(ours);
         let log = LogMetrics::register(ours);
-        let docker_requests = add(ours, "docker_requests", "Docker API calls, by answer", Family::default());
+        let docker_requests = add(ours, "docker_requests", "Docker API calls, by host and answer", Family::default());
+        let docker_calls_allowed =
+            add(ours, "docker_call_allowed", "Whether a Docker API call gets past the proxies", Family::default());
         let alertmanager_requests =
             add(ours, "alertmanager_requests", "Alertmanager API calls, by answer", Family::default());
         let docker_last_contact =
-            add(ours, "docker_last_contact_timestamp_seconds", "When Docker last answered", FloatGauge::default());
+            add(ours, "docker_last_contact_timestamp_seconds", "When each Docker last answered", Family::default());
+        let docker_up =
+            add(ours, "docker_up", "Whether each Docker answered the last time it was asked", Family::default());
         let paused = add(ours, "paused", "Pauses that stand, by the kind of what they hold back", Family::default());
         let config_success_timestamp = add(
             ours,
@@ -204,8 +236,9 @@ impl Metrics {
             config_success_timestamp,
             config_successful: gauge("config_last_reload_successful", "Whether the last attempt to reload succeeded"),
             breakers_open: gauge("breakers_open", "Targets that nothing is done to because runs did not help"),
+            approvals_pending: gauge("approvals_pending", "Plans that people are asked about"),
             storm_frozen: gauge("storm_frozen", "Whether nothing is done because of a storm of alerts"),
-            docker_up: gauge("docker_up", "Whether Docker answered the last call"),
+            docker_up,
             queue_length: gauge("queue_length", "Events that wait for the dispatcher"),
             open_episodes: gauge("open_episodes", "Alerts whose episode is open"),
             incidents_open: gauge("incidents_open", "Incidents that are open"),
@@ -214,6 +247,7 @@ impl Metrics {
             runs,
             log,
             docker_requests,
+            docker_calls_allowed,
             alertmanager_requests,
             docker_last_contact,
             registry,
@@ -223,6 +257,16 @@ impl Metrics {
     /// A webhook request was answered.
     pub fn webhook_answered(&self, code: u16) {
         self.webhook.requests.get_or_create(&Code { code }).inc();
+    }
+
+    /// So many more requests named somebody, and came from no proxy that is believed.
+    pub fn identities_ignored(&self, count: u64) {
+        self.webhook.identities_ignored.inc_by(count);
+    }
+
+    /// A click in Slack, or what claims to be one, was dealt with.
+    pub fn slack_clicked(&self, outcome: &'static str) {
+        self.webhook.slack_requests.get_or_create(&Clicked { outcome }).inc();
     }
 
     /// Alerts of a delivery: how many firing, resolved, unreadable, and left out by the sender.
@@ -249,6 +293,11 @@ impl Metrics {
     pub fn action_ended(&self, action: &'static str, outcome: &'static str, took: Duration) {
         self.runs.actions.get_or_create(&ActionOutcome { action, outcome }).inc();
         self.runs.action_duration.get_or_create(&Action { action }).observe(took.as_secs_f64());
+    }
+
+    /// An incident opened another one, and why.
+    pub fn incident_opened(&self, playbook: &str, cause: &'static str) {
+        self.runs.opened.get_or_create(&PlaybookCause { playbook: playbook.to_owned(), cause }).inc();
     }
 
     /// A gate refused.
@@ -291,9 +340,21 @@ impl Metrics {
         self.log.stalled.set(i64::from(stalled));
     }
 
-    /// A Docker API call came back with this code, or `error` where there was no answer.
-    pub fn docker_requested(&self, operation: &'static str, code: &str) {
-        self.docker_requests.get_or_create(&DockerRequest { operation, code: code.to_owned() }).inc();
+    /// A call of a host's Docker API came back with this code, or `error` where there was no answer.
+    pub fn docker_requested(&self, host: &str, operation: &'static str, code: &str) {
+        let request = DockerRequest { host: host.to_owned(), operation, code: code.to_owned() };
+        self.docker_requests.get_or_create(&request).inc();
+    }
+
+    /// A proxy before a Docker lets a call through, or not.
+    pub fn docker_call_allowed(&self, host: &str, operation: &'static str, allowed: bool) {
+        let call = DockerCall { host: host.to_owned(), operation };
+        self.docker_calls_allowed.get_or_create(&call).set(i64::from(allowed));
+    }
+
+    /// Nobody can tell any longer whether a call gets through.
+    pub fn docker_call_unknown(&self, host: &str, operation: &'static str) {
+        self.docker_calls_allowed.remove(&DockerCall { host: host.to_owned(), operation });
     }
 
     /// An Alertmanager API call came back with this code, or `error` where there was no answer.
@@ -301,15 +362,16 @@ impl Metrics {
         self.alertmanager_requests.get_or_create(&AlertmanagerRequest { operation, code: code.to_owned() }).inc();
     }
 
-    /// Docker answered at this time (seconds since 1970).
-    pub fn docker_answered(&self, at: f64) {
-        self.docker_up.set(1);
-        self.docker_last_contact.set(at);
+    /// A host's Docker answered at this time (seconds since 1970).
+    pub fn docker_answered(&self, host: &str, at: f64) {
+        let host = DockerHost { host: host.to_owned() };
+        self.docker_up.get_or_create(&host).set(1);
+        self.docker_last_contact.get_or_create(&host).set(at);
     }
 
-    /// Docker did not answer.
-    pub fn docker_silent(&self) {
-        self.docker_up.set(0);
+    /// A host's Docker did not answer.
+    pub fn docker_silent(&self, host: &str) {
+        self.docker_up.get_or_create(&DockerHost { host: host.to_owned() }).set(0);
     }
 
     /// How many events wait for the dispatcher.
@@ -350,6 +412,17 @@ impl Metrics {
         self.storm_frozen.set(i64::from(storm_frozen));
     }
 
+    /// How many plans people are asked about.
+    pub fn approvals_pending(&self, pending: usize) {
+        self.approvals_pending.set(count(pending));
+    }
+
+    /// An approval ended, so long after people were asked.
+    pub fn approval_ended(&self, playbook: &str, outcome: &'static str, took: Duration) {
+        self.runs.approvals.get_or_create(&PlaybookOutcome { playbook: playbook.to_owned(), outcome }).inc();
+        self.runs.approval_wait.observe(took.as_secs_f64());
+    }
+
     /// Everything as OpenMetrics text.
     #[must_use]
     pub fn openmetrics(&self) -> String {
@@ -386,21 +459,24 @@ mod tests {
         metrics.run_ended("web", "recovered", false);
         metrics.action_ended("container.restart", "succeeded", Duration::from_millis(1500));
         metrics.suppressed("web", "cooldown");
+        metrics.incident_opened("web", "resolved");
         metrics.notice_ended("log", "delivered");
         metrics.log_written(2, 1_795_000_001.25);
         metrics.log_position(41, &[0xff; 32], 4096);
         metrics.log_write_failed();
         metrics.log_poisoned(true);
         metrics.log_stalled(false);
-        metrics.docker_requested("container.inspect", "200");
+        metrics.docker_requested("local", "container.inspect", "200");
         metrics.alertmanager_requested("alerts", "error");
-        metrics.docker_answered(1_795_000_002.0);
+        metrics.docker_answered("local", 1_795_000_002.0);
         metrics.queue_length(1);
         metrics.open_episodes(2);
         metrics.incidents_open(3);
         metrics.config_loaded(4, 1_795_000_003.0);
         metrics.paused("all", 1);
         metrics.brakes(2, true);
+        metrics.approvals_pending(1);
+        metrics.approval_ended("web", "denied", Duration::from_secs(200));
         metrics
     }
 
@@ -431,16 +507,20 @@ mod tests {
             "sickbay_evaluations_total{playbook=\"restart \\\"web\\\"\\n\",result=\"matched\"} 1",
             "sickbay_runs_total{playbook=\"web\",outcome=\"recovered\",dry_run=\"false\"} 1",
             "sickbay_action_duration_seconds_bucket{le=\"2.5\",action=\"container.restart\"} 1",
+            "sickbay_incidents_opened_total{playbook=\"web\",cause=\"resolved\"} 1",
             "sickbay_paused{scope=\"all\"} 1",
             "sickbay_playbooks_loaded 4",
             "sickbay_config_last_reload_successful 1",
             "sickbay_config_last_reload_success_timestamp_seconds 1795000003.0",
             "sickbay_breakers_open 2",
             "sickbay_storm_frozen 1",
+            "sickbay_approvals_pending 1",
+            "sickbay_approvals_total{playbook=\"web\",outcome=\"denied\"} 1",
+            "sickbay_approval_wait_seconds_bucket{le=\"300.0\"} 1",
             "sickbay_incident_log_last_seq 41",
             "sickbay_incident_log_head52 4503599627370495",
             "sickbay_incident_log_poisoned 1",
-            "sickbay_docker_last_contact_timestamp_seconds 1795000002.0",
+            "sickbay_docker_last_contact_timestamp_seconds{host=\"local\"} 1795000002.0",
             "process_start_time_seconds 1795000000.5",
         ] {
             assert!(plain.lines().any(|known| known == line), "{line}\n{plain}");

@@ -2,13 +2,17 @@
 //!
 //! [`Status`] is what `GET /api/v1/status` and `sickbay status` show.
 
+pub use super::api_approvals::{ApprovalList, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
 use super::health::{Condition, DockerCondition, LogCondition};
 use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
+use crate::model::docker_call::DockerCall;
 use crate::model::duration::format_duration;
 use crate::model::pause::Pause;
+use crate::model::permission::{ABILITIES, Ability, Grants, Need, missing};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,12 +35,18 @@ pub struct Status {
     pub log: LogStatus,
     /// Docker.
     pub docker: DockerStatus,
+    /// What Docker, or a proxy before it, lets sickbay do of what the playbooks need; empty until it was asked.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
     /// What is paused: the file's pause first, then from wide to narrow.
     #[serde(default)]
     pub pauses: Vec<StandingPause>,
     /// Targets that nothing is done to because the last runs did not help, by name, at most 1000.
     #[serde(default)]
     pub breakers: Vec<OpenBreaker>,
+    /// What people are asked, and what they agreed to and has not begun yet, oldest first, at most 1000.
+    #[serde(default)]
+    pub approvals: Vec<OpenApproval>,
     /// The freeze while there is a storm of alerts; null while there is none.
     #[serde(default)]
     pub storm: Option<StormFreeze>,
@@ -44,6 +54,10 @@ pub struct Status {
     pub open_episodes: usize,
     /// Open incidents, oldest first, at most 1000.
     pub incidents: Vec<OpenIncident>,
+    /// Whether pauses, breakers, approvals, storm and incidents were left out, because whoever asks has not proved that
+    /// they may see them.
+    #[serde(default)]
+    pub withheld: bool,
 }
 
 /// The incident log at one glance.
@@ -62,10 +76,55 @@ pub struct LogStatus {
 /// Docker at one glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DockerStatus {
+    /// `unasked`, `answering` or `silent`; with several hosts, `answering` if any of them does.
+    pub state: String,
+    /// The last error, if it is silent.
+    pub error: Option<String>,
+    /// Each host, in the order of the settings.
+    #[serde(default)]
+    pub hosts: Vec<DockerHostStatus>,
+}
+
+/// One Docker host at one glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerHostStatus {
+    /// Its name in the settings.
+    pub name: String,
     /// `unasked`, `answering` or `silent`.
     pub state: String,
     /// The last error, if it is silent.
     pub error: Option<String>,
+}
+
+/// Something that sickbay can do to a Docker, if it may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permission {
+    /// The name of the Docker host.
+    pub host: String,
+    /// What: `look`, `restart`, `scale` and the like.
+    pub ability: String,
+    /// `allowed`, `denied` or `unknown`.
+    pub state: String,
+    /// Which of its calls are denied: `POST /containers/create`.
+    pub denied: Vec<String>,
+    /// Which playbooks cannot do their work because of that.
+    pub missed_by: Vec<String>,
+}
+
+impl From<&Condition> for DockerStatus {
+    fn from(condition: &Condition) -> Self {
+        let told = |docker: DockerCondition| match docker {
+            DockerCondition::Unasked => ("unasked".to_owned(), None),
+            DockerCondition::Answering => ("answering".to_owned(), None),
+            DockerCondition::Silent { error } => ("silent".to_owned(), Some(error)),
+        };
+        let host = |(name, docker): &(String, DockerCondition)| {
+            let (state, error) = told(docker.clone());
+            DockerHostStatus { name: name.clone(), state, error }
+        };
+        let (state, error) = told(condition.dockers());
+        Self { state, error, hosts: condition.docker.iter().map(host).collect() }
+    }
 }
 
 /// One open incident.
@@ -83,6 +142,19 @@ pub struct OpenIncident {
     pub doing: String,
     /// The reason's code, if a gate refused or holds it.
     pub reason: Option<String>,
+    /// The incident that opened it; null if an alert did.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// Why it did: `resolved` or `further_target`.
+    #[serde(default)]
+    pub cause: Option<String>,
+}
+
+/// What `GET /api/v1/stream` tells of incidents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentList {
+    /// Open incidents, oldest first, at most 1000.
+    pub incidents: Vec<OpenIncident>,
 }
 
 /// A pause that stands.
@@ -126,6 +198,31 @@ pub struct StormFreeze {
     pub length: String,
     /// When it ends at the earliest: later if the machine was off, or its clock was set.
     pub until: Option<String>,
+}
+
+/// The body of `POST /api/v1/incidents/{id}/abort`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbortRequest {
+    /// Why; at most 500 characters.
+    pub reason: String,
+    /// Who asks.
+    pub by: Option<String>,
+}
+
+/// The answer to whoever ended an incident: it is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentAborted {
+    /// `aborted`.
+    pub result: String,
+    /// The incident.
+    pub incident: String,
+    /// How it ended: `cancelled` if nothing was done, else `abandoned`.
+    pub verdict: String,
+    /// Who said so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// `GET /api/v1/breakers`
@@ -276,6 +373,17 @@ impl fmt::Display for ReloadAnswer {
 pub struct ApiError {
     /// What is wrong and what to do.
     pub error: String,
+    /// One word for it, where programs may want to tell one no from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl ApiError {
+    /// In words alone.
+    #[must_use]
+    pub fn new(error: impl Into<String>) -> Self {
+        Self { error: error.into(), code: None }
+    }
 }
 
 impl From<&IncidentSummary> for OpenIncident {
@@ -287,6 +395,8 @@ impl From<&IncidentSummary> for OpenIncident {
             target: summary.target.clone(),
             doing: summary.doing.to_owned(),
             reason: summary.reason.map(|reason| reason.as_str().to_owned()),
+            of: summary.origin.map(|(of, _)| of.to_string()),
+            cause: summary.origin.map(|(_, cause)| cause.to_owned()),
         }
     }
 }
@@ -324,27 +434,47 @@ impl From<StormSummary> for StormFreeze {
     }
 }
 
-fn written(at: DateTime<Utc>) -> String {
+pub(super) fn written(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn end_of(since: DateTime<Utc>, length: Duration) -> Option<String> {
+pub(super) fn end_of(since: DateTime<Utc>, length: Duration) -> Option<String> {
     since.checked_add_signed(TimeDelta::from_std(length).ok()?).map(written)
 }
 
+/// What each Docker lets us do.
+fn permissions(condition: &Condition) -> Vec<Permission> {
+    let of = |(host, grants): (&String, &Grants)| -> Vec<Permission> {
+        let needs = condition.needs.get(host).map(Vec::as_slice).unwrap_or_default();
+        let needed = |call: DockerCall| missing(needs, grants).filter(move |need| need.call == call);
+        let named = |need: &Need| -> Vec<String> {
+            let whys = need.why.iter().filter(|why| !why.optional);
+            whys.filter_map(|why| why.playbook.as_ref().map(ToString::to_string)).collect()
+        };
+        let permission = |ability: &Ability| {
+            let (grant, denied) = ability.of(grants)?;
+            let missed: BTreeSet<String> = denied.iter().copied().flat_map(needed).flat_map(named).collect();
+            Some(Permission {
+                host: host.clone(),
+                ability: ability.name.to_owned(),
+                state: grant.as_str().to_owned(),
+                denied: denied.iter().map(|call| format!("{} {}", call.method(), call.shown())).collect(),
+                missed_by: missed.into_iter().collect(),
+            })
+        };
+        ABILITIES.iter().filter_map(permission).collect()
+    };
+    condition.grants.iter().flat_map(of).collect()
+}
+
 impl Status {
-    /// Puts together what the daemon and the state say. Version, uptime and dry run are filled in by the caller.
+    /// Puts together what the daemon and the state say. Version, uptime, dry run and approvals are filled in by the caller.
     pub(super) fn of(condition: &Condition, snapshot: &Snapshot) -> Self {
         let unready = condition.unready();
         let (log_state, log_reason) = match &condition.log {
             LogCondition::Opening => ("opening", None),
             LogCondition::Writable => ("writable", None),
             LogCondition::Unwritable { reason } => ("unwritable", Some(reason.clone())),
-        };
-        let (docker_state, docker_error) = match &condition.docker {
-            DockerCondition::Unasked => ("unasked", None),
-            DockerCondition::Answering => ("answering", None),
-            DockerCondition::Silent { error } => ("silent", Some(error.clone())),
         };
         Self {
             version: String::new(),
@@ -359,12 +489,29 @@ impl Status {
                 last_seq: snapshot.last_seq.map(|seq| seq.0),
                 head: condition.log_head.clone(),
             },
-            docker: DockerStatus { state: docker_state.to_owned(), error: docker_error },
+            docker: DockerStatus::from(condition),
+            permissions: permissions(condition),
             pauses: snapshot.pauses.iter().map(StandingPause::from).collect(),
             breakers: snapshot.breakers.iter().map(OpenBreaker::from).collect(),
+            approvals: Vec::new(),
             storm: snapshot.storm.map(StormFreeze::from),
             open_episodes: snapshot.open_episodes,
             incidents: snapshot.incidents.iter().map(OpenIncident::from).collect(),
+            withheld: false,
+        }
+    }
+
+    /// What everybody may see of it.
+    pub(super) fn for_strangers(self) -> Self {
+        Self {
+            withheld: true,
+            permissions: Vec::new(),
+            pauses: Vec::new(),
+            breakers: Vec::new(),
+            approvals: Vec::new(),
+            storm: None,
+            incidents: Vec::new(),
+            ..self
         }
     }
 }

@@ -7,7 +7,8 @@ use super::api::{BreakerList, BreakerReset, OpenBreaker, ResumeRequest};
 use super::change::{Refused, bad, ending, within};
 use super::routes::Site;
 use crate::engine::receipt::Switched;
-use crate::model::target::ContainerName;
+use crate::model::target::TargetName;
+use crate::people::Role;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -28,12 +29,19 @@ pub(super) async fn reset(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    if let Err(denied) = site.guard.admit(&head) {
-        return denied.into_response();
-    }
+    let caller = match site.guard.admit(&head, Role::Operate).await {
+        Ok(caller) => caller,
+        Err(denied) => return denied.into_response(),
+    };
     let asked = async {
-        let target = ContainerName::parse(&target).map_err(|error| bad(error.to_string()))?;
+        let target = TargetName::parse(&target).ok_or_else(|| {
+            bad(format!(
+                "{target:?} is not the name of a target: write NAME or PROJECT/SERVICE, and HOST: before it on \
+                         another Docker host than the first"
+            ))
+        })?;
         let (by, reason) = ending(query, body).await?;
+        let by = caller.name(by, &site.guard.people());
         let reason = reason.ok_or_else(|| bad("`reason` is missing: what did you find, or change?"))?;
         within(site.inbox.reset(target.as_str().into(), by, reason)).await
     };
@@ -58,7 +66,10 @@ fn answer(site: &Site, switched: Switched) -> Result<Json<BreakerReset>, Refused
         | Switched::Resumed(_)
         | Switched::NotPaused(_)
         | Switched::HeldByFile(_)
-        | Switched::TooMany => Err(Refused::mixed_up()),
+        | Switched::TooMany
+        | Switched::Aborted { .. }
+        | Switched::ActUnderWay(_)
+        | Switched::NoSuchIncident(_) => Err(Refused::mixed_up()),
     }
 }
 

@@ -20,7 +20,7 @@ async fn a_reset_needs_a_reason_and_an_open_breaker() {
         (RESET, r#"{"reason": "x", "by": "sickbay"}"#, 400, "switch of the daemon"),
         (RESET, r#"{"reason": "x", "why": "x"}"#, 400, "why"),
         ("DELETE /api/v1/breakers/web-2", GOOD, 404, "the breaker of web-2 is not open"),
-        ("DELETE /api/v1/breakers/a%20b", GOOD, 400, "not a container name"),
+        ("DELETE /api/v1/breakers/a%20b", GOOD, 400, "not the name of a target"),
     ] {
         let (answered, said) = send(&site.router, line, (HERE, &[]), body).await;
         assert_eq!(answered, status, "{line} {body}: {said}");

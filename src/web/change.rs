@@ -3,14 +3,13 @@
 //! Read [`Refused`] first: what is wrong with a call, with the status and the words it is answered with.
 
 use super::api::{ApiError, ResumeRequest};
-use crate::engine::receipt::Switched;
 use crate::inbox::Unavailable;
 use crate::model::pause::Pause;
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        (self.0, Json(ApiError { error: self.1 })).into_response()
+        (self.0, Json(ApiError::new(self.1))).into_response()
     }
 }
 
@@ -63,6 +62,16 @@ pub(super) async fn ending(
     Ok((person(told.by)?, reason))
 }
 
+/// Whether the body says that it is JSON. A form of a foreign page can send other kinds without asking first.
+pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Refused> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let message = "send JSON, with the header `Content-Type: application/json`".to_owned();
+    Err(Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+}
+
 pub(super) async fn read(body: Body) -> Result<Bytes, Refused> {
     let read = to_bytes(body, BODY_MAX).await;
     read.map_err(|error| Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("the body cannot be read: {error}")))
@@ -84,7 +93,8 @@ pub(super) fn person(by: Option<String>) -> Result<String, Refused> {
     Ok(by)
 }
 
-fn said(name: &str, text: &str, len_max: usize) -> Result<String, Refused> {
+/// One line of text, trimmed.
+pub(super) fn said(name: &str, text: &str, len_max: usize) -> Result<String, Refused> {
     let text = text.trim();
     if text.is_empty() {
         return Err(bad(format!("`{name}` is empty: whoever finds it in the log must know")));
@@ -99,10 +109,18 @@ fn said(name: &str, text: &str, len_max: usize) -> Result<String, Refused> {
 }
 
 /// Waits for the answer. What is given up here may still be carried out.
+pub(super) async fn within<T>(asked: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Refused> {
+    within_limit(asked, DURABLE_WITHIN).await
+}
+
+/// The same, for so long at most.
 #[expect(clippy::disallowed_methods, reason = "only the wait for the answer is dropped, never the request")]
-pub(super) async fn within(asked: impl Future<Output = Result<Switched, Unavailable>>) -> Result<Switched, Refused> {
+pub(super) async fn within_limit<T>(
+    asked: impl Future<Output = Result<T, Unavailable>>,
+    limit: Duration,
+) -> Result<T, Refused> {
     let unavailable = |message: String| Refused(StatusCode::SERVICE_UNAVAILABLE, message);
-    match tokio::time::timeout(DURABLE_WITHIN, asked).await {
+    match tokio::time::timeout(limit, asked).await {
         Ok(answer) => answer.map_err(|why| unavailable(why.to_string())),
         Err(_elapsed) => {
             Err(unavailable("the incident log takes too long; look with GET whether it stands".to_owned()))

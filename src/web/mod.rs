@@ -4,20 +4,40 @@
 //! and [`routes::router`] first.
 
 pub mod api;
+mod api_approvals;
+pub mod events;
 pub mod guard;
 pub mod health;
+pub mod incidents;
+pub mod listener;
 pub mod reload;
 pub mod routes;
 pub mod server;
+pub mod slack;
 
+mod abort;
+mod approvals;
 mod breakers;
 mod change;
+mod openapi;
+mod page;
 mod pauses;
 mod seats;
+mod sessions;
+mod sight;
 mod stream;
+mod tallies;
 
 #[cfg(test)]
+mod approvals_tests;
+#[cfg(test)]
 mod breakers_tests;
+#[cfg(test)]
+mod events_tests;
+#[cfg(test)]
+mod openapi_tests;
+#[cfg(test)]
+mod page_tests;
 #[cfg(test)]
 mod pauses_tests;
 #[cfg(test)]
@@ -26,3 +46,5 @@ mod reload_tests;
 mod routes_tests;
 #[cfg(test)]
 mod server_tests;
+#[cfg(test)]
+mod sight_tests;

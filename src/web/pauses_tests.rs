@@ -19,7 +19,7 @@ pub(super) async fn send(
     body: impl Into<Body>,
 ) -> (u16, Value) {
     let (method, path) = line.split_once(' ').unwrap();
-    let mut request = Request::builder().method(method).uri(path).extension(Peer(peer.parse().unwrap()));
+    let mut request = Request::builder().method(method).uri(path).extension(Peer::Address(peer.parse().unwrap()));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 async fn send(site: &TestSite, method: &str, peer: &str, headers: &[(&str, &str)]) -> (u16, String) {
-    let mut request = Request::builder().method(method).uri("/-/reload").extension(Peer(peer.parse().unwrap()));
+    let mut request =
+        Request::builder().method(method).uri("/-/reload").extension(Peer::Address(peer.parse().unwrap()));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

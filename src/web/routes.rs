@@ -2,18 +2,28 @@
 //!
 //! [`Site`] holds what the pages need; [`router`] ties paths to it.
 
+use super::abort;
 use super::api::{ApiError, Status};
+use super::approvals;
 use super::breakers;
+use super::events::{self, Streams};
 use super::guard::Guard;
 use super::health::Readiness;
+use super::incidents::{self, Stories};
+use super::openapi;
+use super::page;
 use super::pauses;
 use super::reload::{self, Wish};
+use super::sight;
+use super::slack::{self, Desk};
+use super::tallies;
 use crate::inbox::Inbox;
 use crate::receiver::handler::Webhook;
 use crate::telemetry::exposition::{OPENMETRICS_TYPE, PLAIN_TYPE, wants_openmetrics};
 use crate::telemetry::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
@@ -25,9 +35,18 @@ const INDEX: &str =
     "sickbay: Alertmanager calls; sickbay treats the container, watches it recover, and writes everything down.
 
 POST /api/v1/webhook   Alertmanager's webhook_configs go here
+GET  /api/v1/openapi.json   all of the API, for programs (OpenAPI 3.1)
 GET  /api/v1/status    state, pauses, open incidents (JSON)
+GET  /api/v1/stream    open incidents and questions, whenever they change (server-sent events)
 GET  /api/v1/pauses    what is paused (JSON); POST pauses, DELETE resumes
+GET  /api/v1/approvals what people are asked (JSON); POST /api/v1/approvals/ID votes
+POST /api/v1/slack/interactive   clicks on buttons in Slack go here
+POST /api/v1/incidents/ID/abort   nothing more is done about it
 GET  /api/v1/breakers  targets that runs did not help (JSON); DELETE resets
+GET  /api/v1/playbooks what each playbook did and how often it helped (JSON); ?since=30d
+GET  /api/v1/debts     targets that keep being treated (JSON); ?since=30d
+GET  /incidents/ID     what became of an incident, told as by `sickbay explain ID`
+GET  /                 for browsers: what people are asked, with forms to answer; /status, with forms to pause
 GET  /metrics          for Prometheus
 GET  /-/healthy        alive
 GET  /-/ready          ready, or why not
@@ -57,16 +76,36 @@ pub struct Site {
     pub readiness: Readiness,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Tells stories from the incident log.
+    pub stories: Stories,
+    /// Deals with clicks in Slack.
+    pub slack: Desk,
+    /// How many follow what happens.
+    pub streams: Streams,
     /// The daemon's version.
     pub version: String,
     /// Whether it acts.
     pub mode: Mode,
+    /// How people reach the daemon. Ends in `/`.
+    pub url: String,
+    /// Where the pages are, as a path that ends in `/`: `/`, unless a proxy serves them below another.
+    pub root: String,
     /// When it started.
     pub started: Instant,
 }
 
 /// All paths.
 pub fn router(site: Arc<Site>) -> Router {
+    open_to_all()
+        .merge(for_viewers().route_layer(from_fn_with_state(Arc::clone(&site), sight::needed)))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(site)
+}
+
+/// What everybody may ask for: whether it lives, what it counts, and the door. Whatever changes something asks for more
+/// itself.
+fn open_to_all() -> Router<Arc<Site>> {
     Router::new()
         .route("/api/v1/webhook", any(webhook))
         .route("/webhook", any(webhook))
@@ -78,14 +117,36 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))
-        .route("/api/v1/pauses", get(pauses::list).post(pauses::set))
+        .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/pauses/{scope}", delete(pauses::end))
-        .route("/api/v1/breakers", get(breakers::list))
+        .route("/api/v1/incidents/{id}/abort", post(abort::abort))
         .route("/api/v1/breakers/{target}", delete(breakers::reset))
-        .route("/", get(index))
-        .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(site)
+        .route("/api/v1/slack/interactive", post(slack::interactive))
+        .route("/login", get(page::login).post(page::log_in))
+        .route("/logout", post(page::log_out))
+        .route("/approvals/{id}", post(page::vote))
+        .route("/pause", post(page::pause))
+        .route("/resume", post(page::resume))
+        .route("/assets/style.css", get(page::style))
+        .route("/assets/live.js", get(page::script))
+}
+
+/// What only those see who may look ([`Guard::look`]); what is posted there is guarded by itself.
+fn for_viewers() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/api/v1/stream", get(events::stream))
+        .route("/api/v1/pauses", get(pauses::list).post(pauses::set))
+        .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/approvals/{id}", get(approvals::one).post(approvals::vote))
+        .route("/api/v1/breakers", get(breakers::list))
+        .route("/api/v1/playbooks", get(tallies::playbooks))
+        .route("/api/v1/debts", get(tallies::debts))
+        .route("/incidents", get(page::incidents))
+        .route("/playbooks", get(page::playbooks))
+        .route("/incidents/{id}", get(incidents::story))
+        .route("/", get(page::home))
+        .route("/pending", get(page::fragment))
+        .route("/status", get(page::status))
 }
 
 async fn webhook(State(site): State<Arc<Site>>, request: Request) -> Response {
@@ -114,6 +175,7 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    site.metrics.identities_ignored(site.guard.ignored());
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if wants_openmetrics(accept) {
         return ([(header::CONTENT_TYPE, OPENMETRICS_TYPE)], site.metrics.openmetrics()).into_response();
@@ -121,17 +183,30 @@ async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response 
     ([(header::CONTENT_TYPE, PLAIN_TYPE)], site.metrics.plain()).into_response()
 }
 
-async fn status(State(site): State<Arc<Site>>) -> Json<Status> {
+/// Who may not look is told how the daemon is, and nothing of alerts, people and targets.
+async fn status(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (head, _body) = request.into_parts();
+    match site.guard.look(&head).await {
+        Ok(true) => Json(status_of(&site)).into_response(),
+        Ok(false) => Json(status_of(&site).for_strangers()).into_response(),
+        Err(denied) => denied.into_response(),
+    }
+}
+
+/// How the daemon is.
+pub(super) fn status_of(site: &Site) -> Status {
     let status = Status::of(&site.readiness.condition(), &site.inbox.snapshot());
-    Json(Status {
+    Status {
+        approvals: approvals::open(site),
         version: site.version.clone(),
         uptime_seconds: site.started.elapsed().as_secs(),
         dry_run: site.mode == Mode::DryRun,
         ..status
-    })
+    }
 }
 
-async fn index() -> &'static str {
+/// What there is, for those who are no browser.
+pub(super) fn index() -> &'static str {
     INDEX
 }
 
@@ -143,6 +218,6 @@ async fn wrong_method() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method; the Allow header names those it takes")
 }
 
-fn error(status: StatusCode, text: &str) -> Response {
-    (status, Json(ApiError { error: text.to_owned() })).into_response()
+pub(super) fn error(status: StatusCode, text: &str) -> Response {
+    (status, Json(ApiError::new(text))).into_response()
 }

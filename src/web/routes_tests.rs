@@ -1,18 +1,23 @@
 //! Every path and method, without a socket.
 
-use super::guard::Guard;
+use super::events::Streams;
+use super::guard::{Access, Guard};
 use super::health::{Condition, DockerCondition, LogCondition, Readiness};
 use super::reload::{Outcome, WISHES_LEN_MAX, Wish};
 use super::routes::{Mode, Site, router};
+use super::slack::{ANSWERS_LEN_MAX, Answer, Desk};
 use crate::engine::event::Event;
-use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply, Switched};
+use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply, Switched, Voted};
 use crate::engine::ruleset::Changes;
-use crate::engine::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
+use crate::engine::snapshot::{ApprovalSummary, BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
 use crate::inbox::{Delivery, Inbox};
+use crate::model::approval::{ApprovalRequested, VoteAnswer};
 use crate::model::fact::BreakerReset;
-use crate::model::id::{IncidentId, Seq};
+use crate::model::id::{ActId, IncidentId, Seq};
+use crate::model::incident::{AttemptNumber, Verdict};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
+use crate::people::{PasswordHash, People, Person, Role, TokenHash};
 use crate::receiver::auth::Senders;
 use crate::receiver::handler::{Webhook, WebhookLimits};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
@@ -30,7 +35,11 @@ use tower::ServiceExt;
 /// A site with a stand-in for the dispatcher that knows no playbook.
 pub(super) struct TestSite {
     pub(super) router: Router,
+    pub(super) site: Arc<Site>,
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(super) condition: watch::Sender<Condition>,
+    /// What would be posted to Slack.
+    pub(super) answered: mpsc::Receiver<Answer>,
     _dispatcher: JoinSet<()>,
 }
 
@@ -40,6 +49,69 @@ pub(super) fn site(limits: WebhookLimits) -> TestSite {
 
 /// As [`site`], with a token for calls that change something.
 pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSite {
+    site_of(limits, Access { token: token.map(SecretString::from), ..Access::default() }, Vec::new())
+}
+
+/// As [`guarded_site`], with [`people`], who can be reached from elsewhere.
+pub(super) fn peopled_site(token: Option<&str>) -> TestSite {
+    peopled_site_as(Access { token: token.map(SecretString::from), people: people("sesame"), ..Access::default() })
+}
+
+/// As the settings say, with a question to `sre`.
+pub(super) fn peopled_site_as(access: Access) -> TestSite {
+    site_of(WebhookLimits::default(), access, vec![question()])
+}
+
+/// `ada`, who may decide and has this password, `bob`, who may look, and `eve`, who may operate.
+pub(super) fn people(password: &str) -> People {
+    let person = |name: &str, role: Role| Person {
+        name: name.to_owned(),
+        groups: vec!["sre".to_owned()],
+        roles: vec![role],
+        password: None,
+        token: Some(TokenHash::of(&format!("{name}-has-a-long-token")).unwrap()),
+        uid: None,
+        slack_user: Some(format!("U0{}", name.to_uppercase())),
+    };
+    let password = PasswordHash::parse(&PasswordHash::make(password).unwrap()).ok();
+    let ada = Person { password, ..person("ada", Role::Approve) };
+    People::new([ada, person("bob", Role::View), person("eve", Role::Operate)])
+}
+
+/// What `sre` is asked, about an alert that tries to be more than text.
+fn question() -> ApprovalSummary {
+    let since = chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+    let asked = ApprovalRequested {
+        approval: ActId { incident: IncidentId(Seq(12)), number: 1 },
+        playbook: "restart-web".into(),
+        target: None,
+        plan: "ab".repeat(32),
+        terms: "cd".repeat(32),
+        what: "<img src=x onerror=alert(1)> \u{202e}live".to_owned(),
+        required: 2,
+        from: vec!["sre".to_owned()],
+        timeout: Duration::from_secs(900),
+        approve_on_timeout: false,
+        prevent_self_approval: true,
+        cause: None,
+        step: None,
+        attempt: AttemptNumber::ONLY,
+        dry_run: false,
+        look: None,
+    };
+    ApprovalSummary {
+        asked,
+        since,
+        left: Duration::from_secs(600),
+        yes: Vec::new(),
+        approved: false,
+        alertname: "<script>alert(1)</script>".to_owned(),
+        calls: vec!["POST /containers/abc/restart".to_owned()],
+        room: Vec::new(),
+    }
+}
+
+fn site_of(limits: WebhookLimits, access: Access, approvals: Vec<ApprovalSummary>) -> TestSite {
     let summary = IncidentSummary {
         id: IncidentId(Seq(12)),
         playbook: "restart-web".into(),
@@ -47,6 +119,7 @@ pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSi
         target: None,
         doing: "refused",
         reason: Some(Reason::Cooldown),
+        origin: Some((IncidentId(Seq(7)), "resolved")),
     };
     let length = Some(Duration::from_secs(5400));
     let pause = Pause { scope: PauseScope::Playbook("p".into()), by: "ada".into(), reason: "why".into(), length };
@@ -55,32 +128,54 @@ pub(super) fn guarded_site(limits: WebhookLimits, token: Option<&str>) -> TestSi
     let open_for = Duration::from_secs(3600);
     let breakers = vec![BreakerSummary { target: "web-1".into(), failures: 3, since, open_for }];
     let storm = Some(StormSummary { since, freeze: Duration::from_secs(600) });
-    let snapshot =
-        Snapshot { last_seq: Some(Seq(41)), open_episodes: 3, pauses, breakers, storm, incidents: vec![summary] };
-    let (_, snapshot) = watch::channel(Arc::new(snapshot));
+    let snapshot = Snapshot {
+        last_seq: Some(Seq(41)),
+        open_episodes: 3,
+        pauses,
+        breakers,
+        approvals,
+        storm,
+        incidents: vec![summary],
+    };
+    let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
     let (inbox, deliveries) = Inbox::new(snapshot);
     let mut dispatcher = JoinSet::new();
     dispatcher.spawn(stand_in(deliveries));
     let (reloads, wishes) = mpsc::channel(WISHES_LEN_MAX);
     dispatcher.spawn(reload_in_turns(wishes));
+    let (answers, answered) = mpsc::channel(ANSWERS_LEN_MAX);
     let (condition, readiness) = watch::channel(Condition::default());
-    let clock = Arc::new(|| chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+    let clock: crate::receiver::handler::Clock =
+        Arc::new(|| chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
     let build = BuildInfo { version: "0.1.0".to_owned(), revision: "r".to_owned(), rustversion: "1.95".to_owned() };
-    let site = Site {
-        webhook: Webhook::new(inbox.clone(), Senders::new(&[]), limits, clock),
+    let site = Arc::new(Site {
+        webhook: Webhook::new(inbox.clone(), Senders::new(&[]), limits, Arc::clone(&clock)),
         inbox,
-        guard: Guard::new(token.map(SecretString::from).as_ref()),
+        guard: Guard::new(access),
         reloads,
         readiness: Readiness::new(readiness),
         metrics: Arc::new(Metrics::new(&build, 1.0)),
+        slack: Desk { clock: Arc::clone(&clock), answers },
+        stories: super::incidents::Stories::new(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/incident_log.example.jsonl").into(),
+            clock,
+        ),
+        streams: Streams::default(),
         version: "0.1.0".to_owned(),
         mode: Mode::DryRun,
+        url: "http://127.0.0.1:10112/".to_owned(),
+        root: "/".to_owned(),
         started: Instant::now(),
-    };
-    let odd = Router::new()
+    });
+    let router = router(Arc::clone(&site)).merge(odd());
+    TestSite { router, site, snapshots, condition, answered, _dispatcher: dispatcher }
+}
+
+/// What no page does.
+fn odd() -> Router {
+    Router::new()
         .route("/panics", axum::routing::get(async || -> &'static str { panic!("planted") }))
-        .route("/hangs", axum::routing::get(std::future::pending::<&'static str>));
-    TestSite { router: router(Arc::new(site)).merge(odd), condition, _dispatcher: dispatcher }
+        .route("/hangs", axum::routing::get(std::future::pending::<&'static str>))
 }
 
 /// Everything can be paused, and the playbook `p` is; the file is there. The breaker of `web-1` is open.
@@ -102,6 +197,9 @@ fn switched(event: Event) -> Switched {
             Switched::Reset { reset: BreakerReset { target, by, reason }, failures: 3 }
         }
         Event::BreakerResetRequested { target, .. } => Switched::NotOpen(target),
+        Event::AbortRequested { incident, by, reason } => {
+            Switched::Aborted { incident, verdict: Verdict::Cancelled, by, reason }
+        }
         other => panic!("not asked by any page: {other:?}"),
     }
 }
@@ -111,13 +209,20 @@ async fn reload_in_turns(mut wishes: mpsc::Receiver<Wish>) {
     let changes = Changes { playbooks: 2, added: vec!["b".to_owned()], ..Changes::default() };
     let problems = vec!["rules.yaml:1:1: no".to_owned(), "rules.yaml:2:1: nor this".to_owned()];
     for outcome in [Outcome::Reloaded(changes), Outcome::Rejected(problems)] {
-        let wish = wishes.recv().await.unwrap();
-        wish.send(outcome).unwrap();
+        let Wish { by, answer } = wishes.recv().await.unwrap();
+        assert!(matches!(&*by, "unknown" | "eve" | "unproven:eve"), "{by}");
+        answer.send(outcome).unwrap();
     }
 }
 
 async fn stand_in(mut deliveries: mpsc::Receiver<Delivery>) {
     while let Some(Delivery { event, ack }) = deliveries.recv().await {
+        if let Event::VoteCast(ballot) = event {
+            assert!(matches!(&*ballot.channel, "api" | "web" | "slack") && ballot.groups == ["sre"]);
+            let answer = if ballot.approve { VoteAnswer::Counted } else { VoteAnswer::Denied };
+            _ = ack.send(Reply::Voted(Voted { answer, outcome: None, yes: 1, required: 2 }));
+            continue;
+        }
         let Event::NotificationReceived(notification) = event else {
             _ = ack.send(Reply::Switched(switched(event)));
             continue;
@@ -138,7 +243,7 @@ pub(super) fn ready() -> Condition {
         playbooks: Some(2),
         log: LogCondition::Writable,
         log_head: Some("ab".repeat(32)),
-        docker: DockerCondition::Answering,
+        docker: vec![("local".to_owned(), DockerCondition::Answering)],
         ..Condition::default()
     }
 }
@@ -185,6 +290,10 @@ async fn every_path_has_its_answer_and_none_redirects() {
         ("POST", "/-/reload", "", 403),
         ("PUT", "/-/reload", "", 403),
         ("GET", "/-/reload", "", 405),
+        ("GET", "/api/v1/approvals", "", 200),
+        ("GET", "/api/v1/approvals/i1.1", "", 404),
+        ("POST", "/api/v1/approvals/i1.1", "{}", 401),
+        ("DELETE", "/api/v1/approvals/i1.1", "", 405),
         ("GET", "/", "", 200),
         ("POST", "/", "", 405),
         ("POST", "/metrics", "", 405),
@@ -209,7 +318,7 @@ async fn readiness_follows_the_daemon_and_names_what_is_missing() {
     site.condition.send_replace(ready());
     assert_eq!(ask(&site.router, "GET", "/-/ready", "").await.status(), 200);
     let silent = DockerCondition::Silent { error: "connection refused".to_owned() };
-    site.condition.send_replace(Condition { docker: silent, ..ready() });
+    site.condition.send_replace(Condition { docker: vec![("local".to_owned(), silent)], ..ready() });
     let response = ask(&site.router, "GET", "/readyz", "").await;
     assert_eq!(response.status(), 503);
     assert!(text(response).await.contains("- Docker does not answer: connection refused"));
@@ -226,14 +335,17 @@ async fn the_status_has_its_documented_shape() {
     let want = serde_json::json!({
         "version": "0.1.0", "uptime_seconds": null, "dry_run": true, "ready": true, "not_ready_because": [],
         "playbooks": 2, "log": {"state": "writable", "reason": null, "last_seq": 41, "head": "ab".repeat(32)},
-        "docker": {"state": "answering", "error": null}, "open_episodes": 3,
+        "docker": {"state": "answering", "error": null, "hosts": [{"name": "local", "state": "answering", "error": null}]},
+        "permissions": [], "open_episodes": 3,
         "pauses": [{"scope": "playbook:p", "by": "ada", "reason": "why", "since": "2026-11-18T11:06:40Z", "for": "1h30m",
                     "until": "2026-11-18T12:36:40Z"}],
+        "approvals": [],
         "breakers": [{"target": "web-1", "failures": 3, "since": "2026-11-18T11:06:40Z",
                       "until": "2026-11-18T12:06:40Z"}],
         "storm": {"since": "2026-11-18T11:06:40Z", "for": "10m", "until": "2026-11-18T11:16:40Z"},
         "incidents": [{"id": "i12", "playbook": "restart-web", "alertname": "Down", "target": null,
-                       "doing": "refused", "reason": "cooldown"}],
+                       "doing": "refused", "reason": "cooldown", "of": "i7", "cause": "resolved"}],
+        "withheld": false,
     });
     assert_eq!(status, want);
 }

@@ -4,6 +4,7 @@
 //! Alertmanager out. Here each wait for a client ends, and a full house makes room (see `seats`). Read [`serve`] first.
 
 use super::guard::Peer;
+use super::listener::{Listener, Stream, counted_as};
 use super::seats::{NoSeat, Seat, Seats, Waiting};
 use super::stream::{Watched, WatchedBody};
 use axum::Router;
@@ -20,7 +21,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,7 +60,7 @@ impl Default for ServerLimits {
 }
 
 /// Serves until `shutdown`: then it closes the listeners, lets requests under way finish within the grace, and returns.
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, limits: ServerLimits, shutdown: CancellationToken) {
+pub async fn serve(listeners: Vec<Listener>, router: Router, limits: ServerLimits, shutdown: CancellationToken) {
     let server = Server {
         seats: Seats::new(limits),
         connections: TaskTracker::new(),
@@ -104,14 +104,14 @@ fn http() -> http1::Builder {
     http
 }
 
-async fn accept(listener: TcpListener, server: Server) {
+async fn accept(listener: Listener, server: Server) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = server.shutdown.cancelled() => return,
         };
         match accepted {
-            Ok((tcp, _peer)) => seat(tcp, &server).await,
+            Ok((stream, peer)) => seat((stream, peer), &server).await,
             Err(error) => {
                 // Usually out of file descriptors: trying again at once would only burn the processor.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -122,17 +122,13 @@ async fn accept(listener: TcpListener, server: Server) {
 }
 
 /// Finds a seat, waiting for one if every connection is being answered, and starts serving.
-async fn seat(tcp: TcpStream, server: &Server) {
-    let Ok(peer) = tcp.peer_addr() else { return };
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
+async fn seat((stream, peer): (Stream, Peer), server: &Server) {
     loop {
         // Asked before looking, so that a seat that becomes free in between is not missed.
         let freed = server.seats.freed.notified();
-        match server.seats.sit(peer.ip()) {
+        match server.seats.sit(counted_as(peer)) {
             Ok(seat) => {
-                server.connections.spawn(connection(tcp, seat, server.clone()));
+                server.connections.spawn(connection((stream, peer), seat, server.clone()));
                 return;
             }
             Err(NoSeat::PeerHasEnough) => return,
@@ -147,14 +143,13 @@ async fn seat(tcp: TcpStream, server: &Server) {
 }
 
 /// Serves one connection to its end.
-async fn connection(tcp: TcpStream, seat: Arc<Seat>, server: Server) {
-    let Ok(peer) = tcp.peer_addr() else { return };
+async fn connection((stream, peer): (Stream, Peer), seat: Arc<Seat>, server: Server) {
     let router = server.router;
     let service = service_fn(|mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(peer);
         answer(request, router.clone(), Arc::clone(&seat))
     });
-    let stream = TokioIo::new(Watched::new(tcp, Arc::clone(&seat)));
+    let stream = TokioIo::new(Watched::new(stream, Arc::clone(&seat)));
     let mut http = pin!(server.http.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = http.as_mut() => Some(ended),

@@ -1,5 +1,6 @@
 //! The real accept loop on loopback, against clients that behave badly.
 
+use super::listener::Listener;
 use super::routes_tests::{ALERT, TestSite, short_limits, site};
 use super::server::{ServerLimits, serve};
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ async fn start(limits: ServerLimits) -> Server {
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let mut running = JoinSet::new();
-    running.spawn(serve(vec![listener], site.router.clone(), limits, shutdown.clone()));
+    running.spawn(serve(vec![Listener::Tcp(listener)], site.router.clone(), limits, shutdown.clone()));
     Server { address, shutdown, running, _site: site }
 }
 

@@ -3,6 +3,7 @@
 //! [`Watched`] also closes politely: after the last answer it takes what the client still sends for a moment, because a
 //! close with unread bytes would reset the connection and could destroy the answer (a 413, most of all) on its way.
 
+use super::listener::Stream;
 use super::seats::{Seat, Waiting};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::future::Future;
@@ -12,23 +13,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// How long bytes are taken after the last answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A TCP stream with its seat.
+/// A connection with its seat.
 pub(super) struct Watched {
-    tcp: TcpStream,
+    stream: Stream,
     seat: Arc<Seat>,
     /// Set once our side is closed.
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watched {
-    pub(super) fn new(tcp: TcpStream, seat: Arc<Seat>) -> Self {
-        Self { tcp, seat, lingering: None }
+    pub(super) fn new(stream: Stream, seat: Arc<Seat>) -> Self {
+        Self { stream, seat, lingering: None }
     }
 
     /// Takes and forgets what still arrives, until the client closes or the time is over.
@@ -41,7 +41,7 @@ impl Watched {
         for _round in 0..16 {
             let mut room = [0; 4096];
             let mut forgotten = ReadBuf::new(&mut room);
-            match Pin::new(&mut self.tcp).poll_read(cx, &mut forgotten) {
+            match Pin::new(&mut self.stream).poll_read(cx, &mut forgotten) {
                 Poll::Ready(Ok(())) if !forgotten.filled().is_empty() => {}
                 Poll::Ready(_end_or_error) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
@@ -55,7 +55,7 @@ impl Watched {
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if before < buf.filled().len() && self.seat.waiting().0 == Waiting::Idle {
             self.seat.now_waits_for(Waiting::Head);
         }
@@ -65,16 +65,16 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
-            std::task::ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+            std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         }
         self.poll_linger(cx)
     }
@@ -84,11 +84,11 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::real_daemon::{Answer, Daemon, Home, alert, complaints, get, notification, post, until};
 use crate::real_docker::OBEDIENT;
-use crate::story::{Story, all_closed, check};
+use crate::sender::Sender;
+use crate::story::{Story, check};
 use crate::victims::Victims;
 use sickbay::incident_log::{Conclusion, verify};
 use sickbay::model::fact::Fact;
@@ -74,7 +75,7 @@ fn fail_sync_at(at: usize) {
     let daemon = Daemon::start(home.command());
     daemon.ready();
     assert!(post(daemon.address, &body).unwrap().body.contains("\"duplicates\":1,"), "{name}");
-    all_closed(&home);
+    Sender::new(&daemon, body).all_closed(&home);
     assert!(daemon.stop().status.success(), "{name}");
     check(&name, &home, &victims);
 }
@@ -101,7 +102,7 @@ fn while_nothing_can_be_written_senders_get_503_and_then_it_goes_on_by_itself() 
     daemon.ready();
     let again = post(daemon.address, &body).unwrap();
     assert!(again.status == 200 && again.body.contains("\"duplicates\":1,"), "{again:?}");
-    all_closed(&home);
+    Sender::new(&daemon, body).all_closed(&home);
     let ended = daemon.stop();
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(ended.said.matches("Make room on the disk").count(), 1, "told once, not every second: {}", ended.said);
@@ -121,7 +122,7 @@ fn an_act_whose_intent_became_durable_too_late_is_not_sent() {
     let daemon = Daemon::start(injected(&home, "write", &format!("error=ENOSPC:when={INTENT}..{}", INTENT + 7)));
     start_is_written(&home);
     assert_eq!(post(daemon.address, &down(&victims)).unwrap().status, 200);
-    all_closed(&home);
+    Sender::new(&daemon, down(&victims)).all_closed(&home);
     assert!(daemon.stop().status.success());
     let story = check("late intent", &home, &victims);
     assert_eq!(story.verdicts().into_values().collect::<Vec<_>>(), [Verdict::Failed]);
@@ -141,9 +142,11 @@ fn a_write_cut_in_two_is_mended_at_the_next_start() {
 fn cut_at(limit: usize) {
     let home = Home::new();
     let daemon = Daemon::start(home.command_under(&["prlimit", &format!("--fsize={limit}")]));
+    // Each is the same alert when it is sent again, with the same beginning.
     let one = |number: usize| notification(&[alert("Noise", "none", &format!("{limit}-{number}"))]);
-    let taken = |number: &usize| post(daemon.address, &one(*number)).is_ok_and(|answer| answer.status == 200);
-    let acknowledged = (0..100).take_while(taken).count();
+    let bodies: Vec<String> = (0..100).map(one).collect();
+    let taken = |body: &&String| post(daemon.address, body).is_ok_and(|answer| answer.status == 200);
+    let acknowledged = bodies.iter().take_while(taken).count();
     assert_eq!(daemon.wait().status.signal(), Some(25), "{limit}");
     let bytes = fs::read(home.segment()).unwrap();
     let torn = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -151,11 +154,11 @@ fn cut_at(limit: usize) {
 
     let daemon = Daemon::start(home.command());
     daemon.ready();
-    for number in 0..acknowledged {
-        let again = post(daemon.address, &one(number)).unwrap();
+    for body in &bodies[..acknowledged] {
+        let again = post(daemon.address, body).unwrap();
         assert!(again.body.contains("\"duplicates\":1,"), "{limit}: acknowledged and lost: {again:?}");
     }
-    assert_eq!(post(daemon.address, &one(acknowledged)).unwrap().status, 200);
+    assert_eq!(post(daemon.address, &bodies[acknowledged]).unwrap().status, 200);
     assert!(daemon.stop().status.success());
     assert_eq!(verify(&home.data()).unwrap().conclusion, Conclusion::Clean);
     let story = Story::read(&home);

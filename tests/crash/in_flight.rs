@@ -3,9 +3,10 @@
 //! The kills are spread over the time that the call takes. The engine's own events are the witness: what was done is
 //! found as done, what was not done as not done, and nothing is sent again.
 
-use crate::real_daemon::{Daemon, Home, alert, notification, post, until};
+use crate::real_daemon::{Daemon, Home, alert, notification, post};
 use crate::real_docker::docker;
-use crate::story::{all_closed, check};
+use crate::sender::Sender;
+use crate::story::check;
 use crate::victims::{STUBBORN, Victims};
 use sickbay::model::action::Reconciled;
 use sickbay::model::fact::{ActionReconciled, Fact};
@@ -67,9 +68,10 @@ fn kill_all(name: &str, kind: Kind) {
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    let done = outcomes.iter().filter(|done| **done).count();
     assert_eq!(outcomes.len(), usize::try_from(KILLS).unwrap());
-    assert!(0 < done, "{name}: no kill came after the call was sent, of {KILLS}");
+    // A busy machine sends the call late.
+    let late = (1..6).map(|times| kill_in_flight(name, Kind { takes: kind.takes * (1 << times), ..kind }, KILLS));
+    assert!(outcomes.into_iter().chain(late).any(|done| done), "{name}: no kill came after the call was sent");
 }
 
 /// One kill, later or earlier by its number. A kill that comes too late is tried again, and earlier. Whether the action
@@ -102,7 +104,8 @@ fn kill_after(name: &str, kind: Kind, delay: Duration) -> Option<bool> {
     let body = notification(&[alert("Down", &victim.name, name)]);
     assert_eq!(post(daemon.address, &body).unwrap().status, 200, "{name}");
     let log = || fs::read_to_string(home.segment()).unwrap_or_default();
-    until("the intent is recorded", || log().contains("\"kind\":\"action.intent\""));
+    let sender = Sender::new(&daemon, body.clone());
+    sender.until("the intent is recorded", || log().contains("\"kind\":\"action.intent\""));
     thread::sleep(delay);
     daemon.child.kill().unwrap();
     drop(daemon);
@@ -111,7 +114,7 @@ fn kill_after(name: &str, kind: Kind, delay: Duration) -> Option<bool> {
     }
 
     let daemon = Daemon::start(home.command());
-    all_closed(&home);
+    Sender::new(&daemon, body).all_closed(&home);
     let ended = daemon.stop();
     assert!(ended.status.success(), "{name}: {ended:?}");
     let done = victims.events.count(kind.event, victim) - kind.before;

@@ -19,6 +19,7 @@ mod real_daemon;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/real_docker.rs"]
 mod real_docker;
+mod sender;
 mod story;
 mod under_load;
 mod victims;

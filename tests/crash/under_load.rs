@@ -3,9 +3,10 @@
 //! The load keeps a ledger of every alert that was answered with 200 and sends again what was not, as Alertmanager does.
 //! Each scenario has its own daemon and containers; several run side by side because most of the time is waiting.
 
-use crate::real_daemon::{Daemon, Home, alert, notification, post, until};
+use crate::real_daemon::{Daemon, Home, alert, notification, post};
 use crate::real_docker::{OBEDIENT, TestContainer};
-use crate::story::{Story, all_closed, check};
+use crate::sender::Sender;
+use crate::story::{Story, check};
 use crate::victims::{STUBBORN, Victims};
 use sickbay::incident_log::LogReader;
 use std::net::SocketAddr;
@@ -74,7 +75,7 @@ fn kill_and_start_again(moment: Moment) {
         load.goes_to(&daemon);
         // The repeats change nothing; what is still open comes to its end.
         daemon.ready();
-        all_closed(&home);
+        Sender::new(&daemon, notification(&alerts)).all_closed(&home);
         let repeats = post(daemon.address, &notification(&alerts)).unwrap();
         assert!(repeats.body.contains(&format!("\"duplicates\":{CYCLES},")), "{name}: {}", repeats.body);
         load.over.store(true, Ordering::Relaxed);
@@ -107,8 +108,9 @@ fn cycle(
     let mut log = LogReader::open_at_last(&home.data(), 0).unwrap();
     let answer = post(daemon.address, &notification(alerts)).unwrap();
     assert!(answer.status == 200 && answer.body.contains("\"accepted\":1,"), "{moment:?}: {answer:?}");
+    let sender = Sender::new(&daemon, notification(alerts));
     let mut recorded = |kind: &str| {
-        until(&format!("{kind} of {} is in the log", victim.name), || {
+        sender.until(&format!("{kind} of {} is in the log", victim.name), || {
             let mut found = false;
             while let Some(line) = log.next_line().unwrap() {
                 let line = String::from_utf8_lossy(line);
@@ -131,10 +133,10 @@ fn cycle(
             thread::sleep(Duration::from_millis(50));
             pause_up_to(700);
         }
-        Moment::Answer => until("Docker starts it again", || victims.events.count("start", victim) == 2),
+        Moment::Answer => sender.until("Docker starts it again", || victims.events.count("start", victim) == 2),
         Moment::Verify => {
             recorded("action.intent");
-            until("Docker has restarted it", || victims.events.count("restart", victim) == 1);
+            sender.until("Docker has restarted it", || victims.events.count("restart", victim) == 1);
             pause_up_to(1500);
         }
         Moment::Any => pause_up_to(2000),

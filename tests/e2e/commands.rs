@@ -24,7 +24,7 @@ async fn a_run_is_in_the_metrics() {
         ("sickbay_actions_total{action=\"container.restart\",outcome=\"succeeded\"}", 1.0),
         ("sickbay_open_episodes", 2.0),
         ("sickbay_incidents_open", 1.0),
-        ("sickbay_docker_up", 1.0),
+        ("sickbay_docker_up{host=\"local\"}", 1.0),
         ("sickbay_incident_log_poisoned", 0.0),
         ("sickbay_playbooks_loaded", 1.0),
     ] {
@@ -84,4 +84,37 @@ async fn a_daemon_whose_docker_is_gone_is_alive_and_not_ready() {
     let alert = firing(&json!({"alertname": "Down", "container": "web"}));
     assert_eq!(sickbay.post(&notification(&[alert])).status, 200);
     assert_eq!(sickbay.wait_for("decision", 1)[0]["reason"], "docker_unavailable", "{}", sickbay.story());
+}
+
+/// On a terminal: `script` lends one.
+#[test]
+fn whoever_leaves_hash_password_keeps_a_terminal_that_shows_what_is_typed() {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+    let asks = format!("{} hash-password; echo left with $?; stty -a; echo end", env!("CARGO_BIN_EXE_sickbay"));
+    let mut shell = Command::new("script")
+        .args(["-qec", &asks, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`script` is part of util-linux");
+    let (mut keys, mut screen) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
+    let mut seen = String::new();
+    let mut read_until = |what: &str| {
+        let mut byte = [0];
+        while !seen.contains(what) && screen.read(&mut byte).is_ok_and(|count| count == 1) {
+            seen.push(char::from(byte[0]));
+        }
+        seen.clone()
+    };
+    read_until("password: ");
+    keys.write_all(b"ses\x03").unwrap();
+    let seen = read_until("\nend");
+    drop(keys);
+    shell.wait().unwrap();
+    assert!(seen.contains("left with 130") && !seen.contains("ses"), "{seen}");
+    let modes: Vec<&str> = seen.split([' ', ';', '\r', '\n']).collect();
+    for mode in ["echo", "icanon", "isig"] {
+        assert!(modes.contains(&mode), "{mode}: {seen}");
+    }
 }

@@ -4,7 +4,6 @@
 
 use crate::fake_docker::{FakeDocker, Reply, running};
 use serde_json::json;
-use sickbay::docker::act::perform;
 use sickbay::docker::client::{Observer, Reader, Writer};
 use sickbay::docker::endpoint::DockerEndpoint;
 use sickbay::docker::error::DockerError;
@@ -12,12 +11,12 @@ use sickbay::docker::evidence::capture;
 use sickbay::docker::reconcile::reconcile;
 use sickbay::docker::resolve::resolve;
 use sickbay::docker::verify::verify;
-use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, Vitals};
+use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, TargetVitals, Vitals};
 use sickbay::model::container::{EventHistory, StopCause, TargetReport, Touch, TouchAction};
 use sickbay::model::fact::StepResult;
 use sickbay::model::id::{ActId, IncidentId, Seq};
 use sickbay::model::step::{CaptureSpec, HealthGoal, Reconciliation, VerifySpec, Watched};
-use sickbay::model::target::{ContainerId, ContainerName, TargetQuery};
+use sickbay::model::target::{ContainerId, ContainerName, TargetId, TargetQuery};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,6 +30,17 @@ fn reader(fake: &FakeDocker) -> Reader {
 
 fn writer(fake: &FakeDocker) -> Writer {
     Writer::new(&endpoint(fake), reader(fake), None)
+}
+
+async fn perform(
+    writer: &Writer,
+    id: &ContainerId,
+    pre: &Vitals,
+    action: &Action,
+    deadline: Duration,
+) -> ActionOutcome {
+    let pre = TargetVitals::Container(pre.clone());
+    sickbay::docker::perform(writer, (ACT, &TargetId::from(id)), (&pre, action), deadline).await
 }
 
 fn id(pair: &str) -> ContainerId {
@@ -52,6 +62,8 @@ async fn restart_it(fake: &FakeDocker, deadline: Duration) -> ActionOutcome {
     let action = Action::Restart { stop_timeout: Some(Duration::from_secs(7)) };
     perform(&writer, &id("ab"), &pre, &action, deadline).await
 }
+
+const ACT: ActId = ActId { incident: IncidentId(Seq(1)), number: 1 };
 
 const RESTART: Action = Action::Restart { stop_timeout: None };
 
@@ -91,7 +103,7 @@ async fn starts_and_stops_are_sent_once_and_nothing_to_do_is_a_success() {
         let outcome = perform(&writer, &id("ab"), &pre, action, Duration::from_secs(5)).await;
         let ActionOutcome::Succeeded { post: Some(post) } = outcome else { panic!("{action:?}: {outcome:?}") };
         let want = if *action == Action::Start { "running" } else { "exited" };
-        assert_eq!(post.state, want, "{action:?} of what is {status}");
+        assert_eq!(post.container().unwrap().state, want, "{action:?} of what is {status}");
         let sent: Vec<String> = fake.requests().into_iter().filter(|line| line.starts_with("POST")).collect();
         assert_eq!(sent, [format!("POST /v1.41/containers/{}{path}", "ab".repeat(32))]);
         // An answer that never comes is unknown.
@@ -232,7 +244,7 @@ async fn a_proxys_page_names_the_call_it_blocked() {
     let page = || Reply::Text(403, "text/html", "<html><h1>403 Forbidden</h1></html>".to_owned());
     fake.always("POST", "/restart", page());
     let ActionOutcome::Failed { error } = restart_it(&fake, Duration::from_secs(5)).await else { panic!() };
-    let want = format!("POST /containers/{}/restart was blocked by the socket proxy", "ab".repeat(32));
+    let want = format!("POST /containers/{}/restart was denied by the socket proxy", "ab".repeat(32));
     assert!(error.starts_with(&want) && !error.contains("<h1>"), "{error}");
     fake.always("GET", "/containers/json", page());
     let report = resolve(&reader(&fake), &name("web")).await;
@@ -300,6 +312,43 @@ async fn dependents_are_found_by_every_shared_namespace() {
     assert_eq!(names, ["ipc", "net", "pid"]);
 }
 
+#[tokio::test]
+async fn a_container_that_docker_cannot_show_does_not_keep_others_from_being_treated() {
+    let fake = FakeDocker::start();
+    let mut shared = running("c1", "child");
+    shared["HostConfig"]["PidMode"] = json!(format!("container:{}", "ab".repeat(32)));
+    for container in [running("ab", "web"), shared, running("c2", "stuck"), running("c3", "other")] {
+        fake.put(container);
+    }
+    let inspects = |pair: &str| fake.count("GET", &format!("/containers/{}/json", pair.repeat(32)));
+    let children = async |reader: &Reader| {
+        let report = resolve(reader, &name("web")).await;
+        let TargetReport::Found(view) = report else { return Err(format!("{report:?}")) };
+        Ok(view.dependents.iter().map(|one| one.name.to_string()).collect::<Vec<_>>())
+    };
+
+    // Never seen before, and stuck: whether it shares a namespace is not known, and the rest is.
+    let stuck = format!("/containers/{}/json", "c2".repeat(32));
+    fake.once("GET", &stuck, Reply::Silence);
+    let reader_of_all = reader(&fake);
+    assert_eq!(children(&reader_of_all).await, Ok(vec!["child".to_owned()]));
+    assert_eq!(children(&reader_of_all).await, Ok(vec!["child".to_owned()]));
+    // Namespaces stay as they are: who shares none is asked once, who shares one each time.
+    assert_eq!((inspects("c1"), inspects("c2"), inspects("c3")), (2, 2, 1));
+    fake.always("GET", &stuck, Reply::Silence);
+    assert_eq!(children(&reader_of_all).await, Ok(vec!["child".to_owned()]));
+    assert_eq!(inspects("c2"), 2);
+
+    // One that is known to share must be seen: it would be left behind broken.
+    fake.once("GET", &format!("/containers/{}/json", "c1".repeat(32)), Reply::Json(500, json!({"message": "stuck"})));
+    assert!(children(&reader_of_all).await.unwrap_err().contains("stuck"));
+    // Its owner wants no restart beside others, so not knowing is a no.
+    let mut alone = running("ab", "web");
+    alone["Config"]["Labels"]["sickbay.dependents"] = json!("refuse");
+    fake.put(alone);
+    assert!(children(&reader(&fake)).await.unwrap_err().contains("in time"));
+}
+
 /// A container of the Compose service `shop/web`, or of another one.
 fn replica(pair: &str, name: &str, (service, oneoff): (&str, &str)) -> serde_json::Value {
     let mut container = running(pair, name);
@@ -324,10 +373,13 @@ async fn all_replicas_of_a_compose_service_are_counted_or_nobody_is() {
     let reader = reader(&fake);
     let names = async |pair: &str| match resolve(&reader, &TargetQuery::Id(id(pair))).await {
         TargetReport::Found(view) => view.peers.iter().map(|peer| peer.name.to_string()).collect::<Vec<_>>(),
-        other @ (TargetReport::Missing
+        other @ (TargetReport::FoundService(_)
+        | TargetReport::Missing
+        | TargetReport::Several { .. }
         | TargetReport::Ambiguous(_)
         | TargetReport::Unavailable(_)
-        | TargetReport::Denied(_)) => vec![format!("{other:?}")],
+        | TargetReport::Denied(_)
+        | TargetReport::NoManager(_)) => vec![format!("{other:?}")],
     };
     assert_eq!(names("ab").await, ["shop-web-1", "shop-web-2"]);
     assert_eq!(names("c2").await, ["shop-db-1"]);
@@ -425,8 +477,9 @@ async fn evidence_survives_every_failing_part() {
 }
 
 fn reconciliation(target: TargetIdent, pre: Vitals) -> Reconciliation {
-    let act = ActId { incident: IncidentId(Seq(1)), number: 1 };
+    let act = ACT;
     let action = Action::Restart { stop_timeout: None };
+    let pre = TargetVitals::Container(pre);
     Reconciliation { act, action, target, pre, settle: Duration::from_millis(50) }
 }
 
@@ -448,7 +501,7 @@ async fn looking_tells_what_became_of_a_restart() {
         (verdict, words.as_str()),
         (Reconciled::Observed, "web: restarted at 2026-08-20T10:07:00Z, now running")
     );
-    assert_eq!(post.unwrap().started_at, "2026-08-20T10:07:00Z");
+    assert_eq!(post.unwrap().container().unwrap().started_at, "2026-08-20T10:07:00Z");
     fake.once("GET", "/json", Reply::Json(404, json!({"message": "No such container"})));
     assert_eq!(reconcile(&reader, &reconciliation).await.0, Reconciled::Superseded);
     fake.once("GET", "/json", Reply::Text(403, "text/html", String::new()));
@@ -463,7 +516,7 @@ async fn a_silent_engine_is_not_recovery() {
     let reader = reader(&fake);
     let (target, before) = ident(&reader, "ab").await;
     fake.always("GET", "/json", Reply::Cut);
-    let watched = [Watched { target, before: Some(before), goal: Goal::Up }];
+    let watched = [Watched { target, before: Some(before), goal: Goal::Up, limits: None }];
     let spec = VerifySpec {
         alert_resolved: false,
         health: HealthGoal::Auto,
@@ -471,7 +524,8 @@ async fn a_silent_engine_is_not_recovery() {
         every: Duration::from_secs(1),
         stable_for: Duration::ZERO,
     };
-    let result = verify(&reader, &watched, &spec, Duration::from_secs(1)).await;
+    let result =
+        verify(&reader, (&watched, &spec, None), Duration::from_secs(1), |_| async { Ok(String::new()) }).await;
     let StepResult::NotVerified(words) = result else { panic!("{result:?}") };
     assert!(words.starts_with("web: not recovered within 3 s: not seen: the connection to docker was cut"), "{words}");
 }

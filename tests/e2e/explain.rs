@@ -2,6 +2,7 @@
 
 use crate::alerts::{firing, notification};
 use crate::fake_docker::{FakeDocker, running};
+use crate::http::request;
 use crate::rules::settings;
 use crate::sickbay_process::Sickbay;
 use serde_json::{Value, json};
@@ -148,4 +149,31 @@ async fn the_rules_alone_and_the_daemon_give_the_same_reasons() {
         let decision = sickbay.until("it is decided", decided);
         assert_eq!((&decision["gate"], &decision["reason"]), (&entry["gate"], &entry["reason"]), "{entry:#}");
     }
+}
+
+/// The page of an incident is what `sickbay explain` says, and cannot be taken for anything but text.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_an_incident_is_its_story_as_plain_text() {
+    let docker = engine();
+    let sickbay = Sickbay::running(RULES, &settings(&docker));
+    alarm(&sickbay, &json!({"alertname": "Down", "container": "shy", "text": "<script>alert(1)</script>"}));
+    let incident = sickbay.wait_for("decision", 1)[0]["inc"].as_str().unwrap().to_owned();
+    let page = request(sickbay.port, &format!("GET /incidents/{incident}"), &[], "").unwrap();
+    let told = sickbay.run(&["explain", "--path", "data", &incident]);
+    assert_eq!((page.status, page.body.as_str()), (200, String::from_utf8(told.stdout).unwrap().as_str()));
+    assert!(page.body.contains("gate target said no on shy: not_opted_in") || page.body.contains("not_opted_in"));
+    for (name, want) in [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(page.header(name), Some(want));
+    }
+    for (path, status) in [("i9999", 404), ("i9999999999999999999999", 404), ("..%2Fsecrets", 404), ("12", 404)] {
+        let page = request(sickbay.port, &format!("GET /incidents/{path}"), &[], "").unwrap();
+        assert_eq!(page.status, status, "{path}: {}", page.body);
+    }
+    let written = request(sickbay.port, &format!("POST /incidents/{incident}"), &[], "").unwrap();
+    assert_eq!(written.status, 405);
 }

@@ -8,16 +8,22 @@
     reason = "helpers of tests are tests too: a panic names its line"
 )]
 
+mod check_online;
 mod commands;
 mod docker_faults;
 mod docker_wire;
 mod explain;
+mod hosts;
 mod pause;
 mod payloads;
+mod permits;
 mod receiver;
 mod reload;
 mod reset;
 mod rules;
+mod service_wire;
+mod slack;
+mod socket;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

@@ -90,7 +90,7 @@ async fn with_a_token_nobody_pauses_without_it() {
     let docker = engine();
     let mut sickbay = Sickbay::new(DOWN, &format!("web: {{api_token_file: token}}\n{}", settings(&docker)));
     let token = sickbay.storage().with_file_name("token");
-    fs::write(&token, "t0ken\n").unwrap();
+    fs::write(&token, "t0ken-of-everybody\n").unwrap();
     sickbay.start(&[]);
     let (code, _, err) = cli(&sickbay, &["pause", "--reason", "x"]);
     assert!(code == Some(1) && err.contains("401") && err.contains("web.api_token_file"), "{err}");
@@ -153,7 +153,8 @@ async fn the_file_pauses_from_the_first_moment_and_nothing_overrides_it() {
     // It stands over a kill, too, and the log knows when it goes.
     sickbay.kill();
     sickbay.start(&[]);
-    assert_eq!(status(&sickbay)["pauses"][0]["by"], inputs["by"]);
+    // What others see follows what is recorded, a moment later.
+    sickbay.until("it stands", || (status(&sickbay)["pauses"][0]["by"] == inputs["by"]).then_some(()));
     assert_eq!(sickbay.records_of("pause.set").len(), 1, "{}", sickbay.story());
     fs::remove_file(&file).unwrap();
     assert_eq!(sickbay.verdict_of(1), "recovered", "{}", sickbay.story());

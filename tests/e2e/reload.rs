@@ -146,10 +146,10 @@ async fn only_who_may_pause_may_reload_and_looking_changes_nothing() {
     let docker = engine();
     let mut sickbay = Sickbay::new(DOWN, &format!("web: {{api_token_file: token}}\n{}", settings(&docker)));
     let token = sickbay.storage().with_file_name("token");
-    fs::write(&token, "t0ken\n").unwrap();
+    fs::write(&token, "t0ken-of-everybody\n").unwrap();
     sickbay.start(&[]);
     let send = |line: &str, headers: &[(&str, &str)]| request(sickbay.port, line, headers, "").unwrap().status;
-    let bearer = ("Authorization", "Bearer t0ken");
+    let bearer = ("Authorization", "Bearer t0ken-of-everybody");
     assert_eq!(send("POST /-/reload", &[]), 401);
     assert_eq!(send("GET /-/reload", &[bearer]), 405);
     assert_eq!(send("POST /-/reload", &[bearer, ("Origin", "http://evil.example")]), 403);
@@ -158,7 +158,7 @@ async fn only_who_may_pause_may_reload_and_looking_changes_nothing() {
     assert_eq!(sickbay.records_of("config.loaded").len(), 1);
 
     // The file may hold another token by now: that one counts from the reload on.
-    fs::write(&token, "an0ther\n").unwrap();
+    fs::write(&token, "an0ther-of-everybody\n").unwrap();
     assert_eq!(send("PUT /-/reload", &[bearer]), 200);
     assert_eq!(send("POST /-/reload", &[bearer]), 401);
     let (code, _, err) = reload(&sickbay, &["--token-file", token.to_str().unwrap()]);

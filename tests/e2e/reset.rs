@@ -33,7 +33,7 @@ fn status(sickbay: &Sickbay) -> Value {
 fn tripped(docker: &FakeDocker, extra: &str) -> Sickbay {
     docker.always("POST", "/restart", Reply::Json(500, json!({"message": "no such luck"})));
     let mut sickbay = Sickbay::new(DOWN, &format!("{extra}{}", strict(docker)));
-    fs::write(sickbay.storage().with_file_name("token"), "t0ken\n").unwrap();
+    fs::write(sickbay.storage().with_file_name("token"), "t0ken-of-everybody\n").unwrap();
     sickbay.start(&[]);
     for serial in 1..=2 {
         alarm(&sickbay, serial);
@@ -95,7 +95,7 @@ async fn the_command_says_what_is_wrong_and_answers_in_json() {
         (&["reset", "web", "--reason", "x"], 1, "web.api_token_file"),
         (&["reset", "web", "--reason", "x", "--token-file", "nowhere"], 2, "nowhere"),
         (&["reset", "web", "--reason", " ", "--token-file", token], 1, "`reason` is empty"),
-        (&["reset", "a b", "--reason", "x", "--token-file", token], 1, "not a container name"),
+        (&["reset", "a b", "--reason", "x", "--token-file", token], 1, "is not the name of a target"),
     ] {
         let (exit, out, err) = cli(&sickbay, args);
         assert!(exit == Some(code) && err.contains(want), "{args:?}: {exit:?} {out} {err}");

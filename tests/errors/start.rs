@@ -26,7 +26,7 @@ const CASES: &[Case] = &[
         name: "a duration without a unit",
         spoil: |home| settings(home, "webhook: {max_alert_age: 10}\n"),
         code: 78,
-        words: &["sickbay.yml:1:11", "webhook.max_alert_age", "`10s`"],
+        words: &["sickbay.yml:1:26", "webhook.max_alert_age", "`10s`"],
     },
     Case {
         name: "a word where a number belongs",

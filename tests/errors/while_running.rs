@@ -81,9 +81,10 @@ fn a_damaged_log_means_safe_mode_until_it_is_stopped() {
     let bad = good.replace("\"serial\":\"1\"", "\"serial\":\"7\"");
     assert_ne!(good, bad);
     fs::write(home.segment(), &bad).unwrap();
+    let record = format!("record {}", good.lines().position(|line| line.contains("\"serial\":\"1\"")).unwrap());
 
     let daemon = Daemon::start(home.command());
-    not_ready(&daemon, &["the incident log cannot be written", "record 3", "sickbay log verify", "move the whole"]);
+    not_ready(&daemon, &["the incident log cannot be written", &record, "sickbay log verify", "move the whole"]);
     let refused = post(daemon.address, &notification(&[alert("Noise", "none", "9")])).unwrap();
     assert!(refused.status == 503 && refused.body.contains("incident log"), "{refused:?}");
     for page in ["/", "/-/healthy", "/metrics", "/api/v1/status"] {

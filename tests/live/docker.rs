@@ -2,24 +2,23 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too: a panic names its line")]
 
-use crate::real_docker::{OBEDIENT, TestContainer, docker, unique};
+use crate::real_docker::{OBEDIENT, TestContainer, docker, engine, unique};
 use sickbay::docker::act::perform;
 use sickbay::docker::client::{Reader, Writer};
-use sickbay::docker::endpoint::DockerEndpoint;
 use sickbay::docker::evidence::capture;
 use sickbay::docker::reconcile::reconcile;
 use sickbay::docker::resolve::resolve;
 use sickbay::docker::verify::verify;
-use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, Vitals};
+use sickbay::model::action::{Action, ActionOutcome, Goal, Reconciled, TargetIdent, TargetVitals, Vitals};
 use sickbay::model::container::{Container, StopCause, TargetReport, TargetView};
 use sickbay::model::fact::StepResult;
 use sickbay::model::id::{ActId, IncidentId, Seq};
 use sickbay::model::step::{CaptureSpec, HealthGoal, Reconciliation, VerifySpec, Watched};
-use sickbay::model::target::{ContainerId, ContainerName, TargetQuery};
+use sickbay::model::target::{ContainerId, ContainerName, TargetId, TargetQuery};
 use std::time::Duration;
 
 fn reader() -> Reader {
-    Reader::new(&DockerEndpoint::default(), None)
+    Reader::new(&engine(), None)
 }
 
 async fn inspect(container: &TestContainer) -> Container {
@@ -33,17 +32,22 @@ async fn report(name: &str) -> TargetReport {
 async fn view(container: &TestContainer) -> TargetView {
     match report(&container.name).await {
         TargetReport::Found(view) => *view,
-        other @ (TargetReport::Missing
+        other @ (TargetReport::FoundService(_)
+        | TargetReport::Missing
+        | TargetReport::Several { .. }
         | TargetReport::Ambiguous(_)
         | TargetReport::Unavailable(_)
-        | TargetReport::Denied(_)) => panic!("{other:?}"),
+        | TargetReport::Denied(_)
+        | TargetReport::NoManager(_)) => panic!("{other:?}"),
     }
 }
 
 /// Does one thing to a container, as the daemon does it.
 async fn act(before: &Container, action: &Action) -> ActionOutcome {
-    let writer = Writer::new(&DockerEndpoint::default(), reader(), None);
-    perform(&writer, &before.id, &Vitals::from(before), action, action.deadline(before.stop_timeout)).await
+    let writer = Writer::new(&engine(), reader(), None);
+    let (id, pre) = (TargetId::from(&before.id), TargetVitals::from(before));
+    let act = ActId { incident: IncidentId(Seq(1)), number: 1 };
+    perform(&writer, (act, &id), (&pre, action), action.deadline(before.stop_timeout)).await
 }
 
 /// Restarts a container with one second of grace.
@@ -58,8 +62,13 @@ async fn restart_it(container: &TestContainer) -> (Container, ActionOutcome) {
 async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
     let (before, outcome) = restart_it(container).await;
     let ActionOutcome::Succeeded { post: Some(post) } = outcome else { panic!("{outcome:?}") };
-    assert_ne!(post.started_at, before.started_at);
-    let watched = [Watched { target: TargetIdent::from(&before), before: Some(Vitals::from(&before)), goal: Goal::Up }];
+    assert_ne!(post.container().unwrap().started_at, before.started_at);
+    let watched = [Watched {
+        target: TargetIdent::from(&before),
+        before: Some(Vitals::from(&before)),
+        goal: Goal::Up,
+        limits: None,
+    }];
     let spec = VerifySpec {
         alert_resolved: false,
         health: HealthGoal::Auto,
@@ -67,7 +76,7 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
         every: Duration::from_secs(1),
         stable_for: Duration::from_secs(2),
     };
-    match verify(&reader(), &watched, &spec, Duration::ZERO).await {
+    match verify(&reader(), (&watched, &spec, None), Duration::ZERO, |_| async { Ok(String::new()) }).await {
         StepResult::Verified(words) => (true, words),
         StepResult::NotVerified(words) => (false, words),
         other @ (StepResult::Captured(_)
@@ -75,7 +84,10 @@ async fn restart_and_verify(container: &TestContainer) -> (bool, String) {
         | StepResult::Waited
         | StepResult::Notified
         | StepResult::Skipped
-        | StepResult::NotNeeded(_)) => {
+        | StepResult::ConditionFalse(_)
+        | StepResult::Paused(_)
+        | StepResult::NotNeeded(_)
+        | StepResult::Approved(_)) => {
             panic!("{other:?}")
         }
     }
@@ -231,7 +243,7 @@ async fn looking_finds_out_who_restarted_it() {
             act: ActId { incident: IncidentId(Seq(1)), number: 1 },
             action: Action::Restart { stop_timeout: None },
             target: TargetIdent::from(pre),
-            pre: Vitals::from(pre),
+            pre: TargetVitals::from(pre),
             settle: Duration::from_secs(1),
         };
         reconcile(&reader(), &reconciliation).await.0

@@ -84,3 +84,24 @@ fn a_playbook_in_dry_run_changes_nothing_while_its_neighbour_acts() {
     let marks: Vec<_> = sickbay.records_of("action.intent").iter().map(|intent| intent["dry_run"] == true).collect();
     assert!(marks.contains(&true) && marks.contains(&false), "{}", sickbay.story());
 }
+
+#[test]
+fn check_online_asks_the_real_engine_and_changes_nothing() {
+    let container = TestContainer::run("online", &OPTED_IN, &OBEDIENT);
+    let events = EngineEvents::of(&container);
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.yaml");
+    let check = |name: &str| {
+        let text = down(WIDE_LIMITS).replace("'{{ labels.container }}'", name);
+        assert!(text.contains(name), "{text}");
+        std::fs::write(&rules, text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sickbay"));
+        let output = command.args(["check", "--online"]).arg(&rules).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = check(&container.name);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = check("nobody-is-called-so");
+    assert!(code == Some(1) && said.contains("Docker knows no") && said.contains("online.missing"), "{said}");
+    assert_eq!(events.until_now(), Vec::<String>::new());
+}

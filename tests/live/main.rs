@@ -9,21 +9,37 @@
 )]
 
 mod actions;
+mod afterwards;
 mod alertmanager;
+mod approvals;
 mod attempts;
 mod chain;
 mod clocks;
+mod compose;
+mod compose_back;
+mod compose_back_crash;
+mod compose_crash;
 mod dependents;
+mod diagnose;
 mod docker;
 mod dry_run;
 mod failures;
 mod hands_off;
+mod hosts;
+mod hosts_secured;
+mod labels;
 mod limits;
+mod more_limits;
+mod permissions;
 mod refusals;
 mod reload;
+mod replay;
 mod scenarios;
+mod steps;
 mod storm;
 mod support;
+mod swarm;
+mod swarm_crash;
 mod when;
 mod witness;
 
@@ -33,5 +49,9 @@ mod alerts;
 mod http;
 #[path = "../support/real_docker.rs"]
 mod real_docker;
+#[path = "../support/real_swarm.rs"]
+mod real_swarm;
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
+#[path = "../support/socket_proxy.rs"]
+mod socket_proxy;

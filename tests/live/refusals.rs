@@ -98,7 +98,9 @@ fn ambiguous() {
     let other = EngineEvents::of(&second);
     let rules = down_for(&format!("{{compose: {{project: {project}, service: web}}}}"), WIDE_LIMITS);
     assert_eq!(refused(&first, &rules, ""), ("target".to_owned(), "target_ambiguous".to_owned()));
-    assert_eq!(other.until_now(), Vec::<String>::new());
+    // Newer engines may still be telling how it died.
+    let happened: Vec<String> = other.until_now().into_iter().filter(|action| action != "die").collect();
+    assert_eq!(happened, Vec::<String>::new());
 }
 
 #[test]

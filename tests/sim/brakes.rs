@@ -6,7 +6,7 @@ use crate::witness::Witness;
 use sickbay::model::container::{RestartPolicy, StopCause};
 use sickbay::model::fact::{Answer, Fact, Record};
 use sickbay::model::limit::MinHealthy;
-use sickbay::model::pause::PauseScope;
+use sickbay::model::target::{ComposeService, TargetId};
 use sickbay::playbook::definition::Verb;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{World, Write};
@@ -64,16 +64,26 @@ fn service_of(witness: &Witness, record: &Record) -> Option<(Vec<String>, usize)
     let service = witness.services.get(target.name.as_str())?;
     let others = witness.services.iter().filter(|(name, own)| *own == service && **name != target.name.as_str());
     let others: Vec<String> = others.map(|(name, _)| name.clone()).collect();
-    let runs = witness.runs.iter().filter(|(id, run)| **id != decided.incident && run.acts && run.dry_run == *dry_run);
+    let runs = witness
+        .runs
+        .iter()
+        .filter(|(id, run)| **id != decided.incident && run.keeps_others_away() && run.dry_run == *dry_run);
     let runs: Vec<_> = runs.map(|(_, run)| run).collect();
     let treated = others.iter().filter(|name| runs.iter().any(|run| run.is_about(name))).cloned().collect();
     Some((treated, others.len()))
 }
 
 /// However well the others are: where none is left that is not treated itself, none stays healthy.
-pub(crate) fn min_healthy_is_kept(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
+pub(crate) fn min_healthy_is_kept(witness: &Witness, world: &World, record: &Record, _: SimTime) -> Verdict {
     let Fact::Decided(decided) = &record.fact else { return Ok(()) };
     let Some((treated, others)) = service_of(witness, record) else { return Ok(()) };
+    // Whoever scales makes more of them than there were at the beginning.
+    let own = decided.target.as_ref().and_then(|target| ComposeService::parse(target.service.as_deref()?));
+    let now = own.and_then(|own| {
+        let wall = world.clock().wall();
+        world.docker().inspect_service(&TargetId::Compose(own), wall)
+    });
+    let others = others.max(now.map_or(0, |now| usize::try_from(now.wanted).unwrap_or_default().saturating_sub(1)));
     let limits = witness.playbook(decided.incident).map(|playbook| &playbook.limits);
     match limits.and_then(|limits| limits.min_healthy) {
         Some(MinHealthy::Count(wanted)) if others - treated.len() < usize::try_from(wanted).unwrap_or(usize::MAX) => {
@@ -105,10 +115,12 @@ pub(crate) fn no_more_of_a_service_at_once_than_allowed(
 pub(crate) fn evidence_comes_before_the_act(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
     let incident = intended.act.incident;
-    let Some(playbook) = witness.playbook(incident).filter(|_| !intended.dependent) else { return Ok(()) };
-    let tried = witness.tries.get(&incident).map_or(0, |(number, _)| *number);
-    let captures = playbook.attempts.steps(tried + 1).iter().any(|step| matches!(step.verb, Verb::Capture(_)));
-    if captures && !witness.captured.contains(&incident) {
+    // Another number of replicas destroys no evidence.
+    if intended.action.word() == "scale" {
+        return Ok(());
+    }
+    let captures = witness.work_of(incident).iter().any(|step| matches!(step.verb, Verb::Capture(_)));
+    if captures && !intended.dependent && !witness.captured.contains(&incident) {
         return Err(format!("{} acts before its evidence is kept", intended.act));
     }
     Ok(())
@@ -118,17 +130,11 @@ pub(crate) fn evidence_comes_before_the_act(witness: &Witness, _: &World, record
 pub(crate) fn never_an_act_while_paused(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
     let run = witness.runs.get(&intended.act.incident);
-    let covers = |scope: &&PauseScope| match scope {
-        PauseScope::All => true,
-        PauseScope::Host(name) => &**name == "local",
-        PauseScope::Playbook(name) => *name == intended.playbook,
-        PauseScope::Target(name) => {
-            let touched = std::iter::once(&intended.target).chain(&intended.dependents);
-            touched.into_iter().any(|target| target.name.as_str() == &**name)
-                || run.is_some_and(|run| run.is_about(name))
-        }
+    let touched = |name: &str| {
+        let mut touched = std::iter::once(&intended.target).chain(&intended.dependents);
+        touched.any(|target| target.name.as_str() == name) || run.is_some_and(|run| run.is_about(name))
     };
-    match witness.pauses.keys().find(covers) {
+    match witness.pause_over((intended.act.incident, &intended.playbook), touched) {
         Some(scope) => Err(format!("{} acts on {} while {scope} is paused", intended.act, intended.target.name)),
         None => Ok(()),
     }
@@ -142,7 +148,7 @@ pub(crate) fn no_pause_ends_before_its_true_time(
 ) -> Verdict {
     match &record.fact {
         Fact::PauseCleared(cleared) if cleared.by == "sickbay" => match witness.pauses.get(&cleared.scope) {
-            Some((set, Some(length))) if *length <= now.since(*set) => Ok(()),
+            Some((set, Some(length), _)) if *length <= now.since(*set) => Ok(()),
             pause => Err(format!("{} ends although it stands so: {pause:?}", cleared.scope)),
         },
         _ => Ok(()),
@@ -150,8 +156,10 @@ pub(crate) fn no_pause_ends_before_its_true_time(
 }
 
 pub(crate) fn no_act_without_the_owners_consent(_: &Witness, world: &World, write: &Write, _: usize) -> Verdict {
-    let Some(container) = world.docker().inspect(&write.target.id) else { return Ok(()) };
-    let labels = &container.spec().labels;
+    let container = write.target.id.container().and_then(|id| world.docker().inspect(id));
+    let service = world.docker().inspect_service(&write.target.id, world.clock().wall());
+    let labels = container.map(|one| one.spec().labels.clone()).or_else(|| service.map(|one| one.labels));
+    let Some(labels) = labels else { return Ok(()) };
     let label = |key: &str| labels.get(key).map(String::as_str);
     let policy = &world.ruleset.policy;
     let no = |why: &str| Err(format!("{} acts on {}, which {why}", write.act, write.target.name));
@@ -166,13 +174,13 @@ pub(crate) fn no_act_without_the_owners_consent(_: &Witness, world: &World, writ
         None if !policy.require_opt_in => {}
         Some(_) | None => return no("has not opted in"),
     }
-    if label("sickbay.actions").is_some_and(|listed| !listed.contains("restart")) {
+    if label("sickbay.actions").is_some_and(|listed| !listed.contains(write.action.word())) {
         return no("does not list the action");
     }
-    if label("com.docker.swarm.task.id").is_some() {
+    if label("com.docker.swarm.task.id").is_some() && container.is_some() {
         return no("is Swarm's");
     }
-    if container.spec().auto_remove {
+    if container.is_some_and(|one| one.spec().auto_remove) {
         return no("is removed when it stops");
     }
     Ok(())
@@ -187,8 +195,18 @@ pub(crate) fn no_act_on_what_a_person_stopped(witness: &Witness, world: &World, 
     if witness.slept {
         return Ok(());
     }
-    let Some(container) = world.docker().inspect(&write.target.id) else { return Ok(()) };
-    let Some(since) = witness.stopped_by_hand.get(&write.target.id) else { return Ok(()) };
+    let Some(id) = write.target.id.container() else { return Ok(()) };
+    let (Some(container), Some(since)) = (world.docker().inspect(id), witness.stopped_by_hand.get(id)) else {
+        return Ok(());
+    };
+    // What the run before this one stopped was stopped for this.
+    let before = witness.followed_by(write.act.incident);
+    let stop = |earlier: &Write| {
+        Some(earlier.act.incident) == before && earlier.target.id == write.target.id && earlier.action.word() == "stop"
+    };
+    if world.seen.writes.iter().any(stop) {
+        return Ok(());
+    }
     // What nobody remembers, nobody can respect: but a stop in good order is told by its exit code.
     let remembered = container.stop_cause() == StopCause::Stopped
         || matches!(container.shown().restart_policy, RestartPolicy::Always | RestartPolicy::UnlessStopped)
@@ -207,13 +225,14 @@ pub(crate) fn no_act_on_what_a_person_restarted_lately(
     write: &Write,
     place: usize,
 ) -> Verdict {
-    let (id, hands_off) = (&write.target.id, world.ruleset.policy.hands_off);
+    let Some(id) = write.target.id.container() else { return Ok(()) };
+    let hands_off = world.ruleset.policy.hands_off;
     let about = witness.runs.get(&write.act.incident).is_some_and(|run| run.is_about(write.target.name.as_str()));
     let (Some(since), true) = (witness.restarted_by_hand.get(id), about) else { return Ok(()) };
     if witness.slept || witness.wall_was_set || 1 < world.clock().boots() {
         return Ok(());
     }
-    let own = world.seen.writes.iter().take(place).any(|write| write.target.id == *id);
+    let own = world.seen.writes.iter().take(place).any(|write| write.target.id.container() == Some(id));
     let shown = world.docker().inspect(id).map(|container| container.shown());
     let started = shown.and_then(|shown| shown.started_at.parse::<chrono::DateTime<chrono::Utc>>().ok());
     let was_restarted = started.is_some_and(|started| since.true_wall() <= started);

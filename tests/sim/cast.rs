@@ -1,5 +1,7 @@
 //! Who plays in a seed's story: playbooks, containers and alerts, drawn from the seed.
 
+use crate::approvals;
+use crate::services;
 use fastrand::Rng;
 use sickbay::engine::event::NewConfig;
 use sickbay::engine::ruleset::Ruleset;
@@ -8,11 +10,14 @@ use sickbay::model::label::Labels;
 use sickbay::model::limit::{Breaker, Limits, MinHealthy, Scope, Storm, Window};
 use sickbay::model::matcher::parse_matchers;
 use sickbay::model::policy::{Policy, ProtectedName};
-use sickbay::model::target::ContainerName;
-use sickbay::playbook::definition::Playbook;
+use sickbay::model::resources::ResourceLimits;
+use sickbay::model::target::TargetName;
+use sickbay::playbook::definition::{Playbook, Which};
 use sickbay::playbook::index::Playbooks;
+use sickbay::playbook::template::Template;
 use sickbay::playbook::{RuleFile, load};
 use sickbay::sim::container::{ContainerSpec, Life, Nature};
+use sickbay::sim::service::ServiceSpec;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,6 +25,22 @@ use std::time::Duration;
 /// The shapes, read once.
 static SHAPES: LazyLock<Vec<Playbook>> = LazyLock::new(|| {
     let file = RuleFile { path: "playbooks.yaml".to_owned(), text: include_str!("playbooks.yaml").to_owned() };
+    let loaded = load(&[file]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    loaded.playbooks
+});
+
+/// What may follow the end of an alert. The first is played as a whole.
+static AFTERWARDS: LazyLock<Vec<Playbook>> = LazyLock::new(|| {
+    let file = RuleFile { path: "afterwards.yaml".to_owned(), text: include_str!("afterwards.yaml").to_owned() };
+    let loaded = load(std::slice::from_ref(&file));
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    loaded.playbooks
+});
+
+/// Those with what goes with any step.
+static STEPS: LazyLock<Vec<Playbook>> = LazyLock::new(|| {
+    let file = RuleFile { path: "steps.yaml".to_owned(), text: include_str!("steps.yaml").to_owned() };
     let loaded = load(&[file]);
     assert!(!loaded.has_errors(), "{:?}", loaded.problems);
     loaded.playbooks
@@ -38,6 +59,8 @@ pub(crate) struct AlertSpec {
 pub(crate) struct Cast {
     pub(crate) ruleset: Ruleset,
     pub(crate) containers: Vec<ContainerSpec>,
+    /// Swarm services.
+    pub(crate) services: Vec<ServiceSpec>,
     pub(crate) alerts: Vec<AlertSpec>,
     pub(crate) groups: usize,
     /// Whether the daemon asks Alertmanager's API.
@@ -65,7 +88,8 @@ impl Cast {
         let groups = rng.usize(1..=2);
         let alerts = (0..rng.usize(1..=6)).map(|instance| alert(rng, &names, instance, groups)).collect();
         let ruleset = ruleset(rng, stubborn);
-        Self { ruleset, containers, alerts, groups, asks_alertmanager: rng.bool() }
+        let cast = Self { ruleset, containers, services: Vec::new(), alerts, groups, asks_alertmanager: rng.bool() };
+        services::join(cast, &mut services::aside(rng))
     }
 }
 
@@ -84,6 +108,7 @@ fn ruleset(rng: &mut Rng, stubborn: bool) -> Ruleset {
         policy.storm = Storm { alerts: rng.u32(1..=4), per: secs(rng.u64(10..60)), freeze: secs(rng.u64(30..400)) };
     }
     policy.hands_off = if one_in(rng, 2) { Duration::ZERO } else { secs(rng.u64(5..200)) };
+    policy.approve_on_timeout_allowed = Rng::with_seed(rng.clone().u64(..)).bool();
     policy.dry_run = one_in(rng, 12);
     policy.require_opt_in = !one_in(rng, 6);
     if one_in(rng, 6) {
@@ -115,7 +140,7 @@ pub(crate) fn reloaded(rng: &mut Rng, before: &NewConfig, generation: usize) -> 
         policy.global = vec![window(rng)];
         policy.per_target = if rng.bool() { vec![window(rng)] } else { Vec::new() };
     }
-    NewConfig { playbooks: Playbooks::new(playbooks), policy, files: Vec::new() }
+    NewConfig { playbooks: Playbooks::new(playbooks), policy, files: Vec::new(), by: None }
 }
 
 fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
@@ -138,17 +163,42 @@ fn playbook(rng: &mut Rng, (number, stubborn): (usize, bool)) -> Playbook {
     // From a generator of its own: the rest of a seed's story is the same without.
     let aside = &mut Rng::with_seed(rng.clone().u64(..));
     let min_healthy = one_in(aside, 8).then_some(MinHealthy::Count(1));
-    Playbook {
+    let with_steps = (!stubborn && one_in(aside, 5)).then(|| &STEPS[aside.usize(..STEPS.len())]);
+    let key = match aside.u32(..12) {
+        0 => vec!["instance".into()],
+        1 => vec!["service".into(), "severity".into()],
+        2 if one_in(aside, 4) => vec!["absent".into()],
+        _ => Vec::new(),
+    };
+    let shape = &afterwards(aside, with_steps.unwrap_or(&SHAPES[shape]).clone());
+    let drawn = Playbook {
         name: format!("p{number}").into(),
         revision: "r0".into(),
         matchers: parse_matchers(&matcher).expect("a matcher of ours").matchers,
-        limits: Limits { windows, scope, cooldown, max_parallel: rng.u32(1..=2), min_healthy },
+        limits: Limits { windows, scope, key, cooldown, max_parallel: rng.u32(1..=2), min_healthy },
         dry_run: one_in(rng, 8),
-        ..SHAPES[shape].clone()
-    }
+        ..shape.clone()
+    };
+    approvals::ask(aside, drawn)
 }
 
-fn window(rng: &mut Rng) -> Window {
+/// Some playbooks have an end, and some choose several containers.
+fn afterwards(rng: &mut Rng, shape: Playbook) -> Playbook {
+    let lent = &AFTERWARDS[rng.usize(..AFTERWARDS.len())];
+    let shape = match rng.u32(..8) {
+        0 => AFTERWARDS[0].clone(),
+        1 | 2 if shape.target.is_some() => Playbook { on_resolved: lent.on_resolved.clone(), ..shape },
+        _ => shape,
+    };
+    if shape.target.is_none() || !one_in(rng, 6) {
+        return shape;
+    }
+    let value = Template::parse("{{ labels.service }}", &["labels"]).expect("a template of ours");
+    let which = Which::Selector { labels: vec![(COMPOSE_SERVICE.to_owned(), value)], max: rng.u32(1..=3) };
+    Playbook { target: Some(which.into()), ..shape }
+}
+
+pub(crate) fn window(rng: &mut Rng) -> Window {
     Window { runs: rng.u32(1..=3), per: secs(rng.u64(30..1500)) }
 }
 
@@ -173,13 +223,18 @@ pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
         4 => drop(labels.insert("com.docker.swarm.task.id".to_owned(), "x".to_owned())),
         _ => {}
     }
+    // Not every service may be scaled.
+    if number % 5 != 4 {
+        labels.insert("sickbay.scale.enable".to_owned(), "true".to_owned());
+    }
     labels.insert(COMPOSE_PROJECT.to_owned(), "shop".to_owned());
     labels.insert(COMPOSE_SERVICE.to_owned(), format!("s{}", number.min(2)));
     let policies = [RestartPolicy::No, RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::UnlessStopped];
     let second = secs(1);
     let check = HealthCheck { interval: second * 2, timeout: second, retries: 2, start_period: second * 3 };
     ContainerSpec {
-        name: ContainerName::parse(&format!("c{number}")).expect("a name of ours"),
+        name: TargetName::parse(&format!("c{number}")).expect("a name of ours"),
+        image: None,
         image_id: format!("sha256:{}", rng.u32(..2)),
         labels,
         restart_policy: policies[rng.usize(..policies.len())],
@@ -187,6 +242,8 @@ pub(crate) fn container(rng: &mut Rng, number: usize) -> ContainerSpec {
         stop_timeout: one_in(rng, 4).then(|| secs(rng.u64(1..20))),
         health_check: rng.bool().then_some(check),
         lives_with: None,
+        limits: ResourceLimits::default(),
+        memory_in_use: 0,
         nature: nature(rng),
     }
 }

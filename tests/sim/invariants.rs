@@ -3,11 +3,30 @@
 //!
 //! To add one: write the function and put it into [`OF_RECORDS`], [`OF_WRITES`], [`OF_STEPS`] or [`OF_THE_END`].
 
+use crate::afterwards::{
+    at_most_one_follows_each_run, each_container_of_a_selector_has_one_incident,
+    every_run_is_followed_by_what_its_playbook_says, nothing_is_done_after_an_alert_that_fires,
+};
+use crate::approvals::{
+    every_question_ends, no_act_without_consent_to_this_very_plan, no_question_ends_before_its_true_time_or_in_a_pause,
+    votes_that_were_answered_are_kept, what_was_agreed_to_begins_in_time_and_once,
+};
 use crate::brakes::{
     every_refusal_names_what_its_gate_saw, evidence_comes_before_the_act, min_healthy_is_kept,
     never_an_act_while_paused, no_act_on_what_a_person_restarted_lately, no_act_on_what_a_person_stopped,
     no_act_without_the_owners_consent, no_more_of_a_service_at_once_than_allowed, no_pause_ends_before_its_true_time,
     no_run_in_a_storm, no_run_while_the_breaker_is_open,
+};
+use crate::services::{
+    a_change_moves_nothing_but_what_it_is_for, a_rollback_is_not_taken_back, limits_are_raised_within_their_bounds,
+    no_change_of_what_others_changed_lately, no_change_while_an_update_is_under_way,
+    no_service_and_its_container_at_once, replicas_stay_within_bounds, the_last_healthy_replica_stays,
+    the_original_is_the_number_before_the_run,
+};
+use crate::steps::{
+    a_step_whose_if_is_false_never_acts, no_act_comes_back_well_after_its_time,
+    no_request_is_sent_twice_or_before_its_intent_is_durable, no_request_that_is_held_back,
+    only_what_its_step_tolerates_is_tolerated,
 };
 use crate::testimony::{alertmanager_is_asked_and_quoted_before_the_first_act, no_end_of_an_alert_is_made_up};
 use crate::tries::{
@@ -20,10 +39,11 @@ use sickbay::engine::state::State;
 use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::ContainerState;
-use sickbay::model::fact::{ActionReconciled, Answer, Branch, Fact, Record};
+use sickbay::model::fact::{ActionIntended, ActionReconciled, Answer, Branch, ClockJumped, Fact, Record};
+use sickbay::model::id::ActId;
 use sickbay::model::limit::{Scope, Window};
 use sickbay::model::reason::Reason;
-use sickbay::playbook::definition::Playbook;
+use sickbay::playbook::definition::{Playbook, Step};
 use sickbay::record::{Hash, LogId, decode, encode};
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
@@ -56,8 +76,24 @@ pub(crate) const OF_RECORDS: &[(&str, OfRecord)] = &[
     ("no_run_in_a_storm", no_run_in_a_storm),
     ("min_healthy_is_kept", min_healthy_is_kept),
     ("no_more_of_a_service_at_once_than_allowed", no_more_of_a_service_at_once_than_allowed),
+    ("no_act_without_consent_to_this_very_plan", no_act_without_consent_to_this_very_plan),
+    ("what_was_agreed_to_begins_in_time_and_once", what_was_agreed_to_begins_in_time_and_once),
+    ("no_question_ends_before_its_true_time_or_in_a_pause", no_question_ends_before_its_true_time_or_in_a_pause),
     ("evidence_comes_before_the_act", evidence_comes_before_the_act),
     ("every_refusal_names_what_its_gate_saw", every_refusal_names_what_its_gate_saw),
+    ("the_last_healthy_replica_stays", the_last_healthy_replica_stays),
+    ("no_change_while_an_update_is_under_way", no_change_while_an_update_is_under_way),
+    ("no_change_of_what_others_changed_lately", no_change_of_what_others_changed_lately),
+    ("the_original_is_the_number_before_the_run", the_original_is_the_number_before_the_run),
+    ("no_service_and_its_container_at_once", no_service_and_its_container_at_once),
+    ("nothing_is_done_after_an_alert_that_fires", nothing_is_done_after_an_alert_that_fires),
+    ("at_most_one_follows_each_run", at_most_one_follows_each_run),
+    ("every_run_is_followed_by_what_its_playbook_says", every_run_is_followed_by_what_its_playbook_says),
+    ("each_container_of_a_selector_has_one_incident", each_container_of_a_selector_has_one_incident),
+    ("a_step_whose_if_is_false_never_acts", a_step_whose_if_is_false_never_acts),
+    ("no_request_that_is_held_back", no_request_that_is_held_back),
+    ("only_what_its_step_tolerates_is_tolerated", only_what_its_step_tolerates_is_tolerated),
+    ("no_act_comes_back_well_after_its_time", no_act_comes_back_well_after_its_time),
 ];
 
 /// Asked of each call that was sent.
@@ -68,6 +104,9 @@ pub(crate) const OF_WRITES: &[(&str, OfWrite)] = &[
     ("no_act_on_what_a_person_stopped", no_act_on_what_a_person_stopped),
     ("no_act_on_what_a_person_restarted_lately", no_act_on_what_a_person_restarted_lately),
     ("a_dry_run_changes_nothing", a_dry_run_changes_nothing),
+    ("replicas_stay_within_bounds", replicas_stay_within_bounds),
+    ("a_rollback_is_not_taken_back", a_rollback_is_not_taken_back),
+    ("limits_are_raised_within_their_bounds", limits_are_raised_within_their_bounds),
 ];
 
 /// Asked after each step.
@@ -75,6 +114,10 @@ pub(crate) const OF_STEPS: &[(&str, OfStep)] = &[
     ("no_message_before_its_intent_is_durable", no_message_before_its_intent_is_durable),
     ("every_open_incident_waits_for_something", every_open_incident_waits_for_something),
     ("nothing_acknowledged_is_lost", nothing_acknowledged_is_lost),
+    (
+        "no_request_is_sent_twice_or_before_its_intent_is_durable",
+        no_request_is_sent_twice_or_before_its_intent_is_durable,
+    ),
 ];
 
 /// Asked when all is calm again.
@@ -83,6 +126,9 @@ pub(crate) const OF_THE_END: &[(&str, OfStep)] = &[
     ("the_whole_state_is_in_one_record", the_whole_state_is_in_one_record),
     ("every_incident_comes_to_its_end", every_incident_comes_to_its_end),
     ("looking_tells_what_happened", looking_tells_what_happened),
+    ("a_change_moves_nothing_but_what_it_is_for", a_change_moves_nothing_but_what_it_is_for),
+    ("every_question_ends", every_question_ends),
+    ("votes_that_were_answered_are_kept", votes_that_were_answered_are_kept),
 ];
 
 pub(crate) type OfRecord = fn(&Witness, &World, &Record, SimTime) -> Verdict;
@@ -91,11 +137,14 @@ pub(crate) type OfStep = fn(&Witness, &World) -> Verdict;
 
 /// Whether two runs are counted together by a playbook's limits.
 fn in_scope(playbook: &Playbook, a: &Charge, b: &Charge) -> bool {
+    let differ = |(name, value): &(String, String)| b.key.iter().any(|(of, other)| of == name && other != value);
     let together = match playbook.limits.scope {
+        // What was counted by other labels, before a reload, counts in any case.
+        _ if !playbook.limits.key.is_empty() => !a.key.iter().any(differ),
         Scope::Target => a.target == b.target,
         Scope::Playbook | Scope::Host => true,
     };
-    a.playbook == b.playbook && together
+    a.playbook == b.playbook && together && !a.aftercare && !b.aftercare
 }
 
 /// Whether it is not the very run that is charged.
@@ -176,7 +225,9 @@ fn no_limit_refuses_without_its_cause(witness: &Witness, world: &World, record: 
         target: decided.target.as_ref().map(|target| target.name.to_string()),
         at: now,
         ended: None,
-        dry_run: policy_dry || witness.playbook(decided.incident).is_some_and(|playbook| playbook.dry_run),
+        key: witness.key_of(decided.incident),
+        dry_run: policy_dry || witness.is_dry(decided.incident),
+        aftercare: witness.is_aftercare(decided.incident),
     };
     let has_cause = match refusal.reason {
         Reason::Cooldown => cooling(witness, (&charge, now)).is_some(),
@@ -196,7 +247,8 @@ fn no_two_runs_at_once_on_one_target(witness: &Witness, _: &World, record: &Reco
         Fact::ActionIntended(intended) => (intended.act.incident, &intended.target.name),
         _ => return Ok(()),
     };
-    let holder = witness.runs.iter().find(|(id, run)| **id != incident && run.acts && run.holds(name.as_str()));
+    let holder =
+        witness.runs.iter().find(|(id, run)| **id != incident && run.keeps_others_away() && run.holds(name.as_str()));
     match holder {
         Some((holder, _)) => Err(format!("{incident} and {holder} are at {name} at once")),
         None => Ok(()),
@@ -214,7 +266,8 @@ fn no_more_runs_at_once_than_allowed(witness: &Witness, world: &World, record: &
         Fact::ActionIntended(intended) => intended.dry_run,
         _ => false,
     };
-    let others = witness.runs.iter().filter(|(id, run)| **id != incident && run.acts && run.dry_run == dry_run);
+    let others =
+        witness.runs.iter().filter(|(id, run)| **id != incident && run.keeps_others_away() && run.dry_run == dry_run);
     let under_way = others.count();
     if usize::try_from(world.ruleset.policy.max_parallel).is_ok_and(|allowed| allowed <= under_way) {
         return Err(format!("{incident} acts although {under_way} other runs are under way"));
@@ -237,9 +290,9 @@ fn no_act_for_an_alert_that_ended(witness: &Witness, _: &World, record: &Record,
 fn no_act_on_what_cannot_be_treated(_: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     match &record.fact {
         // A dependent of what was restarted has lost its namespace, whatever Docker tries with it.
-        Fact::ActionIntended(intended) if intended.dependent && intended.pre.state == "restarting" => Ok(()),
-        Fact::ActionIntended(intended) if !["running", "exited"].contains(&intended.pre.state.as_str()) => {
-            Err(format!("{} acts on {}, which is {}", intended.act, intended.target.name, intended.pre.state))
+        Fact::ActionIntended(intended) if intended.dependent && state_before(intended) == "restarting" => Ok(()),
+        Fact::ActionIntended(intended) if !["running", "exited"].contains(&state_before(intended)) => {
+            Err(format!("{} acts on {}, which is {}", intended.act, intended.target.name, state_before(intended)))
         }
         _ => Ok(()),
     }
@@ -269,11 +322,19 @@ fn a_run_goes_by_the_steps_it_began_with(witness: &Witness, _: &World, record: &
         _ => return Ok(()),
     };
     let Some(taker) = witness.playbook(incident) else { return Ok(()) };
-    let tried = witness.tries.get(&incident).map_or(0, |(number, _)| *number);
-    let of_this_try = taker.attempts.steps(tried + 1);
-    let has = |wanted: &Action| of_this_try.iter().any(|step| step.verb.action().as_ref() == Some(wanted));
+    let work = witness.work_of(incident);
+    let says = |step: &Step, wanted: &Action| match step.verb.action() {
+        Some(action) if !matches!(wanted, Action::Service(_)) => action == *wanted,
+        // Their numbers are not the playbook's.
+        _ => step.verb.word() == wanted.word(),
+    };
+    let has = |wanted: &Action| work.iter().any(|step| says(step, wanted));
     let own = step.is_none_or(|step| {
-        let steps = if step.branch == Branch::Steps { of_this_try } else { &taker.on_failure };
+        let steps = match step.branch {
+            Branch::Steps | Branch::OnResolved => work,
+            Branch::OnFailure => &taker.on_failure,
+            Branch::OnDenied => &taker.on_denied,
+        };
         steps.get(step.index).is_some_and(|own| own.verb.word() == step.verb)
     });
     if own && action.is_none_or(has) {
@@ -300,7 +361,9 @@ fn no_target_treated_twice_for_one_intent(witness: &Witness, world: &World, writ
             return Err(format!("{} was sent twice", write.act));
         }
         let same_attempt = before.act.incident == write.act.incident && *attempt == witness.attempt_of(write);
-        if same_attempt && before.target.name == write.target.name {
+        // A service may be scaled by one step and back by another: each of them once.
+        let once = before.action == write.action || write.target.id.container().is_some();
+        if same_attempt && once && before.target.name == write.target.name {
             return Err(format!("{} and {} treat {} for one attempt", before.act, write.act, write.target.name));
         }
     }
@@ -339,9 +402,11 @@ fn every_open_incident_waits_for_something(_: &Witness, world: &World) -> Verdic
             // The tick asks for the next try, and the end of the alert ends it.
             Phase::BetweenTries if incident.tried.is_some() => {}
             Phase::BetweenTries => return Err(format!("{} is between tries and made none", incident.id)),
-            Phase::AwaitingTarget | Phase::Running(_) if daemon.awaits(incident.id) => {}
+            // The tick ends what nobody decides.
+            Phase::AwaitingApproval | Phase::Running(_) if incident.waits_for_people() => {}
+            Phase::AwaitingTarget | Phase::AwaitingApproval | Phase::Running(_) if daemon.awaits(incident.id) => {}
             Phase::Running(run) if run.held.is_some() && 0 < daemon.state().pauses().count() => {}
-            Phase::AwaitingTarget | Phase::Running(_) => {
+            Phase::AwaitingTarget | Phase::AwaitingApproval | Phase::Running(_) => {
                 return Err(format!("{} waits for nothing: {:?}", incident.id, incident.phase));
             }
         }
@@ -413,7 +478,8 @@ fn the_whole_state_is_in_one_record(witness: &Witness, world: &World) -> Verdict
             return Err(format!("the state after {count} records is not what its record says"));
         }
         let mut undisturbed = live.clone();
-        undisturbed.apply(&Record { fact: Fact::LogClosed, ..saved });
+        let nothing = ClockJumped { by_ms: 0, rebooted: false };
+        undisturbed.apply(&Record { fact: Fact::ClockJumped(nothing), ..saved });
         if goes_on != undisturbed {
             return Err(format!("saving the state after {count} records changes it"));
         }
@@ -436,7 +502,11 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
         let write = world.seen.writes.iter().find(|write| write.act == reconciled.act);
         let done = write.and_then(|write| write.done);
         match (reconciled.finding, done) {
-            (Reconciled::NotApplied, Some(done)) if !witness.slept => {
+            (Reconciled::NotApplied, Some(done))
+                if !witness.slept
+                    && !started_again(world, reconciled)
+                    && !undone_by_others(world, reconciled.act, done) =>
+            {
                 return Err(format!("{} was done at {done} and found not to be", reconciled.act));
             }
             (Reconciled::Observed, None) if nothing_shows(world, reconciled) => {
@@ -448,15 +518,48 @@ fn looking_tells_what_happened(witness: &Witness, world: &World) -> Verdict {
     Ok(())
 }
 
-/// Whether a restart that was found to be done left the very start that was there before it.
-fn nothing_shows(world: &World, reconciled: &ActionReconciled) -> bool {
-    let intended = world.disk().records().iter().find_map(|record| match &record.fact {
+/// Whether others changed the service after an act on it.
+fn undone_by_others(world: &World, act: ActId, done: SimTime) -> bool {
+    let write = world.seen.writes.iter().find(|write| write.act == act);
+    write.is_some_and(|write| {
+        write.target.id.container().is_none()
+            && world.seen.service_changes.iter().any(|change| change.id == write.target.id && done <= change.at)
+    })
+}
+
+/// How the target of an act was before it, in Docker's word. A service with replicas runs.
+pub(crate) fn state_before(intended: &ActionIntended) -> &str {
+    intended.pre.container().map_or("running", |pre| pre.state.as_str())
+}
+
+fn intended_of<'w>(world: &'w World, reconciled: &ActionReconciled) -> Option<&'w ActionIntended> {
+    world.disk().records().iter().find_map(|record| match &record.fact {
         Fact::ActionIntended(intended) if intended.act == reconciled.act => Some(intended),
         _ => None,
-    });
+    })
+}
+
+/// Whether what was to be stopped runs, on another start than before: somebody started it since, and nobody who looks
+/// at it can tell whether it was stopped.
+fn started_again(world: &World, reconciled: &ActionReconciled) -> bool {
+    let stop = intended_of(world, reconciled).filter(|intended| matches!(intended.action, Action::Stop { .. }));
+    let before = stop.and_then(|intended| intended.pre.container());
+    let shown = before.zip(reconciled.post.as_ref().and_then(|post| post.container()));
+    shown.is_some_and(|(pre, post)| !post.started_at.is_empty() && post.started_at != pre.started_at)
+}
+
+/// Whether a restart that was found to be done left the very start that was there before it.
+fn nothing_shows(world: &World, reconciled: &ActionReconciled) -> bool {
+    let intended = intended_of(world, reconciled);
     let before = intended.filter(|intended| matches!(intended.action, Action::Restart { .. }));
-    let before = before.map(|intended| intended.pre.started_at.as_str()).unwrap_or_default();
-    reconciled.post.as_ref().is_none_or(|post| post.started_at.is_empty() || post.started_at == before)
+    let before = before.and_then(|intended| intended.pre.container()).map(|pre| pre.started_at.as_str());
+    let post = reconciled.post.as_ref().and_then(|post| post.container());
+    match (before, post) {
+        (Some(before), Some(post)) => post.started_at.is_empty() || post.started_at == before,
+        (Some(_), None) => true,
+        // What was done to a service is told by its own invariants.
+        (None, _) => false,
+    }
 }
 
 /// A container that is shown as stopped.

@@ -6,12 +6,19 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "an invariant picks the facts it is about")]
 
+mod afterwards;
 mod alertmanager;
+mod approvals;
 mod brakes;
 mod cast;
+mod example;
 mod invariants;
+mod limits;
 mod play;
+mod replayed;
 mod schedule;
+mod services;
+mod steps;
 mod story;
 mod testimony;
 mod tries;
@@ -42,7 +49,7 @@ struct Tally {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how many seeds, and which, is said from outside")]
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }
@@ -128,7 +135,10 @@ impl Tally {
                     Some(testimony) => format!("acts, and the alert is {}", testimony.says),
                     None => continue,
                 },
+                Fact::IncidentOpened(opened) => format!("opened another: {}", opened.origin.cause.as_str()),
                 Fact::AttemptEnded(ended) => format!("try {} ended in vain", ended.attempt),
+                Fact::ApprovalEnded(ended) => format!("approval {}", ended.outcome),
+                Fact::VoteCast(vote) => format!("vote: {}", vote.answer),
                 Fact::ConfigLoaded(loaded) if loaded.reloaded => "reloaded".to_owned(),
                 Fact::AlertReceived(received) if received.sight == FirstSight::Reconsidered => {
                     "reconsidered after a reload".to_owned()

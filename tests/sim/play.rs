@@ -67,6 +67,7 @@ pub(crate) struct Played {
 /// Plays a story. If it is to be told, the world remembers what happened.
 pub(crate) fn play(plot: &Plot, tell: bool) -> Played {
     let mut world = World::new(plot.cast.ruleset.clone(), plot.cast.containers.clone());
+    world.add_services(plot.cast.services.clone());
     if tell {
         world.tell_the_story();
     }

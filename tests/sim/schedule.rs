@@ -1,10 +1,12 @@
 //! What happens in a seed's story, and when: a list that can be shortened without changing the rest of it.
 
+use crate::approvals;
 use crate::cast::{Cast, container, one_in, reloaded, secs};
+use crate::services;
 use fastrand::Rng;
 use sickbay::engine::event::NewConfig;
 use sickbay::model::pause::{Pause, PauseScope};
-use sickbay::model::target::ContainerName;
+use sickbay::model::target::TargetName;
 use sickbay::playbook::definition::Playbook;
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::input::{Crash, Fate, Input, Touch};
@@ -96,17 +98,19 @@ pub(crate) fn draw(rng: &mut Rng, cast: &Cast) -> (Vec<Entry>, SimTime) {
         entries.push(Entry { at, what: What::World(input) });
     }
     reloads(rng, cast, length, &mut entries);
+    approvals::votes(rng, cast, length, &mut entries);
+    services::befall(rng, cast, length, &mut entries);
     entries.sort_by_key(|entry| entry.at);
     (entries, SimTime(0).after(length))
 }
 
-/// Somebody edits settings and playbooks now and then. Drawn last: the rest of a seed's story is the same without.
+/// Somebody edits settings and playbooks now and then. Drawn late: the rest of a seed's story is the same without.
 fn reloads(rng: &mut Rng, cast: &Cast, length: Duration, entries: &mut Vec<Entry>) {
     let last = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     let mut moments: Vec<SimTime> = (0..rng.usize(..=3)).map(|_| SimTime(rng.u64(1_000..last))).collect();
     moments.sort_unstable();
     let (playbooks, policy) = (cast.ruleset.playbooks.clone(), cast.ruleset.policy.clone());
-    let mut config = NewConfig { playbooks, policy, files: Vec::new() };
+    let mut config = NewConfig { playbooks, policy, files: Vec::new(), by: None };
     for (number, at) in moments.into_iter().enumerate() {
         if one_in(rng, 5) {
             entries.push(Entry { at, what: What::World(Input::ReloadInVain) });
@@ -165,7 +169,7 @@ fn input(rng: &mut Rng, cast: &Cast) -> Input {
         14..=17 => Input::NextWrite(fate(rng)),
         _ => {
             let number = rng.usize(..cast.containers.len());
-            let name = ContainerName::parse(&format!("c{number}")).expect("a name of ours");
+            let name = TargetName::parse(&format!("c{number}")).expect("a name of ours");
             Input::Touch(name, touch(rng, number))
         }
     }

@@ -44,16 +44,24 @@ pub(crate) fn alertmanager_is_asked_and_quoted_before_the_first_act(
     let first = witness.runs.get(&act.incident).is_some_and(|run| !run.has_acted());
     let long_ago = |at: SimTime| !witness.slept && ANSWER_IN_FLIGHT < now.since(at);
     let alert = world.disk().records().iter().find(|opened| IncidentId(opened.seq) == act.incident);
-    let Some(Fact::AlertReceived(alert)) = alert.map(|record| &record.fact) else { return Ok(()) };
+    let alert = match alert.map(|record| &record.fact) {
+        Some(Fact::AlertReceived(alert)) => alert,
+        Some(Fact::IncidentOpened(opened)) => &opened.alert,
+        Some(_) | None => return Ok(()),
+    };
+    // What follows the end of an alert is about the opposite.
+    let aftercare = witness.is_aftercare(act.incident);
     match intended.witness.as_ref().map(|testimony| testimony.says) {
         None if first => Err(format!("{act} is the first, and Alertmanager was not asked")),
-        Some(Says::NotFiring) => Err(format!("{act} although Alertmanager said that its alert had ended")),
-        Some(Says::Firing) if api.ended(alert.fingerprint).is_some_and(long_ago) => {
+        Some(Says::NotFiring) if !aftercare => {
+            Err(format!("{act} although Alertmanager said that its alert had ended"))
+        }
+        Some(Says::Firing) if !aftercare && api.ended(alert.fingerprint).is_some_and(long_ago) => {
             Err(format!("{act} quotes Alertmanager, which has not listed the alert for long"))
         }
         Some(Says::CannotTell) if long_ago(api.troubled()) => {
             Err(format!("{act} says that Alertmanager cannot tell, and nothing was wrong with it"))
         }
-        Some(Says::Firing | Says::CannotTell) | None => Ok(()),
+        Some(Says::Firing | Says::NotFiring | Says::CannotTell) | None => Ok(()),
     }
 }

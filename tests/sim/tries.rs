@@ -17,7 +17,9 @@ pub(crate) fn tries_follow_each_other_and_only_what_did_not_help(
     let Fact::Decided(decided) = &record.fact else { return Ok(()) };
     let Answer::Run { attempt, .. } = &decided.answer else { return Ok(()) };
     let ended = witness.tries.get(&decided.incident).map_or(0, |(number, _)| *number);
-    let known = witness.playbook(decided.incident).map(|playbook| playbook.attempts.count());
+    let aftercare = witness.is_aftercare(decided.incident);
+    let known =
+        witness.playbook(decided.incident).map(|playbook| if aftercare { 1 } else { playbook.attempts.count() });
     if attempt.number != ended + 1
         || attempt.count < attempt.number
         || known.is_some_and(|known| known != attempt.count)
@@ -51,8 +53,10 @@ pub(crate) fn no_try_before_the_true_cooldown_after_the_last(
 pub(crate) fn no_more_acts_than_the_tries_have(witness: &Witness, _: &World, record: &Record, _: SimTime) -> Verdict {
     let Fact::ActionIntended(intended) = &record.fact else { return Ok(()) };
     let Some(playbook) = witness.playbook(intended.act.incident).filter(|_| !intended.dependent) else { return Ok(()) };
-    let steps = playbook.attempts.iter().flat_map(|attempt| &attempt.steps);
-    let allowed = steps.filter(|step| step.verb.action().is_some()).count();
+    let tries = playbook.attempts.iter().flat_map(|attempt| &attempt.steps).collect::<Vec<_>>();
+    let aftercare = witness.is_aftercare(intended.act.incident);
+    let steps = if aftercare { playbook.on_resolved.iter().collect() } else { tries };
+    let allowed = steps.into_iter().filter(|step| step.verb.acts()).count();
     let done = witness.acts.get(&intended.act.incident).copied().unwrap_or_default();
     if allowed <= done {
         return Err(format!("{} is one more than the {allowed} acts of {}", intended.act, playbook.name));

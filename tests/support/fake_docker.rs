@@ -57,6 +57,8 @@ struct Engine {
     containers: Vec<Value>,
     scripts: VecDeque<Script>,
     requests: Vec<String>,
+    probes: Vec<String>,
+    bodies: Vec<String>,
 }
 
 /// The engine. It stops when it is dropped.
@@ -77,6 +79,8 @@ impl FakeDocker {
             containers: Vec::new(),
             scripts: VecDeque::new(),
             requests: Vec::new(),
+            probes: Vec::new(),
+            bodies: Vec::new(),
         };
         let engine = Arc::new(Mutex::new(engine));
         let listener = UnixListener::bind(directory.path().join("docker.sock")).unwrap();
@@ -136,6 +140,17 @@ impl FakeDocker {
         self.engine.lock().unwrap().requests.clone()
     }
 
+    /// The request lines of the questions about what is allowed: of those, nothing counts as a request.
+    pub(crate) fn probes(&self) -> Vec<String> {
+        self.engine.lock().unwrap().probes.clone()
+    }
+
+    /// The bodies of those requests that had one, as JSON.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        let bodies = self.engine.lock().unwrap().bodies.clone();
+        bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
     /// How many requests of this method went to a path that contains this text.
     pub(crate) fn count(&self, method: &str, path_part: &str) -> usize {
         let requests = self.requests();
@@ -192,13 +207,35 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, engine: Arc<Mut
         head.extend(byte);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
     let line = head.lines().next().unwrap_or_default();
     let line = line.strip_suffix(" HTTP/1.1").unwrap_or(line).to_owned();
+    if head.contains("sickbay-probe") {
+        let reply = engine.lock().unwrap().reply_to_probe(&line);
+        return send(&mut stream, reply).await;
+    }
+    if !body.is_empty() {
+        engine.lock().unwrap().bodies.push(String::from_utf8_lossy(&body).into_owned());
+    }
     let reply = engine.lock().unwrap().reply(&line);
     send(&mut stream, reply).await
 }
 
 impl Engine {
+    /// A question about what is allowed. Only a proxy's lasting no is an answer to it; scripts are for what follows.
+    fn reply_to_probe(&mut self, line: &str) -> Reply {
+        self.probes.push(line.to_owned());
+        let (method, path) = line.split_once(' ').unwrap_or_default();
+        let no = |script: &&Script| {
+            let denied = matches!(script.reply, Reply::Text(401 | 403 | 405, ..));
+            denied && script.times_left.is_none() && script.method == method && path.contains(&script.path_part)
+        };
+        let denied = self.scripts.iter().find(no).map(|script| script.reply.clone());
+        denied.unwrap_or_else(|| Reply::Json(404, json!({"message": "No such thing"})))
+    }
+
     fn reply(&mut self, line: &str) -> Reply {
         self.requests.push(line.to_owned());
         let (method, path) = line.split_once(' ').unwrap_or_default();

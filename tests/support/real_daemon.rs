@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should take moments: the machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Limits wide enough that no cycle of a test is refused for coming too often.
 const SETTINGS: &str = "
@@ -162,7 +162,7 @@ impl Daemon {
 
     /// Waits until it takes alerts and Docker answers.
     pub(crate) fn ready(&self) {
-        until("it is ready", || get(self.address, "/-/ready").is_ok_and(|answer| answer.status == 200));
+        until("it is ready", || is_ready(self.address));
     }
 
     /// Tells it to stop, and waits.
@@ -230,6 +230,11 @@ pub(crate) struct Answer {
 /// Posts a notification.
 pub(crate) fn post(address: SocketAddr, body: &str) -> io::Result<Answer> {
     exchange(address, &format!("POST /api/v1/webhook HTTP/1.1\r\nContent-Length: {}", body.len()), body)
+}
+
+/// Whether the daemon there takes alerts and Docker answers.
+pub(crate) fn is_ready(address: SocketAddr) -> bool {
+    get(address, "/-/ready").is_ok_and(|answer| answer.status == 200)
 }
 
 /// Reads a page.

@@ -5,6 +5,8 @@
 
 #![expect(clippy::panic, reason = "helpers of tests are tests too: a panic names its line")]
 
+use sickbay::docker::endpoint::DockerEndpoint;
+use std::env;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,6 +15,15 @@ const PREFIX: &str = match option_env!("SICKBAY_TEST_PREFIX") {
     Some(prefix) => prefix,
     None => "sickbay-test",
 };
+
+/// The engine that `docker` speaks to.
+#[expect(clippy::disallowed_methods, reason = "a test finds the engine as the docker command does")]
+pub(crate) fn engine() -> DockerEndpoint {
+    let named = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    named.map_or_else(DockerEndpoint::default, |host| {
+        host.parse().unwrap_or_else(|error| panic!("DOCKER_HOST={host}: {error}"))
+    })
+}
 
 /// Runs `docker` and gives back what it printed.
 pub(crate) fn docker(args: &[&str]) -> String {
@@ -101,7 +112,7 @@ pub(crate) fn unique(purpose: &str) -> String {
 pub(crate) const OBEDIENT: [&str; 3] = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 1000 & wait $!; done"];
 
 /// The image, made once per machine.
-fn image() -> String {
+pub(crate) fn image() -> String {
     let tag = format!("{PREFIX}-box:1");
     let directory = std::env::temp_dir().join(format!("{PREFIX}-box"));
     let build = r#"

@@ -160,9 +160,14 @@ impl Sickbay {
         wait_until(look).unwrap_or_else(|| panic!("waited in vain until {what}\n{}", self.story()))
     }
 
+    /// What it said in its own log.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.stderr()).unwrap_or_default()
+    }
+
     /// What it said and recorded, for a failed test.
     pub(crate) fn story(&self) -> String {
-        let said = fs::read_to_string(self.stderr()).unwrap_or_default();
+        let said = self.said();
         let mut story = format!("--- stderr\n{said}--- incident log\n");
         for mut record in self.records() {
             // What nobody needs to understand it.

@@ -2,17 +2,16 @@
 //!
 //! Read [`crate::engine::explain`] first: it says which gates can be asked. [`Report`] is the JSON shape.
 
-use super::told;
-use crate::cli::check::{Output, patterns_of};
-use crate::cli::log::printable;
+use crate::cli::check::Output;
+use crate::cli::print_json;
+use crate::cli::rules::load_rules;
 use crate::engine::explain::{Explained, No};
 use crate::engine::ruleset::Ruleset;
 use crate::model::label::Labels;
 use crate::model::matcher::{MatchOp, parse_matchers};
 use crate::model::policy::Policy;
-use crate::playbook::index::Playbooks;
-use crate::playbook::{Problem, RuleFile, Severity, load};
-use crate::settings::rules;
+use crate::playbook::Known;
+use crate::story::{self, printable};
 use anyhow::{anyhow, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -23,7 +22,7 @@ use std::path::PathBuf;
 #[derive(Debug, Serialize)]
 struct Report {
     at: String,
-    #[serde(serialize_with = "told::in_order")]
+    #[serde(serialize_with = "story::in_order")]
     labels: Vec<(String, String)>,
     /// The playbook that takes the alert.
     taken_by: Option<String>,
@@ -33,7 +32,7 @@ struct Report {
 
 /// One playbook.
 #[derive(Debug, Serialize)]
-struct Entry {
+pub(super) struct Entry {
     name: String,
     source: String,
     /// Whether it is enabled and all of its matchers match.
@@ -44,7 +43,7 @@ struct Entry {
     reason: Option<&'static str>,
     detail: Option<String>,
     /// The values the gate saw.
-    #[serde(serialize_with = "told::in_order")]
+    #[serde(serialize_with = "story::in_order")]
     inputs: Vec<(String, String)>,
     /// What it would act on, as far as the labels tell.
     target: Option<String>,
@@ -56,7 +55,7 @@ struct Entry {
 }
 
 #[derive(Debug, Serialize)]
-struct NotAsked {
+pub(super) struct NotAsked {
     gate: &'static str,
     why: String,
 }
@@ -69,7 +68,7 @@ pub(super) fn explain(
     out: &mut Vec<u8>,
 ) -> anyhow::Result<bool> {
     let labels = labels_of(texts)?;
-    let ruleset = Ruleset::new(load_rules(paths)?, Policy::default());
+    let ruleset = ruleset_of(paths)?;
     let explained = crate::engine::explain::explain(&ruleset, &labels, at);
     let goes_on = explained.iter().any(Explained::goes_on);
     let report = Report {
@@ -79,13 +78,17 @@ pub(super) fn explain(
         playbooks: explained.into_iter().map(Entry::from).collect(),
     };
     match output {
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            writeln!(out)?;
-        }
+        Output::Json => print_json(&report, out)?,
         Output::Text => print(&report, out)?,
     }
     Ok(goes_on)
+}
+
+/// The playbooks of these files and directories; of none, those of `rules/`.
+pub(super) fn ruleset_of(paths: &[PathBuf]) -> anyhow::Result<Ruleset> {
+    let rules = [PathBuf::from("rules/")];
+    let paths = if paths.is_empty() { &rules } else { paths };
+    Ok(Ruleset::new(load_rules(paths, Known::default())?, Policy::default()))
 }
 
 /// `alertname=Down container=web-1`, as in an alert: names with their values.
@@ -103,28 +106,6 @@ fn labels_of(texts: &[String]) -> anyhow::Result<Labels> {
         }
     }
     Labels::from_pairs(pairs).map_err(|twice| anyhow!("{twice}"))
-}
-
-/// Loads rules as the daemon does: all of them, or none.
-fn load_rules(paths: &[PathBuf]) -> anyhow::Result<Playbooks> {
-    let rules = [PathBuf::from("rules/")];
-    let paths = if paths.is_empty() { &rules } else { paths };
-    let mut patterns = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            patterns.extend(patterns_of(path));
-        } else {
-            patterns.push(glob::Pattern::escape(&path.to_string_lossy()));
-        }
-    }
-    let texts = rules::read(&patterns)?;
-    let files: Vec<RuleFile> = texts.into_iter().map(|(path, text)| RuleFile { path, text }).collect();
-    let loaded = load(&files);
-    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
-    if let Some(Problem { file, line, column, message, .. }) = loaded.problems.iter().find(is_error) {
-        bail!("the playbooks are not valid; `sickbay check` shows each place: {file}:{line}:{column}: {message}");
-    }
-    Ok(Playbooks::new(loaded.playbooks))
 }
 
 impl From<Explained> for Entry {
@@ -158,12 +139,17 @@ impl From<Explained> for Entry {
 }
 
 fn print(report: &Report, out: &mut Vec<u8>) -> std::io::Result<()> {
-    writeln!(out, "{} at {}", printable(&told::labels(&report.labels)), report.at)?;
+    writeln!(out, "{} at {}", printable(&story::labels(&report.labels)), report.at)?;
     match &report.taken_by {
         Some(name) => writeln!(out, "taken by playbook {name}")?,
         None => writeln!(out, "no playbook takes it: no_match")?,
     }
-    for entry in &report.playbooks {
+    entries(&report.playbooks, out)
+}
+
+/// What each playbook says.
+pub(super) fn entries(playbooks: &[Entry], out: &mut Vec<u8>) -> std::io::Result<()> {
+    for entry in playbooks {
         let Entry { name, source, gate, reason, .. } = entry;
         writeln!(out)?;
         let Some(gate) = gate else {
@@ -184,7 +170,7 @@ fn print(report: &Report, out: &mut Vec<u8>) -> std::io::Result<()> {
         if let Some(detail) = &entry.detail {
             writeln!(out, "    {}", printable(detail))?;
         }
-        told::inputs(&entry.inputs, out)?;
+        story::inputs(&entry.inputs, out)?;
     }
     Ok(())
 }

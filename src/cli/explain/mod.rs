@@ -1,20 +1,22 @@
 //! `sickbay explain`: why something was done, or not. From the incident log, what was decided about an alert, with the
-//! values each gate saw; from the rules, what would become of an alert with these labels. Needs no daemon.
+//! values each gate saw; from the rules, what would become of an alert with these labels, or of the alerts of a recorded
+//! webhook body. Needs no daemon.
 //!
-//! Read [`ExplainArgs`], then `story` for the log and `labels` for the rules.
+//! Read [`ExplainArgs`], then `crate::story` for the log, `labels` and `event` for the rules.
 
-mod advice;
+mod event;
 mod labels;
-mod story;
-mod told;
 
 use super::check::Output;
 use super::log::parse_time;
+use super::print_json;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::label::Fingerprint;
+use crate::story::{self, Story, Subject};
 use chrono::{DateTime, Utc};
 use clap::Args;
-use std::io::{self, Write};
+use serde::Serialize;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 /// Exit code where no answer could be given: bad arguments, no such incident, a file that cannot be read.
@@ -28,8 +30,11 @@ const NOT_DONE: u8 = 1;
 pub struct ExplainArgs {
     /// An incident (i12), an act of it (i12.2), an alert's fingerprint, or an alert's labels (alertname=Down container=web);
     /// in the log, labels may be any matchers
-    #[arg(value_name = "ID|LABEL=VALUE", required = true)]
+    #[arg(value_name = "ID|LABEL=VALUE", required_unless_present = "event")]
     what: Vec<String>,
+    /// Explain what would become of each alert of this webhook body, by the rules; `-` reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["what", "path", "since", "until"])]
+    event: Option<PathBuf>,
     /// Explain what happened, from the incident log in this data directory [default for an id: data/]
     #[arg(long, value_name = "DIR", conflicts_with_all = ["rules", "at"])]
     path: Option<PathBuf>,
@@ -42,7 +47,8 @@ pub struct ExplainArgs {
     /// Explain what would happen, from these rules files or directories [default for labels: rules/]
     #[arg(long, value_name = "FILE|DIR")]
     rules: Vec<PathBuf>,
-    /// With rules, as if it were this time: 2026-12-24T23:00:00Z, or 8h (ago) [default: now]
+    /// With rules, as if it were this time: 2026-12-24T23:00:00Z, or 8h (ago) [default: now; with --event, when it came, or
+    /// when the last thing that it tells of happened]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Exit with 1 if nothing was done, or nothing would be
@@ -53,35 +59,36 @@ pub struct ExplainArgs {
     output: Output,
 }
 
-/// Whose story is to be told.
-enum Subject {
-    Incident(IncidentId),
-    Alert(Fingerprint),
-    Labels(Vec<String>),
+/// The stories as JSON. The shape is stable: fields are added, never renamed or removed.
+#[derive(Serialize)]
+struct Told<'a> {
+    alerts: &'a [Story],
 }
 
-impl Subject {
-    fn of(what: &[String]) -> Self {
-        if let [one] = what {
-            let incident = one.parse::<IncidentId>().or_else(|_| one.parse().map(|act: ActId| act.incident));
-            if let Ok(incident) = incident {
-                return Self::Incident(incident);
-            }
-            if let Some(fingerprint) = Fingerprint::parse(one) {
-                return Self::Alert(fingerprint);
-            }
+fn subject_of(what: &[String]) -> Subject {
+    if let [one] = what {
+        let incident = one.parse::<IncidentId>().or_else(|_| one.parse().map(|act: ActId| act.incident));
+        if let Ok(incident) = incident {
+            return Subject::Incident(incident);
         }
-        Self::Labels(what.to_vec())
+        if let Some(fingerprint) = Fingerprint::parse(one) {
+            return Subject::Alert(fingerprint);
+        }
     }
+    Subject::Labels(what.to_vec())
 }
 
 /// Explains; the exit code. `now` is what times like `24h` count from.
 ///
 /// # Errors
 /// If the result cannot be printed.
-pub fn run(args: &ExplainArgs, now: DateTime<Utc>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+pub fn run(
+    args: &ExplainArgs,
+    now: DateTime<Utc>,
+    (stdin, out, err): (&mut dyn Read, &mut dyn Write, &mut dyn Write),
+) -> io::Result<u8> {
     let mut result = Vec::new();
-    match explain(args, now, &mut result) {
+    match explain((args, now), stdin, &mut result) {
         Ok(done) => {
             out.write_all(&result)?;
             Ok(if args.exit_code && !done { NOT_DONE } else { 0 })
@@ -94,9 +101,16 @@ pub fn run(args: &ExplainArgs, now: DateTime<Utc>, out: &mut dyn Write, err: &mu
 }
 
 /// Whether something was done, or would be.
-fn explain(args: &ExplainArgs, now: DateTime<Utc>, out: &mut Vec<u8>) -> anyhow::Result<bool> {
+fn explain(
+    (args, now): (&ExplainArgs, DateTime<Utc>),
+    stdin: &mut dyn Read,
+    out: &mut Vec<u8>,
+) -> anyhow::Result<bool> {
     let time = |text: &Option<String>| text.as_deref().map(|text| parse_time(text, now)).transpose();
-    let subject = Subject::of(&args.what);
+    if let Some(file) = &args.event {
+        return event::explain((&args.rules, args.output), (file, stdin), (time(&args.at)?, now), out);
+    }
+    let subject = subject_of(&args.what);
     let from_rules = !args.rules.is_empty() || args.at.is_some();
     let from_log = args.path.is_some() || args.since.is_some() || args.until.is_some();
     match subject {
@@ -110,7 +124,10 @@ fn explain(args: &ExplainArgs, now: DateTime<Utc>, out: &mut Vec<u8>) -> anyhow:
         subject @ (Subject::Incident(_) | Subject::Alert(_) | Subject::Labels(_)) => {
             let path = args.path.clone().unwrap_or_else(|| PathBuf::from("data/"));
             let stories = story::read(&path, &subject, (time(&args.since)?, time(&args.until)?))?;
-            told::tell(&stories, args.output, out)?;
+            match args.output {
+                Output::Json => print_json(&Told { alerts: &stories }, out)?,
+                Output::Text => story::text(&stories, out)?,
+            }
             Ok(stories.iter().all(|story| story.acted))
         }
     }

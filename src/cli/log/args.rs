@@ -55,16 +55,33 @@ pub enum LogCommand {
         #[arg(value_name = "DIR|FILE")]
         place: Option<PathBuf>,
     },
+    /// Print what each playbook did, and how often it helped.
+    ///
+    /// An incident counts by the time it was opened. `recovered` are those where something was done and the target did not
+    /// fall ill again too soon; SUCCESS is their part of all that were treated and have ended, RECOVERY their median time.
+    Stats(SpanArgs),
+    /// Print the targets that keep being treated for the same thing: what to mend instead.
+    ///
+    /// Whatever was treated more than once, the most often treated first. EVERY is the median time between two treatments.
+    Debt(SpanArgs),
     /// Print the records that satisfy all matchers.
     Query {
-        /// Not before: 24h (ago), or 2026-01-05T10:00:00Z.
-        #[arg(long, value_name = "TIME")]
-        since: Option<String>,
-        /// Before: 1h (ago), or 2026-01-05T10:00:00Z.
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
+        /// From when, until when.
+        #[command(flatten)]
+        span: SpanArgs,
         /// As in a playbook, over the members of a record: kind="decision" reason!="busy" target=~"web-.*"
         #[arg(value_name = "MATCHER")]
         matchers: Vec<String>,
     },
+}
+
+/// From when on, and until when.
+#[derive(Args, Clone, Debug)]
+pub struct SpanArgs {
+    /// Not before: 24h (ago), or 2026-01-05T10:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before: 1h (ago), or 2026-01-05T10:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }

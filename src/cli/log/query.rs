@@ -1,13 +1,16 @@
 //! `log tail` and `log query`: lines of the log, chosen by place or by content.
 
 use super::args::LogOutput;
-use super::printable::printable;
-use super::words::words;
 use crate::incident_log::LogReader;
-use crate::model::duration::parse_duration;
+use crate::model::duration::time_or_age;
+use crate::model::matcher::parse_matchers;
+use crate::record::schema::schema;
 use crate::record::{Content, Decoded, Header, LogFilter, decode};
-use anyhow::{Context, anyhow, bail};
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use crate::story::{printable, words};
+use anyhow::{anyhow, bail};
+use chrono::{DateTime, SubsecRound, Utc};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::thread;
@@ -17,12 +20,7 @@ const POLL_EVERY: Duration = Duration::from_millis(200);
 
 /// `2026-01-05T10:00:00Z`, or a duration before now.
 pub(in crate::cli) fn parse_time(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
-    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
-        return Ok(moment.to_utc());
-    }
-    let hint = || format!("{text:?} is neither a time like 2026-01-05T10:00:00Z nor a duration like 24h");
-    let ago = TimeDelta::from_std(parse_duration(text).with_context(hint)?).with_context(hint)?;
-    now.checked_sub_signed(ago).with_context(hint)
+    time_or_age(text, now).map_err(|why| anyhow!(why))
 }
 
 /// Reads the matchers of a query.
@@ -32,6 +30,18 @@ pub(super) fn filter(
 ) -> anyhow::Result<LogFilter> {
     LogFilter::parse(matchers, since, until)
         .map_err(|bad| anyhow!("{bad}; write matchers as in a playbook: kind=\"decision\""))
+}
+
+/// Names in matchers that no record of this version has. What newer versions write may have them.
+pub(super) fn unknown_names(matchers: &[String]) -> BTreeSet<String> {
+    let schema = schema();
+    let bodies = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    let bodies = bodies.filter_map(|body| body.pointer("/then/properties")).chain(schema.get("properties"));
+    let members = bodies.filter_map(Value::as_object).flat_map(Map::keys);
+    let known: BTreeSet<&str> = members.map(String::as_str).chain(["alertname"]).collect();
+    let asked = matchers.iter().filter_map(|text| parse_matchers(text).ok()).flat_map(|parsed| parsed.matchers);
+    let unknown = |name: &String| name.split('.').next().is_some_and(|first| !known.contains(first));
+    asked.map(|matcher| matcher.name.to_string()).filter(unknown).collect()
 }
 
 /// The last records, and on as the log grows.

@@ -1,7 +1,7 @@
 //! Runs one `sickbay log` command and turns what can go wrong into an exit code.
 
-use super::args::{LogArgs, LogCommand};
-use super::{query, show, verify};
+use super::args::{LogArgs, LogCommand, SpanArgs};
+use super::{query, show, tally, verify};
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
 
@@ -15,13 +15,16 @@ pub fn run(args: &LogArgs, now: DateTime<Utc>, out: &mut dyn Write, err: &mut dy
         LogCommand::Tail { follow, lines } => query::tail(path, *output, (*follow, *lines), out),
         LogCommand::Show { incident, evidence } => show::show(path, *output, (*incident, *evidence), out),
         LogCommand::Verify { place } => verify::verify(place.as_ref().unwrap_or(path), *output, out),
-        LogCommand::Query { since, until, matchers } => {
-            let time = |text: &Option<String>| text.as_deref().map(|text| query::parse_time(text, now)).transpose();
-            time(since).and_then(|since| Ok((since, time(until)?))).and_then(|span| {
-                let filter = query::filter(matchers, span)?;
-                query::query(path, *output, &filter, out)
-            })
-        }
+        LogCommand::Stats(span) => between(span, now).and_then(|span| tally::stats(path, *output, span, out)),
+        LogCommand::Debt(span) => between(span, now).and_then(|span| tally::debt(path, *output, span, out)),
+        LogCommand::Query { span, matchers } => between(span, now).and_then(|span| {
+            let filter = query::filter(matchers, span)?;
+            for name in query::unknown_names(matchers) {
+                let known = "docs/INCIDENT_LOG.md lists the members of each kind";
+                writeln!(err, "warning: no record has a member `{name}`, so it reads as empty; {known}")?;
+            }
+            query::query(path, *output, &filter, out)
+        }),
     };
     match result.and_then(|code| out.flush().map(|()| code).map_err(Into::into)) {
         Ok(code) => code,
@@ -32,6 +35,11 @@ pub fn run(args: &LogArgs, now: DateTime<Utc>, out: &mut dyn Write, err: &mut dy
             NO_ANSWER
         }
     }
+}
+
+fn between(span: &SpanArgs, now: DateTime<Utc>) -> anyhow::Result<tally::Span> {
+    let time = |text: &Option<String>| text.as_deref().map(|text| query::parse_time(text, now)).transpose();
+    Ok((time(&span.since)?, time(&span.until)?))
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -1,16 +1,19 @@
 //! `log show`: one incident as a tree, from the alert to the verdict, with the time each thing took.
 
 use super::args::LogOutput;
-use super::printable::{printable, span};
-use super::words::{action_outcome, finding, heading, notice_outcome, words};
 use crate::incident_log::LogReader;
 use crate::model::action::{ActionOutcome, Reconciled};
 use crate::model::fact::{Answer, Decided, Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::AttemptNumber;
 use crate::model::reason::Reason;
+use crate::model::request::RequestOutcome;
 use crate::model::stamp::Stamp;
 use crate::record::{LogFilter, decode};
+use crate::story::{
+    action_outcome, approval_end, finding, heading, notice_outcome, origin, printable, request_outcome, span, vote,
+    words,
+};
 use anyhow::bail;
 use serde_json::Value;
 use std::io::Write;
@@ -96,6 +99,11 @@ impl Tree {
             Fact::ActionFinished(finished) => (Some(finished.act), Some(action_outcome(&finished.outcome))),
             Fact::ActionReconciled(reconciled) => (Some(reconciled.act), Some(finding(reconciled))),
             Fact::NoticeFinished(finished) => (Some(finished.act), Some(notice_outcome(&finished.outcome))),
+            Fact::VoteCast(cast) => (Some(cast.ballot.approval), Some(vote(cast))),
+            Fact::ApprovalEnded(ended) => (Some(ended.approval), Some(approval_end(ended))),
+            Fact::ApprovalRequested(asked) => (Some(asked.approval), None),
+            Fact::RequestFinished(finished) => (Some(finished.act), Some(request_outcome(&finished.outcome))),
+            Fact::RequestIntended(intended) => (Some(intended.act), None),
             Fact::ActionIntended(intended) => (Some(intended.act), None),
             Fact::NoticeIntended(intended) => (Some(intended.notice.act), None),
             Fact::LogOpened(_)
@@ -114,10 +122,12 @@ impl Tree {
             | Fact::StormFrozen(_)
             | Fact::StateSaved(_)
             | Fact::AlertReceived(_)
+            | Fact::IncidentOpened(_)
             | Fact::AlertEnded(_)
             | Fact::AlertsRejected(_)
             | Fact::Decided(_)
             | Fact::StepFinished(_)
+            | Fact::StepMarked(_)
             | Fact::IncidentClosed(_) => (None, None),
         };
         if let Some(outcome) = outcome
@@ -195,6 +205,8 @@ fn ends_a_try(fact: &Fact) -> bool {
         matches!(finished.result, StepResult::Failed(_) | StepResult::NotVerified(_))
     } else if let Fact::ActionFinished(finished) = fact {
         matches!(finished.outcome, ActionOutcome::Failed { .. })
+    } else if let Fact::RequestFinished(finished) = fact {
+        !matches!(finished.outcome, RequestOutcome::Answered { expected: true, .. } | RequestOutcome::Rehearsed)
     } else if let Fact::ActionReconciled(reconciled) = fact {
         !matches!(reconciled.finding, Reconciled::Observed | Reconciled::RestartPolicy)
     } else {
@@ -213,9 +225,19 @@ fn title(records: &[Record]) -> String {
                 id = IncidentId(record.seq).to_string();
                 name = received.labels.value("alertname").to_owned();
             }
+            Fact::IncidentOpened(opened) => {
+                id = IncidentId(record.seq).to_string();
+                name = format!("{}, {}", opened.alert.labels.value("alertname"), origin(&opened.origin));
+            }
             Fact::Decided(decided) => {
                 playbook = format!(", playbook {}", decided.playbook);
                 if let Some(on) = &decided.target {
+                    target = format!(" on {}", on.name);
+                }
+            }
+            Fact::ApprovalRequested(asked) => {
+                playbook = format!(", playbook {}", asked.playbook);
+                if let Some(on) = &asked.target {
                     target = format!(" on {}", on.name);
                 }
             }
@@ -237,10 +259,15 @@ fn title(records: &[Record]) -> String {
             | Fact::BreakerOpened(_)
             | Fact::BreakerReset(_)
             | Fact::StormFrozen(_)
+            | Fact::VoteCast(_)
+            | Fact::ApprovalEnded(_)
             | Fact::StateSaved(_)
             | Fact::AlertEnded(_)
             | Fact::AlertsRejected(_)
             | Fact::StepFinished(_)
+            | Fact::RequestIntended(_)
+            | Fact::RequestFinished(_)
+            | Fact::StepMarked(_)
             | Fact::ActionIntended(_)
             | Fact::ActionFinished(_)
             | Fact::ActionReconciled(_)

@@ -1,9 +1,15 @@
 use super::*;
+use crate::model::fact::{Answer, Decided, Fact, IncidentRelapsed, Refusal};
+use crate::model::id::{IncidentId, Seq};
+use crate::model::incident::Verdict;
+use crate::model::reason::{Gate, Reason};
 use crate::record::sample;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 #[derive(Parser)]
@@ -46,7 +52,7 @@ fn an_incident_is_shown_from_alert_to_verdict() {
         "i2  InstanceDown on web-1, playbook web-restart: recovered after 2.2 s",
         "2026-01-05 10:00:07 UTC",
         "├─ +0 ms        alert     InstanceDown {severity=\"page\", text=\"hello\"} from alertmanager, firing since \
-         2026-01-05 10:00:00 UTC; taken by playbook web-restart (revision 0123456789ab)",
+         2026-01-05 10:00:00 UTC; taken by playbook web-restart (revision 0123456789ab), on the host web-2",
         "├─ +250 ms      decision  run web-restart on web-1 (96af117896af): every gate said yes",
         "├─ +500 ms      capture   kept in 1.2 s: inspect (exit_code 0, oom_killed false, state running); \
          logs (driver json-file, lines (2 entries)); stats missing: timed out",
@@ -141,6 +147,18 @@ fn query_takes_matchers_and_times() {
 }
 
 #[test]
+fn a_member_that_no_record_has_is_named() {
+    let dir = data_of(vec![sample::opened()]);
+    let (code, out, err) = sickbay_log(dir.path(), &["query", "knd=\"x\"", "kind=~\"log.*\"", "labels.knd=\"\""]);
+    assert_eq!((code, &*out), (0, ""));
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(err.starts_with("warning: no record has a member `knd`"), "{err}");
+    let known =
+        ["kind!=\"\"", "alertname=\"\"", "target=\"\"", "inc=\"\"", "reason=\"\"", "playbook=\"\"", "seq=\"0\""];
+    assert_eq!(sickbay_log(dir.path(), &[&["query"], &known[..]].concat()).2, "");
+}
+
+#[test]
 fn show_json_is_one_object_with_the_very_lines() {
     let dir = data("x");
     let (_, out, _) = sickbay_log(dir.path(), &["show", "i2", "-o", "json"]);
@@ -192,10 +210,96 @@ fn verify_answers_with_its_exit_code() {
     let at = whole.windows(9).position(|part| part == b"unhealthy").unwrap();
     changed[at..at + 9].copy_from_slice(b"sound    ");
     let (code, text, json) = check(&changed);
-    assert_eq!((code, &json["result"], &json["problem"]["seq"]), (1, &"damaged".into(), &5.into()));
+    assert_eq!((code, &json["result"], &json["problem"]["seq"]), (1, &"damaged".into(), &3.into()));
     assert!(
-        text.starts_with("damaged: ") && text.contains("where record 5 belongs: the line's bytes hash to "),
+        text.starts_with("damaged: ") && text.contains("where record 3 belongs: the line's bytes hash to "),
         "{text}"
     );
     assert!(json["problem"]["rule"].as_str().unwrap().starts_with("the line's bytes hash to"));
+}
+
+/// Three treatments that recovered, of which the second did not last, one that did not help, one of a dry run, and one that
+/// a gate refused, each begun a second after the one before.
+fn treatments() -> TempDir {
+    let verdicts = [
+        (false, Verdict::Recovered),
+        (false, Verdict::Recovered),
+        (false, Verdict::Recovered),
+        (false, Verdict::Ineffective),
+        (true, Verdict::Recovered),
+    ];
+    let mut facts = vec![sample::opened()];
+    for run in verdicts {
+        let seq = facts.len() as u64;
+        facts.extend(sample::run(seq, run));
+    }
+    let refused = facts.len() as u64;
+    facts.push(sample::alert("x", sample::taken()));
+    let refusal = Refusal {
+        gate: Gate::Budget,
+        reason: Reason::Cooldown,
+        detail: "too soon".to_owned(),
+        inputs: Vec::new(),
+        retry_after: Duration::ZERO,
+    };
+    facts.push(Fact::Decided(Decided {
+        incident: IncidentId(Seq(refused)),
+        playbook: "web-restart".into(),
+        target: Some(sample::target()),
+        look: None,
+        answer: Answer::Refused(refusal),
+    }));
+    facts.push(Fact::IncidentRelapsed(IncidentRelapsed { incident: IncidentId(Seq(5)), by: IncidentId(Seq(9)) }));
+    data_of(facts)
+}
+
+#[test]
+fn what_was_done_and_what_it_helped_is_counted_by_incident() {
+    let dir = treatments();
+    let (code, out, err) = sickbay_log(dir.path(), &["stats", "-o", "json"]);
+    assert_eq!((code, &*err), (0, ""));
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let [playbook] = told["playbooks"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    let want = json!({
+        "playbook": "web-restart", "revision": null, "incidents": 6, "refusals": 1, "treated": 4, "recovered": 2,
+        "relapsed": 1, "open": 1, "verdicts": {"recovered": 4, "ineffective": 1}, "success": 0.5, "recovery_seconds": 0,
+        "last_treated": playbook["last_treated"], "last_incident": "i21",
+    });
+    assert_eq!(*playbook, want);
+    let (_, out, _) = sickbay_log(dir.path(), &["stats"]);
+    let want = "PLAYBOOK     INCIDENTS  REFUSALS  TREATED  RECOVERED  RELAPSED  OPEN  SUCCESS  RECOVERY\n\
+                web-restart  6          1         4        2          1         1     50 %     0s\n";
+    assert_eq!(out, want);
+    // Whatever was opened before does not count, nor what came of it.
+    let (_, out, _) =
+        sickbay_log(dir.path(), &["stats", "-o", "json", "--since", "1h", "--until", "2026-01-05T10:00:08Z"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&told["playbooks"][0]["incidents"], &told["playbooks"][0]["refusals"]),
+        (&json!(1), &json!(0)),
+        "{told}"
+    );
+    let (_, out, _) = sickbay_log(data("x").path(), &["stats", "--until", "2000-01-01T00:00:00Z"]);
+    assert!(out.contains("\nweb-restart  0 ") && out.contains("-\n"), "loaded, and nothing came of it: {out}");
+}
+
+#[test]
+fn what_keeps_being_treated_is_told_the_most_often_treated_first() {
+    let dir = treatments();
+    let (code, out, err) = sickbay_log(dir.path(), &["debt", "-o", "json"]);
+    assert_eq!((code, &*err), (0, ""));
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let [debt] = told["debts"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    let want = json!({
+        "target": "web-1", "playbook": "web-restart", "treated": 4, "recovered": 2, "relapsed": 1, "first": debt["first"],
+        "last": debt["last"], "between_seconds": 1, "last_incident": "i13",
+    });
+    assert_eq!(*debt, want);
+    let (_, out, _) = sickbay_log(dir.path(), &["debt"]);
+    assert!(out.starts_with("TARGET  PLAYBOOK     TREATED  RECOVERED  RELAPSED  EVERY  LAST "), "{out}");
+    assert!(out.contains("\nweb-1   web-restart  4        2          1         1s     2026-01-05T10:00:"), "{out}");
+    let (_, out, _) = sickbay_log(data("x").path(), &["debt"]);
+    assert_eq!(out, "nothing was treated more than once\n");
+    let (code, _, err) = sickbay_log(Path::new("/nowhere"), &["debt"]);
+    assert_eq!(code, 2, "{err}");
 }

@@ -1,8 +1,8 @@
 //! `log verify`: the conclusion in words or as one object, and as an exit code.
 
 use super::args::LogOutput;
-use super::printable::printable;
 use crate::incident_log::{self, Conclusion, Damage, Report};
+use crate::story::printable;
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;

@@ -1,26 +1,31 @@
 //! Blast radius: no storm of alerts, enough left of the service, and not too many containers under treatment at once.
 
 use super::{Question, refuse};
+use crate::engine::scale::{Aim, aim};
 use crate::model::action::TargetIdent;
 use crate::model::container::{Container, ContainerState, Health};
 use crate::model::duration::format_duration;
 use crate::model::fact::Refusal;
 use crate::model::reason::{Gate, Reason};
+use crate::playbook::definition::Verb;
 use std::time::Duration;
 
 /// Asks whether as many runs as allowed are under way. Dry runs are counted apart.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
-    if !question.playbook.acts() {
+    if !question.acts() {
         return Ok(());
     }
     storm(question)?;
     service(question)?;
+    replicas(question)?;
     let under_way = question
         .state
         .running()
         .filter(|other| other.id != question.incident.id)
-        .filter_map(|other| other.run())
-        .filter(|run| run.plan.is_some() && run.dry_run == question.dry_run())
+        // One that hangs keeps its own runs, and nobody else's.
+        .filter(|other| other.host() == question.host())
+        .filter_map(|other| other.holding())
+        .filter(|run| run.dry_run == question.dry_run())
         .count();
     let allowed = question.policy.max_parallel;
     if usize::try_from(allowed).is_ok_and(|allowed| allowed <= under_way) {
@@ -57,13 +62,14 @@ fn storm(question: &Question<'_>) -> Result<(), Refusal> {
 fn service(question: &Question<'_>) -> Result<(), Refusal> {
     let Some(view) = question.view else { return Ok(()) };
     let limits = &question.playbook.limits;
-    let target = TargetIdent::from(&view.container);
+    let target = TargetIdent::from(&view.container).on(question.host());
     let treated: Vec<&TargetIdent> = question
         .state
         .running()
         .filter(|other| other.id != question.incident.id)
-        .filter_map(|other| other.run())
-        .filter(|run| run.plan.is_some() && run.dry_run == question.dry_run())
+        .filter(|other| other.host() == question.host())
+        .filter_map(|other| other.holding())
+        .filter(|run| run.dry_run == question.dry_run())
         .filter_map(|run| run.target.as_ref())
         .collect();
     if let Some(service) = &target.service {
@@ -82,8 +88,10 @@ fn service(question: &Question<'_>) -> Result<(), Refusal> {
         }
     }
     let Some(min_healthy) = limits.min_healthy else { return Ok(()) };
-    let others = view.peers.iter().filter(|peer| peer.id != target.id);
-    let left = others.filter(|peer| is_well(peer) && !treated.iter().any(|held| held.name == peer.name)).count();
+    let others = view.peers.iter().filter(|peer| peer.id != view.container.id);
+    let left = others
+        .filter(|peer| is_well(peer) && !treated.iter().any(|held| held.name.bare() == peer.name.as_str()))
+        .count();
     let total = view.peers.len().max(1);
     let needed = min_healthy.of(total);
     if needed <= left {
@@ -99,6 +107,33 @@ fn service(question: &Question<'_>) -> Result<(), Refusal> {
         }
     };
     let refusal = refuse(Gate::BlastRadius, Reason::MinHealthy, detail);
+    Err(refusal.saw("healthy", left).saw("needed", needed).saw("total", total).saw("min_healthy", min_healthy))
+}
+
+/// Enough healthy replicas left of a service: a smaller one never loses its last healthy replica.
+fn replicas(question: &Question<'_>) -> Result<(), Refusal> {
+    let Some(service) = question.service else { return Ok(()) };
+    let min_healthy = question.playbook.limits.min_healthy;
+    let next = question.steps_to_come().map(|(step, _)| &step.verb).find(|verb| verb.acts());
+    // Which of them go is Docker's choice, so the healthy ones may.
+    let (fewer, after, least) = match next {
+        Some(Verb::Scale(spec)) => match aim(question, spec, service) {
+            Ok(Aim::Scale { from, to, .. }) if to < from => (from - to, to, 1),
+            Ok(Aim::Scale { .. } | Aim::NotNeeded(_)) | Err(_) => return Ok(()),
+        },
+        Some(Verb::Restart(_) | Verb::Rollback(_)) => (service.down_at_once, service.wanted, 0),
+        Some(_) | None => return Ok(()),
+    };
+    let total = usize::try_from(after).unwrap_or(usize::MAX);
+    let needed = min_healthy.map_or(0, |share| share.of(total)).max(least);
+    let left = usize::try_from(service.healthy.saturating_sub(fewer)).unwrap_or(usize::MAX);
+    if needed <= left {
+        return Ok(());
+    }
+    let (name, healthy) = (service.name(), service.healthy);
+    let detail = format!("{healthy} replicas of {name} are healthy, and {fewer} of them may go: {needed} must stay");
+    let refusal = refuse(Gate::BlastRadius, Reason::MinHealthy, detail);
+    let min_healthy = min_healthy.map_or_else(|| "the last one stays".to_owned(), |share| share.to_string());
     Err(refusal.saw("healthy", left).saw("needed", needed).saw("total", total).saw("min_healthy", min_healthy))
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// Asks how the last runs on the target ended.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
-    let Some(target) = question.target_name().filter(|_| question.playbook.acts()) else { return Ok(()) };
+    let Some(target) = question.target_name().filter(|_| question.acts()) else { return Ok(()) };
+    let target = target.as_str();
     let (policy, now) = (question.policy, question.now);
     let standing = standing(question, target);
     let breaker = &policy.breaker;
@@ -41,7 +42,9 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
 fn standing(question: &Question<'_>, target: &str) -> Standing {
     let (policy, now, history) = (question.policy, question.now, question.state.history());
     let about = (&*question.playbook.name, target);
-    match history.not_lasting(about, policy.relapse_within, &question.incident.opened) {
+    let aftercare = question.incident.is_aftercare();
+    let relapsed = history.not_lasting(about, policy.relapse_within, &question.incident.opened);
+    match relapsed.filter(|_| !aftercare) {
         Some(earlier) => {
             // A recovery that did not last hides nothing of what was before it, however late the gates are asked.
             let mut known = history.clone();

@@ -12,6 +12,10 @@ const NAMED_MAX: usize = 4;
 /// Asks the condition.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     let Some(condition) = &question.playbook.condition else { return Ok(()) };
+    // It says when to treat. What follows the end of the alert follows a treatment.
+    if question.incident.is_aftercare() {
+        return Ok(());
+    }
     answer(condition, &condition_values::of(question))
 }
 

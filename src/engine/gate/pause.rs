@@ -6,13 +6,18 @@
 use super::{Question, RETRY_AFTER};
 use crate::model::duration::format_duration;
 use crate::model::fact::Refusal;
-use crate::model::pause::PauseScope;
+use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::{Gate, Reason};
+use crate::model::service::Service;
+use crate::model::target::TargetName;
 use std::time::Duration;
 
 /// Asks whether a pause covers the run.
 pub(in crate::engine) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
-    let Some(standing) = question.state.pauses().longest(question.now, |scope| covers(question, scope)) else {
+    let own = Pause::by_playbook(&question.incident.playbook, &question.incident.id.to_string());
+    // A run that paused its own playbook goes on to its end.
+    let holds = |pause: &Pause| pause.by != own && covers(question, &pause.scope);
+    let Some(standing) = question.state.pauses().longest(question.now, holds) else {
         return Ok(());
     };
     let pause = &standing.pause;
@@ -44,16 +49,26 @@ fn input(name: &str, value: String) -> (String, String) {
 fn covers(question: &Question<'_>, scope: &PauseScope) -> bool {
     match scope {
         PauseScope::All => true,
-        PauseScope::Host(name) => **name == *question.policy.host,
+        PauseScope::Host(name) => is_on(question, name),
         PauseScope::Playbook(name) => *name == question.playbook.name,
         PauseScope::Target(name) => touches(question, name),
     }
 }
 
+/// Whether the run is on the host of this name. One without a target is on none; while there is one host, everything is on
+/// it.
+fn is_on(question: &Question<'_>, name: &str) -> bool {
+    let (policy, has_target) = (question.policy, question.playbook.target.is_some());
+    (has_target || !policy.has_several_hosts()) && policy.name_of(question.host()) == name
+}
+
 /// Whether the run would touch a container of this name: its target, what it does next, or what depends on that.
 fn touches(question: &Question<'_>, name: &str) -> bool {
     let run = question.incident.run();
-    let planned = run.into_iter().flat_map(|run| run.target.iter().chain(run.next_to_act()));
+    let asked = question.incident.open_approval().and_then(|approval| approval.asked.target.as_ref());
+    let mut planned = run.into_iter().flat_map(|run| run.target.iter().chain(run.next_to_act())).chain(asked);
     let seen = question.view.into_iter().flat_map(|view| std::iter::once(&view.container).chain(&view.dependents));
-    planned.map(|target| &target.name).chain(seen.map(|container| &container.name)).any(|known| known.as_str() == name)
+    let mut seen = seen.map(|container| TargetName::from(&container.name)).chain(question.service.map(Service::name));
+    let name = question.policy.recorded(name);
+    planned.any(|target| target.name.as_str() == name) || seen.any(|seen| seen.on(question.host()).as_str() == name)
 }

@@ -5,15 +5,72 @@
 use super::Question;
 use super::target::No;
 use crate::model::container::Container;
-use crate::model::policy;
+use crate::model::owner::{ACTIONS, ENABLE, PROTECT, SCOPE, is_false, is_true};
+use crate::model::policy::{self, Policy};
 use crate::model::reason::Reason;
+use crate::model::service::{Service, ServiceId};
+use crate::model::target::TargetName;
+use std::collections::BTreeMap;
 
-/// What the owner of the container says: labels may only narrow. An unreadable value gets the safest reading.
-pub(super) fn allowed(question: &Question<'_>, container: &Container, action: &str) -> Result<(), No> {
-    let policy = question.policy;
-    let name = container.name.as_str();
-    let label = |key: &str| container.labels.get(key).map(|value| value.trim());
-    if let Some(value) = label("sickbay.protect")
+/// What protection is asked about: a container or a service.
+pub(super) struct Owned<'a> {
+    name: TargetName,
+    image: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    /// The container's full ID, if it is one.
+    container: Option<&'a str>,
+    /// The name within its Compose project, if it has one.
+    compose: Option<&'a str>,
+}
+
+impl<'a> From<&'a Container> for Owned<'a> {
+    fn from(container: &'a Container) -> Self {
+        Self {
+            name: TargetName::from(&container.name),
+            image: &container.image,
+            labels: &container.labels,
+            container: Some(container.id.as_str()),
+            compose: container.compose().map(|(_, service)| service),
+        }
+    }
+}
+
+impl<'a> From<&'a Service> for Owned<'a> {
+    fn from(service: &'a Service) -> Self {
+        let compose = match &service.id {
+            ServiceId::Compose(compose) => Some(compose.service.as_str()),
+            ServiceId::Swarm(..) => None,
+        };
+        let Service { image, labels, .. } = service;
+        Self { name: service.name(), image, labels, container: None, compose }
+    }
+}
+
+/// What the owner of the target says: labels may only narrow. An unreadable value gets the safest reading.
+pub(super) fn allowed(question: &Question<'_>, owned: &Owned<'_>, action: &str) -> Result<(), No> {
+    treatable(question.policy, owned, action)
+}
+
+/// Whether a container may be treated at all.
+///
+/// # Errors
+/// The reason why not, and the words for it.
+pub fn may_be_treated(policy: &Policy, container: &Container, action: &str) -> Result<(), (Reason, String)> {
+    treatable(policy, &Owned::from(container), action)
+}
+
+/// Whether a service may be treated at all.
+///
+/// # Errors
+/// The reason why not, and the words for it.
+pub fn service_may_be_treated(policy: &Policy, service: &Service, action: &str) -> Result<(), (Reason, String)> {
+    treatable(policy, &Owned::from(service), action)
+}
+
+fn treatable(policy: &Policy, owned: &Owned<'_>, action: &str) -> Result<(), No> {
+    let name = owned.name.as_str();
+    let label = |key: &str| owned.labels.get(key).map(|value| value.trim());
+    if let Some(value) = label(PROTECT)
         && !is_false(value)
     {
         return Err((Reason::Protected, format!("{name} has the label sickbay.protect={value}")));
@@ -21,15 +78,21 @@ pub(super) fn allowed(question: &Question<'_>, container: &Container, action: &s
     if policy.protect.iter().any(|protected| protected.covers(name)) {
         return Err((Reason::Protected, format!("{name} is covered by docker.protect in the settings")));
     }
-    if let Some(what) = built_in(question, container) {
+    if let Some(what) = built_in(policy, owned) {
         let detail = format!("{name} is protected: {what}. This is built in, and no label lifts it");
         return Err((Reason::Protected, detail));
     }
     let own = policy.own_container.as_deref();
-    if own.is_some_and(|own| 12 <= own.len() && container.id.as_str().starts_with(own)) {
+    let is_own = |own: &str| owned.container.is_some_and(|id| 12 <= own.len() && id.starts_with(own));
+    if own.is_some_and(is_own) {
         return Err((Reason::SelfTarget, format!("{name} is the container sickbay runs in")));
     }
-    match label("sickbay.enable") {
+    if let Some(scope) = label(SCOPE).filter(|scope| Some(*scope) != policy.scope.as_deref()) {
+        let own = policy.scope.as_ref().map_or("no scope".to_owned(), |own| format!("the scope {own:?}"));
+        let detail = format!("{name} has the label {SCOPE}={scope}, and this sickbay has {own} (labels.scope)");
+        return Err((Reason::OtherScope, detail));
+    }
+    match label(ENABLE) {
         Some(value) if is_true(value) => {}
         None if !policy.require_opt_in => {}
         Some(value) => return Err((Reason::NotOptedIn, format!("{name} has the label sickbay.enable={value}"))),
@@ -38,7 +101,7 @@ pub(super) fn allowed(question: &Question<'_>, container: &Container, action: &s
             return Err((Reason::NotOptedIn, detail));
         }
     }
-    match label("sickbay.actions") {
+    match label(ACTIONS) {
         Some(listed) if !listed.split(',').any(|word| word.trim() == action) => {
             let detail = format!("{name} has the label sickbay.actions={listed}, without {action}");
             Err((Reason::ActionNotAllowed, detail))
@@ -48,20 +111,11 @@ pub(super) fn allowed(question: &Question<'_>, container: &Container, action: &s
 }
 
 /// Why a container is protected although nobody said so.
-fn built_in(question: &Question<'_>, container: &Container) -> Option<String> {
-    if let Some(guardian) = policy::guardian(&container.image) {
-        return Some(format!("its image {} is {guardian}, a part of what watches and treats", container.image));
+fn built_in(policy: &Policy, owned: &Owned<'_>) -> Option<String> {
+    if let Some(guardian) = policy::guardian(owned.image) {
+        return Some(format!("its image {} is {guardian}, a part of what watches and treats", owned.image));
     }
-    let host = question.policy.docker_host.as_deref()?;
-    let service = container.compose().map(|(_, service)| service);
-    let is_it = container.name.as_str() == host || service == Some(host);
-    is_it.then(|| format!("{host} is the host by which the settings reach Docker"))
-}
-
-fn is_true(value: &str) -> bool {
-    ["1", "t", "true", "yes"].iter().any(|word| value.eq_ignore_ascii_case(word))
-}
-
-fn is_false(value: &str) -> bool {
-    ["0", "f", "false", "no"].iter().any(|word| value.eq_ignore_ascii_case(word))
+    let is_it = |host: &&String| owned.name.as_str() == **host || owned.compose == Some(host.as_str());
+    let host = policy.docker_hosts.iter().find(is_it)?;
+    Some(format!("{host} is the host by which the settings reach Docker"))
 }

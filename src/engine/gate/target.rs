@@ -2,12 +2,14 @@
 //! Docker's semantics: a restart starts a stopped container, un-pauses a paused one, deletes an `--rm` one and makes a
 //! crash loop faster; a stop un-pauses, deletes and ends loops alike.
 
-use super::protection::allowed;
-use super::{Question, hands_off, refuse};
-use crate::model::container::{Container, ContainerState, Health, RestartPolicy, StopCause, TargetView};
+use super::protection::{Owned, allowed};
+use super::{Question, hands_off, refuse, service};
+use crate::engine::limits::{Aim, aim, has_room, takes_back_next};
+use crate::model::container::{Container, ContainerState, Health, MemoryInUse, RestartPolicy, StopCause, TargetView};
 use crate::model::fact::Refusal;
+use crate::model::owner::{self, DEPENDENTS, Dependents};
 use crate::model::reason::{Gate, Reason};
-use crate::playbook::definition::{Step, Verb};
+use crate::playbook::definition::{LimitsSpec, Verb};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::time::Duration;
 
@@ -19,15 +21,18 @@ const CRASH_LOOP_RESTARTS: u64 = 3;
 
 /// Asks everything about the target itself. A playbook that changes nothing only needs one that exists.
 pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
-    let Some(view) = question.view else { return Ok(()) };
-    if !question.playbook.acts() {
+    if !question.acts() {
         return Ok(());
     }
+    if let Some(found) = question.service {
+        return service::ask(question, found);
+    }
+    let Some(view) = question.view else { return Ok(()) };
     let container = &view.container;
     let no = |no: No| of_container(question, view, no);
     // All of the try's actions: one that may stop and may not start is refused before it stops.
-    for action in question.steps().iter().filter_map(|step| step.verb.action()) {
-        allowed(question, container, action.word()).map_err(no)?;
+    for step in question.steps().iter().filter(|step| step.verb.acts()) {
+        allowed(question, &Owned::from(container), step.verb.word()).map_err(no)?;
     }
     owned_by_nobody_else(container).map_err(no)?;
     let left = treatable(question, view).map_err(no)?;
@@ -46,6 +51,11 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
         if left == Standing::Down && dependent.state == ContainerState::Running {
             let detail = format!("{name} shares a namespace with {target}, which the playbook stops and never starts");
             return Err(refused(detail).saw("because", "stopped"));
+        }
+        if owner::dependents(&container.labels) == Dependents::Refuse {
+            let label = container.labels.get(DEPENDENTS).map_or("", String::as_str);
+            let detail = format!("{name} shares a namespace with {target}, which has the label {DEPENDENTS}={label}");
+            return Err(refused(detail).saw("because", "label"));
         }
     }
     Ok(())
@@ -67,6 +77,9 @@ fn of_container(question: &Question<'_>, view: &TargetView, (reason, detail): No
     if container.state == ContainerState::Exited {
         refusal = refusal.saw("finished_at", &container.finished_at).saw("stop_cause", view.stop_cause.as_str());
     }
+    if let MemoryInUse::Known(bytes) = view.memory_in_use {
+        refusal = refusal.saw("memory_in_use", bytes).saw("memory_limit", container.limits.memory);
+    }
     let own = container.labels.iter().filter(|(name, _)| name.starts_with("sickbay."));
     own.fold(refusal, |refusal, (name, value)| refusal.saw(&format!("labels.{name}"), value))
 }
@@ -76,7 +89,7 @@ fn of_container(question: &Question<'_>, view: &TargetView, (reason, detail): No
 fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result<(), No> {
     match &dependent.state {
         ContainerState::Running => {
-            allowed(question, dependent, "restart")?;
+            allowed(question, &Owned::from(dependent), "restart")?;
             owned_by_nobody_else(dependent)
         }
         ContainerState::Paused => Err((Reason::ContainerPaused, format!("{} is paused", dependent.name))),
@@ -94,7 +107,7 @@ fn treatable_dependent(question: &Question<'_>, dependent: &Container) -> Result
 pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &TargetView) -> Result<(), Refusal> {
     let dependent = &view.container;
     let no = |no: No| of_container(question, view, no);
-    allowed(question, dependent, "restart").map_err(no)?;
+    allowed(question, &Owned::from(dependent), "restart").map_err(no)?;
     owned_by_nobody_else(dependent).map_err(no)?;
     match &dependent.state {
         ContainerState::Running | ContainerState::Restarting => Ok(()),
@@ -107,9 +120,11 @@ pub(in crate::engine) fn may_restart_dependent(question: &Question<'_>, view: &T
     }
 }
 
-/// Dependents that would be left with a dead namespace if the target went down.
+/// Dependents that would be left with a dead namespace if the target went down, and are restarted after it. If the target's
+/// owner says `warn`, none: they were asked about all the same.
 pub(in crate::engine) fn running_dependents(view: &TargetView) -> impl Iterator<Item = &Container> {
-    view.dependents.iter().filter(|dependent| dependent.state == ContainerState::Running)
+    let restarted = owner::dependents(&view.container.labels) != Dependents::Warn;
+    view.dependents.iter().filter(move |dependent| restarted && dependent.state == ContainerState::Running)
 }
 
 /// A reason, and the words for it.
@@ -157,8 +172,16 @@ fn treatable(question: &Question<'_>, view: &TargetView) -> Result<Standing, No>
         | ContainerState::Dead
         | ContainerState::Other(_) => Standing::Up,
     };
-    for step in to_come(question) {
+    let is_next = takes_back_next(question.steps_to_come().map(|(step, _)| step));
+    for (step, may_be_left_out) in question.steps_to_come() {
         standing = match (&step.verb, standing) {
+            // What the run before this one stopped, and nobody touched since, was stopped for this.
+            (Verb::Start, Standing::Found) if is_as_left(question, container) => Standing::Up,
+            (Verb::Restart(spec), Standing::Found) if spec.start_if_stopped && is_as_left(question, container) => {
+                Standing::Up
+            }
+            // Whether it is done at all is asked when its turn comes, and then all of this again.
+            (Verb::Restart(_) | Verb::Start, Standing::Found | Standing::Down) if may_be_left_out => standing,
             (Verb::Restart(spec), Standing::Found) => startable(view, spec.start_if_stopped)?,
             (Verb::Restart(spec), Standing::Down) if !spec.start_if_stopped => {
                 let detail = format!("{name} is stopped by the playbook, and then restarted without start_if_stopped");
@@ -169,16 +192,51 @@ fn treatable(question: &Question<'_>, view: &TargetView) -> Result<Standing, No>
             // To stop what is stopped changes nothing.
             (Verb::Stop(_), Standing::Found) => Standing::Found,
             (Verb::Stop(_), Standing::Up | Standing::Down) => Standing::Down,
-            (Verb::Capture(_) | Verb::Verify(_) | Verb::Wait(_) | Verb::Notify(_), as_before) => as_before,
+            (Verb::UpdateLimits(_), as_before) if may_be_left_out => as_before,
+            (Verb::UpdateLimits(spec), as_before) => {
+                limits(question, (spec, is_next), (view, as_before))?;
+                as_before
+            }
+            (Verb::Scale(_) | Verb::Rollback(_), _) => {
+                let detail = format!("`{}` is for a service, and {name} is a container", step.verb.word());
+                return Err((Reason::TargetInvalid, detail));
+            }
+            (
+                Verb::Capture(_)
+                | Verb::Verify(_)
+                | Verb::Wait(_)
+                | Verb::Notify(_)
+                | Verb::Http(_)
+                | Verb::Approve(_)
+                | Verb::PausePlaybook(_),
+                as_before,
+            ) => as_before,
         };
     }
     Ok(standing)
 }
 
-/// The steps from the one whose turn it is.
-fn to_come<'a>(question: &Question<'a>) -> impl Iterator<Item = &'a Step> {
-    let done = question.incident.run().map_or(0, |run| run.index);
-    question.steps().iter().skip(done)
+/// Whether limits can be changed as a step says. What is in use now matters only to what is done now. What the run has lent a
+/// container is not to outlive the alert, whether it runs or not.
+fn limits(
+    question: &Question<'_>,
+    (spec, is_next): (&LimitsSpec, bool),
+    (view, standing): (&TargetView, Standing),
+) -> Result<(), No> {
+    if matches!(spec, LimitsSpec::Raise { .. }) && standing != Standing::Up {
+        let name = &view.container.name;
+        return Err((Reason::ContainerStopped, format!("{name} is not running, so its limits hold nothing back")));
+    }
+    match aim(question, spec, &view.container)? {
+        Aim::Change(change) if is_next => has_room(&change, view),
+        Aim::Change(_) | Aim::NotNeeded(_) => Ok(()),
+    }
+}
+
+/// Whether the container is down as the run left it that this one follows: the very one, and not started since.
+fn is_as_left(question: &Question<'_>, container: &Container) -> bool {
+    let left = question.incident.origin.as_ref().and_then(|origin| origin.left.stopped.as_ref());
+    left.is_some_and(|left| left.container == container.id && left.started_at == container.started_at)
 }
 
 /// Which states no action may treat, because somebody else has the container in hand, or something is wrong with it.

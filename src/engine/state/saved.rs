@@ -4,11 +4,14 @@
 //! happened to them, so that there is one way in which they come to be what they are.
 
 use super::State;
+use crate::engine::aftermath::Aftermath;
 use crate::engine::budget::Ledger;
 use crate::engine::history::History;
 use crate::engine::incident::Incident;
 use crate::engine::own_acts::OwnActs;
 use crate::engine::pause::Pauses;
+use crate::engine::raised::Raised;
+use crate::engine::services::Services;
 use crate::engine::storm::StormWatch;
 use crate::engine::timeline::Timeline;
 use crate::model::memory::{Memory, OpenIncident};
@@ -33,12 +36,17 @@ impl State {
             episodes,
             ended: self.ended.iter().copied().collect(),
             incidents: self.incidents().map(open).collect(),
+            owed: self.aftermath.iter().cloned().collect(),
             attempts: self.ledger.iter().cloned().collect(),
             ends: self.history.iter().cloned().collect(),
             pauses: self.pauses.iter().cloned().collect(),
             taken,
             frozen,
             own_acts: self.own_acts.iter().cloned().collect(),
+            services: self.services.left().cloned().collect(),
+            originals: self.services.originals().cloned().collect(),
+            raised: self.raised.iter().cloned().collect(),
+            first_host: self.first_host.clone(),
         }
     }
 
@@ -51,16 +59,25 @@ impl State {
             timeline: Timeline::from_memory(memory.clock),
             episodes: episodes.collect(),
             incidents: incidents.collect(),
+            aftermath: Aftermath::from_memory(&memory.owed),
+            raised: Raised::from_memory(&memory.raised),
             ledger: Ledger::from_memory(&memory.attempts),
             history: History::from_memory(&memory.ends),
             pauses: Pauses::from_memory(&memory.pauses),
             storm: StormWatch::from_memory(&memory.taken, memory.frozen),
             own_acts: OwnActs::from_memory(&memory.own_acts),
+            services: Services::from_memory(&memory.services, &memory.originals),
             ended: memory.ended.iter().copied().collect(),
+            first_host: memory.first_host.clone(),
             ..Self::default()
         };
         self.open_episodes = self.episodes.values().filter(|episode| episode.ended.is_none()).count();
+        for incident in self.incidents.values() {
+            self.of_alert.entry(incident.alert.fingerprint).or_default().insert(incident.id);
+        }
         self.running = self.incidents.values().filter(|incident| incident.run().is_some()).map(|it| it.id).collect();
+        let asked = self.incidents.values().filter(|incident| incident.open_approval().is_some());
+        self.waiting = asked.map(|it| it.id).collect();
     }
 }
 

@@ -3,12 +3,12 @@
 use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
-use crate::model::action::{ActionOutcome, Goal, Reconciled};
+use crate::model::action::{Action, ActionOutcome, Goal, Reconciled};
 use crate::model::container::{Container, ContainerState, StopCause, TargetReport, TargetView};
 use crate::model::fact::{Fact, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::reason::Reason;
-use crate::playbook::definition::{Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifySpec};
+use crate::playbook::definition::{Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifyStep};
 use std::time::Duration;
 
 const STOP: Verb = Verb::Stop(StopSpec { stop_timeout: None });
@@ -17,7 +17,7 @@ const STOP: Verb = Verb::Stop(StopSpec { stop_timeout: None });
 fn doing(verbs: Vec<Verb>) -> Playbook {
     let mut steps = vec![step(Verb::Capture(CaptureSpec::default()))];
     steps.extend(verbs.into_iter().map(step));
-    steps.push(step(Verb::Verify(VerifySpec::default())));
+    steps.push(step(Verb::Verify(VerifyStep::default())));
     Playbook { attempts: Attempts::only(steps), ..restarting() }
 }
 
@@ -315,4 +315,45 @@ fn a_dry_run_of_a_stop_and_a_start_rehearses_both() {
         })
         .collect();
     assert_eq!(ops, ["container.stop", "container.start"]);
+}
+
+#[test]
+fn an_owner_says_how_long_a_stop_may_take_only_where_the_playbook_does_not() {
+    let secs = |secs| Some(Duration::from_secs(secs));
+    for (playbooks, label, want) in [
+        (None, None, None),
+        (None, Some("30"), secs(30)),
+        (None, Some("1m30s"), secs(90)),
+        (secs(5), Some("30s"), secs(5)),
+        (None, Some("11m"), None),
+        (None, Some("long"), None),
+    ] {
+        let mut web = container("web");
+        web.labels.extend(label.map(|label| ("sickbay.stop-timeout".to_owned(), label.to_owned())));
+        for verb in [
+            Verb::Stop(StopSpec { stop_timeout: playbooks }),
+            Verb::Restart(RestartSpec { stop_timeout: playbooks, start_if_stopped: false }),
+        ] {
+            let mut world = before_acting(vec![verb, Verb::Start], view(web.clone()));
+            permitted(&mut world, view(web.clone()));
+            let Some(Fact::ActionIntended(intended)) = world.log.last().map(|record| &record.fact) else { panic!() };
+            let (Action::Stop { stop_timeout } | Action::Restart { stop_timeout }) = intended.action else { panic!() };
+            assert_eq!(stop_timeout, want, "{playbooks:?} {label:?}");
+            let grace = want.unwrap_or(Duration::from_secs(10));
+            assert!(grace < intended.deadline, "{label:?}: {:?} leaves no time for the stop", intended.deadline);
+        }
+    }
+}
+
+#[test]
+fn dependents_are_left_alone_if_the_owner_of_the_target_says_so() {
+    for (label, want) in [("restart", 1), ("warn", 0)] {
+        let mut seen = with_sidecar(running());
+        seen.container.labels.insert("sickbay.dependents".into(), label.into());
+        let restart = Verb::Restart(RestartSpec { stop_timeout: None, start_if_stopped: false });
+        let mut world = before_acting(vec![restart], seen.clone());
+        permitted(&mut world, seen);
+        let Some(Fact::ActionIntended(intended)) = world.log.last().map(|record| &record.fact) else { panic!() };
+        assert_eq!(intended.dependents.len(), want, "{label}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::model::label::Labels;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
 use crate::playbook::condition::Condition;
-use crate::playbook::definition::{NotifySpec, Playbook, Step, Verb};
+use crate::playbook::definition::{NotifySpec, Playbook, Verb};
 use std::time::Duration;
 
 #[test]
@@ -165,7 +165,7 @@ fn every_gate_is_asked_again_for_the_next_try() {
     let mut narrow = ladder();
     narrow.limits.windows[0].runs = 1;
     is_held_back(&mut Stage::between(narrow), Reason::BudgetExhausted);
-    let condition = Some(Condition::parse("run.attempt < 2 && run.attempts == 2", true).unwrap());
+    let condition = Some(Condition::parse("run.attempt < 2 && run.attempts == 2", ON_CONTAINER).unwrap());
     is_held_back(&mut Stage::between(Playbook { condition, ..ladder() }), Reason::ConditionFalse);
 }
 
@@ -343,7 +343,7 @@ fn a_reload_between_two_tries_changes_nothing_about_the_next() {
     for playbooks in [vec![Playbook { revision: "r2".into(), ..restarting() }], Vec::new()] {
         let mut stage = Stage::between(ladder());
         let playbooks = crate::playbook::index::Playbooks::new(playbooks);
-        let new = NewConfig { playbooks, policy: stage.world.ruleset.policy.clone(), files: Vec::new() };
+        let new = NewConfig { playbooks, policy: stage.world.ruleset.policy.clone(), files: Vec::new(), by: None };
         stage.world.feed(Event::Reloaded(Box::new(new)));
         stage.rest();
         assert_eq!(stage.world.verdict(), None);
@@ -398,7 +398,7 @@ fn what_the_steps_of_an_earlier_try_left_is_there_on_failure() {
     let title = Some(template("{{ steps.evidence.detail }}"));
     let message = template("-");
     let told = NotifySpec { to: vec!["log".into()], severity: "info".into(), title, message };
-    playbook.on_failure = vec![Step { id: None, name: None, verb: Verb::Notify(told) }];
+    playbook.on_failure = vec![Verb::Notify(told).into()];
     let mut stage = Stage::between(playbook);
     stage.later(COOLDOWN_S);
     stage.rest();

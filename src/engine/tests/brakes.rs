@@ -13,7 +13,7 @@ use crate::model::label::Labels;
 use crate::model::limit::{Limits, MinHealthy};
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
-use crate::playbook::definition::{Playbook, Verb, VerifySpec};
+use crate::playbook::definition::{Playbook, Verb, VerifySpec, VerifyStep};
 use std::time::Duration;
 
 /// A playbook that may run as often as it likes, so that only the brakes hold it.
@@ -333,8 +333,10 @@ fn the_containers_of_a_service_are_treated_one_after_the_other() {
 fn until_resolved() -> Playbook {
     let mut playbook = unlimited();
     let within = Some(Duration::from_secs(300));
-    playbook.attempts.first.steps[2].verb =
-        Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
+    playbook.attempts.first.steps[2].verb = Verb::Verify(VerifyStep {
+        spec: VerifySpec { alert_resolved: true, within, ..VerifySpec::default() },
+        ..VerifyStep::default()
+    });
     playbook
 }
 

@@ -10,7 +10,7 @@ use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
 use crate::model::time_interval::{Period, Schedule, TimeInterval};
 use crate::playbook::condition::Condition;
-use crate::playbook::definition::{Playbook, TargetSpec};
+use crate::playbook::definition::{Playbook, TargetSpec, Which};
 use crate::playbook::index::Playbooks;
 use crate::playbook::template::Template;
 
@@ -85,7 +85,7 @@ fn nothing_is_claimed_of_gates_that_were_not_asked() {
 
 #[test]
 fn a_target_that_the_labels_do_not_give_is_refused_as_the_engine_refuses_it() {
-    let template = |source: &str| Some(TargetSpec::Container(Template::parse(source, ROOTS).unwrap()));
+    let template = |source: &str| Some(TargetSpec::from(Which::Container(Template::parse(source, ROOTS).unwrap())));
     for (source, alert, want, value) in [
         ("{{ labels.pod }}", down(), Some(Reason::TargetInvalid), "(absent)"),
         ("{{ labels.pod }}", labels(&[("alertname", "Down"), ("pod", "a b")]), Some(Reason::TargetInvalid), "a b"),
@@ -119,7 +119,7 @@ fn the_clock_says_no_with_what_it_shows() {
 
 /// What is told of a condition: a no, or what it still needs; an empty text is a yes.
 fn condition(source: &str) -> Result<String, Reason> {
-    let explained = one(Playbook { condition: Some(Condition::parse(source, true).unwrap()), ..restarting() });
+    let explained = one(Playbook { condition: Some(Condition::parse(source, ON_CONTAINER).unwrap()), ..restarting() });
     match refused(&explained) {
         Some((gate, reason)) => {
             assert_eq!(gate, Gate::Condition);
@@ -162,7 +162,7 @@ fn a_no_from_the_labels_alone_is_a_no_of_the_engine() {
         r#"labels.depth == "1" && labels.severity == "warn""#,
         r#"target.state == "running" && labels.severity == "warn""#,
     ] {
-        let playbook = Playbook { condition: Some(Condition::parse(source, true).unwrap()), ..restarting() };
+        let playbook = Playbook { condition: Some(Condition::parse(source, ON_CONTAINER).unwrap()), ..restarting() };
         let mut world = World::new(vec![playbook]);
         let alert =
             crate::model::alert::Alert { labels: down(), fingerprint: down().fingerprint(), ..firing(world.now_s) };

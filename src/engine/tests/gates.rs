@@ -56,12 +56,36 @@ fn labels_decide_who_may_be_treated() {
         ("sickbay.actions", "scale, restart", None),
         ("sickbay.actions", "scale", Some(Reason::ActionNotAllowed)),
         ("sickbay.actions", "", Some(Reason::ActionNotAllowed)),
+        ("sickbay.scope", "prod", Some(Reason::OtherScope)),
+        ("sickbay.scope", "", Some(Reason::OtherScope)),
         ("com.docker.swarm.service.id", "x", Some(Reason::SwarmTask)),
         ("io.kubernetes.pod.name", "x", Some(Reason::KubernetesPod)),
     ] {
         assert_eq!(verdict_on(label(key, value)), want, "{key}={value}");
     }
     assert_eq!(verdict_on(with(|web| web.labels.clear())), Some(Reason::NotOptedIn));
+}
+
+#[test]
+fn what_belongs_to_another_sickbay_is_left_alone() {
+    for (own, label, want) in [
+        (None, None, None),
+        (None, Some("prod"), Some(Reason::OtherScope)),
+        (Some("prod"), None, None),
+        (Some("prod"), Some("prod"), None),
+        (Some("prod"), Some(" prod "), None),
+        (Some("prod"), Some("PROD"), Some(Reason::OtherScope)),
+        (Some("prod"), Some("test"), Some(Reason::OtherScope)),
+        (Some("prod"), Some(""), Some(Reason::OtherScope)),
+    ] {
+        let mut world = World::new(vec![restarting()]);
+        world.ruleset.policy.scope = own.map(str::to_owned);
+        let mut web = container("web");
+        web.labels.extend(label.map(|label| ("sickbay.scope".to_owned(), label.to_owned())));
+        world.fire(firing(world.now_s));
+        world.docker(first(), found(web));
+        assert_eq!(world.last_refusal(), want, "{own:?} {label:?}");
+    }
 }
 
 #[test]
@@ -108,7 +132,7 @@ fn what_watches_and_what_stands_before_docker_is_protected_unasked() {
         ("web-2", with(|_| {}), None),
     ] {
         let mut world = World::new(vec![restarting()]);
-        world.ruleset.policy.docker_host = Some(host.into());
+        world.ruleset.policy.docker_hosts = vec![host.into()];
         world.fire(firing(world.now_s));
         world.docker(first(), TargetReport::Found(Box::new(view)));
         assert_eq!(world.last_refusal(), want, "{host}");
@@ -224,6 +248,31 @@ fn a_dependent_that_may_not_be_restarted_protects_its_parent() {
         let mut parent = view(container("web"));
         parent.dependents = vec![sidecar];
         assert_eq!(verdict_on(parent), want, "{value}");
+    }
+}
+
+#[test]
+fn an_owner_may_have_nothing_done_to_what_others_depend_on() {
+    let refused = Some(Reason::DependentRefused);
+    for (label, enabled, want) in [
+        ("restart", "true", None),
+        ("warn", "true", None),
+        // To leave a dependent alone is no leave to take its namespace away.
+        ("warn", "false", refused),
+        ("refuse", "true", refused),
+        ("REFUSE", "true", refused),
+        ("perhaps", "true", refused),
+        ("", "true", refused),
+    ] {
+        let mut sidecar = container("sidecar");
+        sidecar.labels.insert("sickbay.enable".into(), enabled.into());
+        let mut parent = view(container("web"));
+        parent.container.labels.insert("sickbay.dependents".into(), label.into());
+        parent.dependents = vec![sidecar];
+        assert_eq!(verdict_on(parent), want, "{label}");
+        let mut alone = container("web");
+        alone.labels.insert("sickbay.dependents".into(), label.into());
+        assert_eq!(verdict_on(view(alone)), None, "{label}: it says nothing where there are none");
     }
 }
 

@@ -32,7 +32,7 @@ impl World {
         self.feed(Event::ResumeRequested { scope, by: "bob".into(), reason: "done".into() });
         match &self.reply {
             Reply::Switched(switched) => switched.clone(),
-            Reply::Alerts(_) | Reply::Reloaded(_) | Reply::NotReloaded => panic!("no answer"),
+            Reply::Alerts(_) | Reply::Voted(_) | Reply::Reloaded(_) | Reply::NotReloaded => panic!("no answer"),
         }
     }
 

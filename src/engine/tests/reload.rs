@@ -30,7 +30,7 @@ fn disabled() -> Playbook {
 
 fn reload(world: &mut World, playbooks: Vec<Playbook>, policy: Policy) {
     let files = vec![("rules/test.yaml".to_owned(), "ab".repeat(32))];
-    let new = NewConfig { playbooks: Playbooks::new(playbooks), policy, files };
+    let new = NewConfig { playbooks: Playbooks::new(playbooks), policy, files, by: None };
     world.feed(Event::Reloaded(Box::new(new)));
     assert_eq!(world.replayed(world.log.len()), world.state, "a replay knows the same");
 }
@@ -139,7 +139,11 @@ fn last_sight(world: &World) -> (FirstSight, Taken) {
 }
 
 fn taken_by(playbook: &Playbook) -> Taken {
-    Taken::ByPlaybook { playbook: playbook.name.clone(), revision: playbook.revision.clone() }
+    Taken::ByPlaybook {
+        playbook: playbook.name.clone(),
+        revision: playbook.revision.clone(),
+        host: crate::model::host::Host::First,
+    }
 }
 
 #[test]
@@ -326,7 +330,7 @@ fn a_reload_is_recorded_with_what_it_read_and_a_failed_one_with_what_is_wrong() 
     assert_eq!(loaded.files, [("rules/test.yaml".to_owned(), "ab".repeat(32))]);
 
     let before = world.ruleset.clone();
-    world.feed(Event::ReloadFailed { problem: "rules.yaml:1:1: no".into() });
+    world.feed(Event::ReloadFailed { problem: "rules.yaml:1:1: no".into(), by: Some("ada".into()) });
     let Some(Fact::ConfigRejected(rejected)) = world.log.last().map(|record| &record.fact) else { panic!() };
     assert_eq!(rejected.problem, "rules.yaml:1:1: no");
     assert_eq!(world.ruleset.changes_to(&before.playbooks), before.changes_to(&before.playbooks));

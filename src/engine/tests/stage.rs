@@ -9,7 +9,9 @@ use crate::model::container::TargetReport;
 use crate::model::fact::{Answer, Fact, StepResult};
 use crate::model::incident::AttemptNumber;
 use crate::model::notice::NoticeOutcome;
-use crate::playbook::definition::{Attempt, Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifySpec};
+use crate::model::request::{Request, RequestOutcome};
+use crate::model::testimony::Heard;
+use crate::playbook::definition::{Attempt, Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifyStep};
 use std::time::Duration;
 
 pub(super) const COOLDOWN_S: u64 = 300;
@@ -17,7 +19,7 @@ pub(super) const COOLDOWN_S: u64 = 300;
 fn acting(verbs: Vec<Verb>) -> Attempt {
     let mut steps = vec![step(Verb::Capture(CaptureSpec::default()))];
     steps.extend(verbs.into_iter().map(step));
-    steps.push(step(Verb::Verify(VerifySpec::default())));
+    steps.push(step(Verb::Verify(VerifyStep::default())));
     Attempt { name: None, steps }
 }
 
@@ -39,6 +41,13 @@ pub(super) struct Stage {
     /// Messages that were sent, by their titles.
     pub(super) told: Vec<String>,
     pub(super) actions: Vec<&'static str>,
+    /// Requests that were sent, and how they are answered.
+    pub(super) sent: Vec<Request>,
+    pub(super) answer: fn(&Request) -> RequestOutcome,
+}
+
+fn fine(_: &Request) -> RequestOutcome {
+    RequestOutcome::Answered { status: 200, expected: true, detail: "ok".into() }
 }
 
 fn sick(_: u32) -> StepResult {
@@ -48,7 +57,15 @@ fn sick(_: u32) -> StepResult {
 impl Stage {
     pub(super) fn new(playbook: Playbook) -> Self {
         let world = World::new(vec![playbook]);
-        Self { world, verify: sick, web: found(container("web")), told: Vec::new(), actions: Vec::new() }
+        Self {
+            world,
+            verify: sick,
+            web: found(container("web")),
+            told: Vec::new(),
+            actions: Vec::new(),
+            sent: Vec::new(),
+            answer: fine,
+        }
     }
 
     /// The first try has ended in vain.
@@ -69,10 +86,36 @@ impl Stage {
         }
     }
 
+    /// The same, but what would act or send something is left on its way.
+    pub(super) fn rest_but_acts(&mut self) {
+        self.rest_but(|effect| matches!(effect, Effect::RunAction(_) | Effect::SendRequest(_)));
+    }
+
+    /// The same, but these are left on their way.
+    pub(super) fn rest_but(&mut self, left: fn(&Effect) -> bool) {
+        while let Some(place) = self.world.effects.iter().position(|effect| !left(effect)) {
+            let effect = self.world.effects.remove(place);
+            let others = std::mem::take(&mut self.world.effects);
+            self.carry_out(effect);
+            self.world.effects.extend(others);
+        }
+    }
+
     fn carry_out(&mut self, effect: Effect) {
         let world = &mut self.world;
         match effect {
             Effect::ResolveTarget { incident, .. } => world.docker(incident, self.web.clone()),
+            Effect::AskStep { incident, index, target, alert, host: _ } => {
+                let report = target.map(|_| self.web.clone());
+                let heard = if alert.is_some() { Heard::Nobody } else { Heard::NotPut };
+                world.feed(Event::StepAsked { incident, index, report, heard });
+            }
+            Effect::SendRequest(permit) => {
+                let (act, request, _) = permit.redeem_after(Duration::ZERO).expect("it is in time");
+                let outcome = (self.answer)(&request);
+                self.sent.push(request);
+                world.feed(Event::RequestReturned { act, outcome });
+            }
             Effect::SkipTarget { incident } => drop(world.feed(Event::TargetSkipped { incident })),
             Effect::Capture { incident, index, .. } => {
                 world.step(incident, index, StepResult::Captured(serde_json::json!({})));
@@ -87,7 +130,7 @@ impl Stage {
                 let (act, finding) = (looking.act, Reconciled::Observed);
                 world.feed(Event::ActionObserved { act, finding, post: None, detail: "seen".into() });
             }
-            Effect::Verify { incident, index, .. } => {
+            Effect::Verify { incident, index, .. } | Effect::VerifyService { incident, index, .. } => {
                 let attempt = world.state.incident(incident).map_or(1, |incident| incident.attempt());
                 world.step(incident, index, (self.verify)(attempt));
             }

@@ -11,7 +11,7 @@ use crate::model::id::IncidentId;
 use crate::model::reason::{Gate, Reason};
 use crate::model::target::TargetQuery;
 use crate::model::testimony::{Heard, Says, Testimony};
-use crate::playbook::definition::{Playbook, Verb, VerifySpec};
+use crate::playbook::definition::{Playbook, Verb, VerifySpec, VerifyStep};
 use std::time::Duration;
 
 fn says(says: Says) -> Testimony {
@@ -22,8 +22,10 @@ fn says(says: Says) -> Testimony {
 fn until_resolved() -> Playbook {
     let mut playbook = Playbook { on_failure: Vec::new(), ..restarting() };
     let within = Some(Duration::from_secs(300));
-    playbook.attempts.first.steps[2].verb =
-        Verb::Verify(VerifySpec { alert_resolved: true, within, ..VerifySpec::default() });
+    playbook.attempts.first.steps[2].verb = Verb::Verify(VerifyStep {
+        spec: VerifySpec { alert_resolved: true, within, ..VerifySpec::default() },
+        ..VerifyStep::default()
+    });
     playbook
 }
 

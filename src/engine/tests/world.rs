@@ -8,8 +8,9 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::state::State;
 use crate::engine::{Decision, decide};
 use crate::model::alert::{Alert, AlertStatus, Notification};
+use crate::model::approval::Ballot;
 use crate::model::container::{
-    Container, ContainerState, EventHistory, RestartPolicy, StopCause, TargetReport, TargetView,
+    Container, ContainerState, EventHistory, MemoryInUse, RestartPolicy, StopCause, TargetReport, TargetView,
 };
 use crate::model::fact::{Answer, Decided, Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId, Seq};
@@ -18,12 +19,14 @@ use crate::model::limit::{Limits, Scope, Window};
 use crate::model::matcher::parse_matchers;
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
+use crate::model::resources::ResourceLimits;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::{ContainerId, ContainerName};
 use crate::model::testimony::Heard;
 use crate::model::time_interval::Schedule;
+use crate::playbook::condition::{Looks, Nameable};
 use crate::playbook::definition::{
-    Attempts, CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, TargetSpec, Verb, VerifySpec,
+    ApprovalSpec, Attempts, CaptureSpec, NotifySpec, Playbook, RestartSpec, Step, Verb, VerifyStep, Which,
 };
 use crate::playbook::index::Playbooks;
 use crate::playbook::template::Template;
@@ -85,14 +88,14 @@ impl World {
         self.reply = reply.clone();
         match reply {
             Reply::Alerts(receipts) => receipts,
-            Reply::Switched(_) | Reply::Reloaded(_) | Reply::NotReloaded => Vec::new(),
+            Reply::Switched(_) | Reply::Voted(_) | Reply::Reloaded(_) | Reply::NotReloaded => Vec::new(),
         }
     }
 
     /// What readers would see now.
     pub(super) fn snapshot(&self) -> Snapshot {
         let now = self.state.timeline().moment(&self.now());
-        self.state.snapshot(None, &self.ruleset.policy, &now)
+        self.state.snapshot(None, &self.ruleset, &now)
     }
 
     pub(super) fn fire(&mut self, alert: Alert) -> AlertReceipt {
@@ -176,8 +179,12 @@ pub(super) fn template(text: &str) -> Template {
     Template::parse(text, ROOTS).unwrap()
 }
 
+/// What the condition of a playbook with a container may name.
+pub(super) const ON_CONTAINER: Nameable<'static> =
+    Nameable { target: Some(Looks::Container), steps: &[], failed: false, approval: false };
+
 pub(super) fn step(verb: Verb) -> Step {
-    Step { id: None, name: None, verb }
+    Step::from(verb)
 }
 
 pub(super) fn notify() -> Step {
@@ -198,7 +205,7 @@ pub(in crate::engine) fn restarting() -> Playbook {
         matchers: parse_matchers(r#"alertname="Down""#).unwrap().matchers,
         schedule: Schedule::default(),
         condition: None,
-        target: Some(TargetSpec::Container(template("{{ labels.container }}"))),
+        target: Some(Which::Container(template("{{ labels.container }}")).into()),
         limits: Limits {
             windows: vec![Window { runs: 3, per: Duration::from_secs(3600) }],
             scope: Scope::Target,
@@ -208,9 +215,13 @@ pub(in crate::engine) fn restarting() -> Playbook {
         attempts: Attempts::only(vec![
             step(Verb::Capture(CaptureSpec::default())),
             step(Verb::Restart(restart)),
-            step(Verb::Verify(VerifySpec::default())),
+            step(Verb::Verify(VerifyStep::default())),
         ]),
+        approval: None,
         on_failure: vec![notify()],
+        on_denied: vec![],
+        on_resolved: vec![],
+        not_executed: vec![],
     }
 }
 
@@ -235,6 +246,7 @@ pub(super) fn container(name: &str) -> Container {
         auto_remove: false,
         stop_timeout: None,
         network_mode: "bridge".into(),
+        limits: ResourceLimits::default(),
         labels: [("sickbay.enable".to_owned(), "true".to_owned())].into(),
     }
 }
@@ -243,7 +255,8 @@ pub(super) fn view(container: Container) -> TargetView {
     let (now, complete_since) = (wall(100_000), Some(wall(0)));
     let history = EventHistory::Known { now, touches: Vec::new(), complete_since, predecessor: None };
     let (dependents, peers) = (Vec::new(), Vec::new());
-    TargetView { container, dependents, peers, stop_cause: StopCause::NotAsked, history }
+    let (stop_cause, memory_in_use) = (StopCause::NotAsked, MemoryInUse::NotAsked);
+    TargetView { container, dependents, peers, stop_cause, history, memory_in_use }
 }
 
 pub(super) fn found(container: Container) -> TargetReport {
@@ -266,5 +279,27 @@ pub(in crate::engine) fn running_incident() -> crate::engine::incident::Incident
     let act = world.permitted().unwrap();
     let outcome = crate::model::action::ActionOutcome::Failed { error: "no".into() };
     world.feed(Event::ActionReturned { act, outcome });
+    world.state.incident(first()).unwrap().clone()
+}
+
+/// An incident in the middle of its `on_denied`.
+pub(in crate::engine) fn denied_incident() -> crate::engine::incident::Incident {
+    let mut playbook = Playbook { on_denied: vec![notify()], ..restarting() };
+    playbook.approval = Some(ApprovalSpec {
+        required: 1,
+        from: vec!["alice".into()],
+        timeout: Duration::from_secs(900),
+        approve_on_timeout: false,
+        prevent_self_approval: true,
+        ask: vec![],
+        message: None,
+    });
+    let mut world = World::new(vec![playbook]);
+    world.fire(firing(world.now_s));
+    world.docker(first(), found(container("web")));
+    let asked = world.state.incident(first()).unwrap().open_approval().unwrap().asked.clone();
+    let (approval, plan) = (asked.approval, asked.plan);
+    let (person, channel, comment) = ("alice".to_owned(), "cli".to_owned(), "not now".to_owned());
+    world.feed(Event::VoteCast(Ballot { approval, plan, person, groups: vec![], channel, approve: false, comment }));
     world.state.incident(first()).unwrap().clone()
 }

@@ -45,6 +45,12 @@ impl Location {
         })
     }
 
+    /// Its name in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
     /// What its clocks show.
     #[must_use]
     pub fn clock(self, at: DateTime<Utc>) -> NaiveDateTime {

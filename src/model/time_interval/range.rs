@@ -68,6 +68,12 @@ impl Range {
         self.first <= number && number <= self.last
     }
 
+    /// The word for a day of the week, counted from Sunday (0).
+    #[must_use]
+    pub fn weekday_name(day: i64) -> &'static str {
+        usize::try_from(day).ok().and_then(|day| WEEKDAYS.get(day)).copied().unwrap_or_default()
+    }
+
     /// Reads days of the week, counted from Sunday (0): `saturday`, `monday:friday`.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! A condition, valid by construction, and its answer for given values.
 
+use super::names::{Looks, Nameable, OF_SERVICES};
 use super::syntax::{self, Flaw};
 use super::types;
 use super::value::{Given, Value};
@@ -38,13 +39,13 @@ pub struct Condition {
 pub struct ConditionError(String);
 
 impl Condition {
-    /// Compiles and checks a condition. Without a target, `target` cannot be named.
+    /// Compiles and checks a condition, which can name what its place offers.
     ///
     /// # Errors
     /// Every [`Flaw`] that was found.
-    pub fn parse(source: &str, has_target: bool) -> Result<Self, Vec<Flaw>> {
+    pub fn parse(source: &str, scope: Nameable<'_>) -> Result<Self, Vec<Flaw>> {
         let expr = syntax::compile(source).map_err(|flaw| vec![flaw])?;
-        let mentions = types::check(&expr, source, has_target)?;
+        let mentions = types::check(&expr, source, scope)?;
         Ok(Self { source: source.into(), expr: Arc::new(expr), mentions: Arc::new(mentions) })
     }
 
@@ -65,10 +66,14 @@ impl Condition {
     pub fn parts(&self) -> Vec<Self> {
         let mut parts = Vec::new();
         conjuncts(&self.expr, &mut parts);
+        let steps: Vec<&str> = self.mentions.iter().filter_map(|path| step_named(path)).collect();
+        let service = self.mentions.iter().any(names_service_field);
+        let target = Some(if service { Looks::Service } else { Looks::Container });
+        let scope = Nameable { target, steps: &steps, failed: true, approval: true };
         let part = |expr: &IdedExpr| {
             // What was checked as a whole is right in its parts, too.
             let mentions =
-                types::check(expr, &self.source, true).ok().map_or_else(|| Arc::clone(&self.mentions), Arc::new);
+                types::check(expr, &self.source, scope).ok().map_or_else(|| Arc::clone(&self.mentions), Arc::new);
             Self { source: Arc::clone(&self.source), expr: Arc::new(expr.clone()), mentions }
         };
         parts.into_iter().map(part).collect()
@@ -79,6 +84,12 @@ impl Condition {
     pub fn needs(&self, known: &dyn Fn(&str, &str) -> bool) -> Vec<String> {
         let is_known = |path: &Path| matches!(path.as_slice(), [root, field, ..] if known(root, field));
         self.mentions.iter().filter(|path| !is_known(path)).map(|path| written(path)).collect()
+    }
+
+    /// Whether it looks at the target as Docker shows it, beside what never changes.
+    #[must_use]
+    pub fn looks_at_target(&self) -> bool {
+        self.mentions.iter().any(|path| path.first().is_some_and(|root| root == "target"))
     }
 
     /// The answer for these values.
@@ -112,7 +123,7 @@ impl Condition {
     /// Only what is named is given, so that the work is bounded by the condition.
     fn variables(&self, given: &Given) -> Result<HashMap<String, cel::Value>, ConditionError> {
         let mut roots: HashMap<String, HashMap<String, cel::Value>> = HashMap::new();
-        let mut target_labels: HashMap<String, String> = HashMap::new();
+        let mut nested: HashMap<(String, String), HashMap<String, cel::Value>> = HashMap::new();
         for path in self.mentions.iter() {
             let [root, field, key @ ..] = path.as_slice() else { continue };
             let fields = roots.entry(root.clone()).or_default();
@@ -125,11 +136,14 @@ impl Condition {
             }
             match (key, value) {
                 ([], Some(value)) => _ = fields.insert(field.clone(), value.into_cel()),
-                ([key, ..], Some(Value::Text(text))) => _ = target_labels.insert(key.clone(), text),
-                (_, Some(_) | None) => {}
-            }
-            if !key.is_empty() {
-                fields.insert(field.clone(), target_labels.clone().into());
+                ([key, ..], value) => {
+                    let inner = nested.entry((root.clone(), field.clone())).or_default();
+                    if let Some(value) = value {
+                        inner.insert(key.clone(), value.into_cel());
+                    }
+                    fields.insert(field.clone(), inner.clone().into());
+                }
+                ([], None) => {}
             }
         }
         Ok(roots.into_iter().map(|(root, fields)| (root, fields.into())).collect())
@@ -153,6 +167,19 @@ impl Condition {
             other => shorten(&other.to_string()),
         }
     }
+}
+
+/// The id of the step that a path names.
+fn step_named(path: &Path) -> Option<&str> {
+    match path.as_slice() {
+        [root, id, ..] if root == "steps" => Some(id),
+        _ => None,
+    }
+}
+
+/// Whether a path is one that only services have.
+fn names_service_field(path: &Path) -> bool {
+    matches!(path.as_slice(), [root, field, ..] if root == "target" && OF_SERVICES.contains(&field.as_str()))
 }
 
 fn conjuncts<'e>(expr: &'e IdedExpr, parts: &mut Vec<&'e IdedExpr>) {

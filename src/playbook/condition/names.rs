@@ -67,6 +67,8 @@ pub const FIXED: &[(&str, &[(&str, Kind)])] = &[
             ("restart_policy", Kind::Text),
             ("started_at", Kind::Time),
             ("running_for", Kind::Span),
+            ("replicas", Kind::Int),
+            ("replicas_running", Kind::Int),
         ],
     ),
     (
@@ -80,12 +82,71 @@ pub const FIXED: &[(&str, &[(&str, Kind)])] = &[
         ],
     ),
     ("limits", &[("runs", Kind::Int), ("per", Kind::Span), ("cooldown", Kind::Span)]),
+    ("failed", &[("name", Kind::Text), ("error", Kind::Text), ("verdict", Kind::Text)]),
+    ("approval", &[("outcome", Kind::Text), ("by", Kind::Text), ("reason", Kind::Text)]),
 ];
 
-/// Fields that the language has and this version does not fill in.
-pub const LATER: &[(&str, &str)] = &[("target", "replicas")];
+/// What a finished step of this id has left, in the conditions of later steps: `steps.ID.outcome`.
+pub const OF_A_STEP: &[(&str, Kind)] = &[("outcome", Kind::Text), ("elapsed", Kind::Span), ("detail", Kind::Text)];
 
-/// Every root.
-pub(super) fn roots() -> impl Iterator<Item = &'static str> {
-    OPEN.iter().copied().chain(FIXED.iter().map(|(root, _)| *root))
+/// Fields of `target` that only a service has.
+pub const OF_SERVICES: &[&str] = &["replicas", "replicas_running"];
+
+/// Fields of `target` that services have as well as containers, beside its labels.
+pub const OF_BOTH: &[&str] = &["name", "id", "image"];
+
+/// Where a root that is unknown in one place is known, and what to do. Texts and conditions agree about these.
+#[must_use]
+pub fn known_elsewhere(root: &str) -> Option<&'static str> {
+    match root {
+        "failed" => Some("only steps of `on_failure` know what failed: move it there"),
+        "approval" => Some("only steps of `on_denied` know who said what: move it there"),
+        _ => None,
+    }
+}
+
+/// What a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// A container.
+    Container,
+    /// A service with replicas.
+    Service,
+}
+
+impl Looks {
+    /// Whether such a target has this field.
+    pub(super) fn has(self, field: &str) -> bool {
+        match self {
+            Self::Container => !OF_SERVICES.contains(&field),
+            Self::Service => OF_SERVICES.contains(&field) || OF_BOTH.contains(&field) || field == TARGET_LABELS,
+        }
+    }
+}
+
+/// What a condition may name where it stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nameable<'a> {
+    /// What the playbook's target is; `None` if it has none.
+    pub target: Option<Looks>,
+    /// The ids of the steps before it; none for the playbook's own `if`.
+    pub steps: &'a [&'a str],
+    /// Whether a step has failed.
+    pub failed: bool,
+    /// Whether people were asked.
+    pub approval: bool,
+}
+
+impl Nameable<'_> {
+    /// Every root that can be named.
+    pub(super) fn roots(&self) -> impl Iterator<Item = &'static str> {
+        let (failed, approval) = (self.failed, self.approval);
+        let there = move |root: &&'static str| match *root {
+            "failed" => failed,
+            "approval" => approval,
+            _ => true,
+        };
+        let steps = (!self.steps.is_empty()).then_some("steps");
+        OPEN.iter().copied().chain(FIXED.iter().map(|(root, _)| *root)).filter(there).chain(steps)
+    }
 }

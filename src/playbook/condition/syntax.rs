@@ -4,6 +4,7 @@
 //! process, not the check. Of the library's two parsers this uses the one that is not generated: the other one exhausts
 //! two megabytes of stack at a dozen brackets.
 
+use super::depth::too_deep;
 use cel::common::ast::{Expr, SourceInfo};
 use cel::parser::PrattParser;
 use cel::{IdedExpr, ParseErrors};
@@ -13,7 +14,8 @@ use std::sync::Arc;
 /// The longest condition, in bytes.
 pub(super) const LENGTH_MAX: usize = 1024;
 
-/// Expressions within expressions. Brackets by themselves are none, and neither are chains of `&&` and `||`.
+/// Brackets within brackets with the signs before them, and expressions within expressions. Chains of `&&` and `||` are
+/// one level.
 pub(super) const NESTING_MAX: usize = 32;
 
 /// One thing that is wrong with a condition.
@@ -25,13 +27,11 @@ pub struct Flaw {
     pub hint: Option<String>,
     /// Byte range within the condition, if known.
     pub span: Option<(usize, usize)>,
-    /// The path of something that the language has and this version does not execute.
-    pub later: Option<String>,
 }
 
 impl Flaw {
     pub(super) fn new(message: impl Into<String>, span: Option<(usize, usize)>) -> Self {
-        Self { message: message.into(), hint: None, span, later: None }
+        Self { message: message.into(), hint: None, span }
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
@@ -47,14 +47,17 @@ pub(super) fn compile(source: &str) -> Result<IdedExpr, Flaw> {
     if LENGTH_MAX < source.len() {
         return Err(too_large(format!("the condition has {} bytes; it may have {LENGTH_MAX}", source.len()), None));
     }
-    let too_deep = || format!("the condition is nested more than {NESTING_MAX} levels deep");
+    let too_deep_words = || format!("the condition is nested more than {NESTING_MAX} levels deep");
+    if let Some(deep) = too_deep(source, NESTING_MAX) {
+        return Err(too_large(too_deep_words(), Some(deep)));
+    }
     match parse(source) {
         Some(Ok(expr)) => match deeper_than(&expr, NESTING_MAX) {
-            Some(deep) => Err(too_large(too_deep(), Places::of(source).span(deep, source))),
+            Some(deep) => Err(too_large(too_deep_words(), Places::of(source).span(deep, source))),
             None => Ok(expr),
         },
         Some(Err(errors)) if errors.errors.iter().any(|error| error.msg.contains("recursion limit")) => {
-            Err(too_large(too_deep(), None))
+            Err(too_large(too_deep_words(), None))
         }
         Some(Err(errors)) => Err(explain(&errors, source)),
         None => Err(Flaw::new("this condition cannot be read", None)),
@@ -96,11 +99,27 @@ fn explain(errors: &ParseErrors, source: &str) -> Flaw {
     let at = offset_of(first.pos, source);
     let flaw = Flaw::new(format!("this is not a condition: {message}"), Some(word_at(source, at)));
     let rest = source.get(at..).unwrap_or_default();
+    if rest.starts_with("=~")
+        || source.get(..at).is_some_and(|before| before.ends_with(['=', '!']) && rest.starts_with('~'))
+    {
+        return flaw.hint("a condition has no regexes: write a matcher, or `labels.NAME.startsWith(\"…\")`");
+    }
+    if source.get(..at).is_some_and(|before| before.contains('{')) && !source.contains("{{") {
+        return flaw
+            .hint("this is PromQL: a condition sees `labels`, `annotations`, `alert` and `target`, and no metrics");
+    }
     if rest.starts_with('=') {
         return flaw.hint("compare with `==`");
     }
     if rest.starts_with(['\'', '"']) {
         return flaw.hint("a text ends with the quote it began with, and a backslash in it is written twice");
+    }
+    if first.msg.contains("trailing characters") {
+        let word: String = rest.chars().take_while(|c| is_letter(*c)).collect();
+        return flaw.hint(format!("a length of time is written duration(\"{word}\")"));
+    }
+    if rest.starts_with(['“', '”', '„', '‘', '’']) {
+        return flaw.hint("these are typographic quotes: write \" or '");
     }
     if ["and", "or", "not"].iter().any(|word| rest.starts_with(word)) {
         return flaw.hint("write `&&` for and, `||` for or, `!` for not");

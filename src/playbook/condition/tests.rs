@@ -1,6 +1,9 @@
 use super::*;
 use chrono::{DateTime, TimeDelta, Utc};
 
+const CONTAINER: Nameable<'static> =
+    Nameable { target: Some(Looks::Container), steps: &[], failed: false, approval: false };
+
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
@@ -50,7 +53,7 @@ fn given() -> Given {
 }
 
 fn parsed(source: &str) -> Condition {
-    Condition::parse(source, true).unwrap_or_else(|flaws| panic!("{source}: {flaws:?}"))
+    Condition::parse(source, CONTAINER).unwrap_or_else(|flaws| panic!("{source}: {flaws:?}"))
 }
 
 fn answer(source: &str) -> Result<bool, String> {
@@ -134,7 +137,7 @@ fn a_value_that_is_missing_or_of_no_use_gives_an_error_and_never_an_answer() {
 /// What is written, words of the complaint, and what is underlined (anything, where that is empty).
 const WRONG: &[(&str, &str, &str)] = &[
     // Names.
-    ("target.state == 'x' && targt.name == 'y'", "unknown name `targt`", "targt"),
+    ("target.state == 'dead' && targt.name == 'y'", "unknown name `targt`", "targt"),
     ("lables.depth == '1'", "did you mean `labels`?", "lables"),
     ("running == target.state", "a text stands in quotes", "running"),
     ("steps.back.elapsed == '1'", "unknown name `steps`", "steps"),
@@ -186,9 +189,13 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("{'a': 1}['a'] == 1", "no maps", ""),
     ("x{a: 1} == x{a: 1}", "no maps and messages", ""),
     // Written-out values are tried.
-    ("alert.age > duration('1d')", "a day is duration(\"24h\")", "duration"),
-    ("alert.starts_at > timestamp('yesterday')", "`timestamp` cannot read this", "timestamp"),
-    ("int('many') > 1", "`int` cannot read this", "int"),
+    ("alert.age > duration('1d')", "write duration(\"24h\")", "'1d'"),
+    ("duration('ten minutes') < alert.age", "a day is duration(\"24h\")", "'ten minutes'"),
+    ("alert.starts_at > timestamp('yesterday')", "`timestamp` cannot read this", "'yesterday'"),
+    ("int('many') > 1", "`int` cannot read this", "'many'"),
+    ("bool('yes')", "labels.NAME == \"yes\"", "'yes'"),
+    ("labels.zone-1 == 'x'", "write labels[\"zone-1\"]", "labels.zone-1"),
+    ("labels.my-run == 'x'", "write labels[\"my-run\"]", "labels.my-run"),
     // Syntax.
     ("target.state = 'running'", "compare with `==`", "="),
     ("target.oom_killed and true", "write `&&` for and", "and"),
@@ -203,7 +210,7 @@ const WRONG: &[(&str, &str, &str)] = &[
 #[test]
 fn what_cannot_be_right_is_refused_at_check_at_its_place() {
     for (source, part, blamed) in WRONG {
-        let flaws = Condition::parse(source, true).expect_err(source);
+        let flaws = Condition::parse(source, CONTAINER).expect_err(source);
         let flaw = &flaws[0];
         let text = format!("{} {}", flaw.message, flaw.hint.as_deref().unwrap_or_default());
         assert!(text.contains(part), "{source}: {text}");
@@ -214,21 +221,113 @@ fn what_cannot_be_right_is_refused_at_check_at_its_place() {
 
 #[test]
 fn every_flaw_is_reported_at_once() {
-    let flaws = Condition::parse("targt.x == 1 && lables.y == 2 && target.helth == 'x'", true).unwrap_err();
+    let flaws = Condition::parse("targt.x == 1 && lables.y == 2 && target.helth == 'x'", CONTAINER).unwrap_err();
     assert_eq!(flaws.len(), 3, "{flaws:?}");
 }
 
 #[test]
-fn what_the_language_will_have_is_named_as_such() {
-    let flaws = Condition::parse("target.replicas < 6", true).unwrap_err();
-    assert_eq!(flaws[0].later.as_deref(), Some("target.replicas"));
+fn what_a_target_has_depends_on_what_it_is() {
+    let of = |looks| Nameable { target: Some(looks), ..Nameable::default() };
+    for (source, looks, words) in [
+        ("target.replicas < 6", Looks::Container, Some("only a service has `target.replicas`")),
+        ("target.replicas < 6 && target.labels.tier == 'x'", Looks::Service, None),
+        ("target.health == 'healthy'", Looks::Service, Some("only a container has `target.health`")),
+        ("target.helth == 'healthy'", Looks::Service, Some("there is no `target.helth`")),
+        ("target.name == 'web' && target.image != ''", Looks::Service, None),
+    ] {
+        let flaw = Condition::parse(source, of(looks)).err().map(|flaws| flaws[0].message.clone());
+        assert!(flaw.as_deref().unwrap_or_default().contains(words.unwrap_or_default()), "{source}: {flaw:?}");
+        assert_eq!(flaw.is_some(), words.is_some(), "{source}: {flaw:?}");
+    }
+}
+
+#[test]
+fn a_step_sees_what_the_steps_before_it_left() {
+    let steps = ["back", "told"];
+    let sees = Nameable { steps: &steps, failed: true, ..CONTAINER };
+    let mut given = given();
+    let left = [("outcome", Value::Text("failure".to_owned())), ("elapsed", Value::Span(TimeDelta::seconds(12)))];
+    given.record("steps", [("back", Some(Value::Record(left.into())))]);
+    given.record("failed", texts([("name", "verify"), ("error", "still unhealthy")]));
+    for (source, want) in [
+        ("steps.back.outcome == 'failure' && steps.back.elapsed > duration('10s')", Ok(true)),
+        ("failed.error.contains('unhealthy')", Ok(true)),
+        ("has(steps.told.outcome)", Ok(false)),
+        ("steps.told.outcome == 'success'", Err("`steps.told.outcome` is absent; ask `has(…)` first".to_owned())),
+    ] {
+        let condition = Condition::parse(source, sees).unwrap_or_else(|flaws| panic!("{source}: {flaws:?}"));
+        assert_eq!(condition.evaluate(&given).map_err(|error| error.to_string()), want, "{source}");
+    }
+    for (source, words) in [
+        ("steps.bakc.outcome == 'x'", "no earlier step has the id `bakc`"),
+        ("steps.back.outcom == 'x'", "there is no `steps.back.outcom`"),
+        ("steps.back == 'x'", "`steps.back` is not a value by itself"),
+        ("steps == 'x'", "`steps` is not a value by itself"),
+        ("approval.outcome == 'x'", "unknown name `approval`"),
+    ] {
+        let flaws = Condition::parse(source, sees).expect_err(source);
+        assert!(flaws[0].message.contains(words), "{source}: {flaws:?}");
+        assert!(flaws[0].hint.is_some(), "{source}: {flaws:?}");
+    }
+    assert!(Condition::parse("steps.back.outcome == 'x'", CONTAINER).is_err(), "a playbook's own `if` sees no steps");
+}
+
+/// A comparison, the text in it that can never be, and what is said about it.
+const NEVER: &[(&str, &str, &str)] = &[
+    ("target.state == \"runing\"", "\"runing\"", "`target.state` is never \"runing\" did you mean `running`?"),
+    ("'Running' != target.state", "'Running'", "did you mean `running`? it is one of `created`, `running`, `paused`"),
+    ("target[\"health\"] == 'sick'", "'sick'", "it is one of `starting`, `healthy`, `unhealthy`, `none`"),
+    ("target.state in ['running', 'stopped']", "'stopped'", "it is one of `created`"),
+    ("'stopped' in [target.state, target.health]", "'stopped'", "`target.state` or `target.health` is never"),
+    ("target.restart_policy == 'unless_stopped'", "'unless_stopped'", "did you mean `unless-stopped`?"),
+    (
+        "steps.back.outcome == 'failed'",
+        "'failed'",
+        "did you mean `failure`? it is one of `success`, `failure`, `skipped`",
+    ),
+    ("failed.verdict == 'inefective'", "'inefective'", "did you mean `ineffective`?"),
+    ("approval.outcome == 'timeout'", "'timeout'", "it is one of `denied`, `expired`"),
+    ("approval.outcome == 'approved'", "'approved'", "it is one of `denied`, `expired`"),
+    ("labels.a == 'x' && !(target.oom_killed || target.state != 'runing')", "'runing'", "did you mean `running`?"),
+    ("target.oom_killed ? target.health == 'sick' : true", "'sick'", "`target.health` is never"),
+    ("(target.oom_killed ? target.state : target.health) == 'sick'", "'sick'", "`target.state` or `target.health`"),
+    ("target.state == (target.oom_killed ? 'dead' : 'runing')", "'runing'", "did you mean `running`?"),
+    ("(target.state == 'runing') == true", "'runing'", "did you mean `running`?"),
+];
+
+#[test]
+fn a_word_that_a_value_never_has_is_refused_with_the_words_it_can_have() {
+    let sees = Nameable { steps: &["back"], failed: true, approval: true, ..CONTAINER };
+    for (source, blamed, words) in NEVER {
+        let flaws = Condition::parse(source, sees).expect_err(source);
+        let text = format!("{} {}", flaws[0].message, flaws[0].hint.as_deref().unwrap_or_default());
+        assert!(text.contains(words) && flaws.len() == 1, "{source}: {flaws:?}");
+        assert_eq!(flaws[0].span.and_then(|(start, end)| source.get(start..end)), Some(*blamed), "{source}");
+    }
+    let two = Condition::parse("target.state == 'up' || target.health in ['sick', 'none', 'well']", sees).unwrap_err();
+    assert_eq!(two.len(), 3, "each is named: {two:?}");
+    for source in [
+        "target.state in ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']",
+        "target.health in ['starting', 'healthy', 'unhealthy', 'none']",
+        "target.restart_policy in ['no', 'on-failure', 'always', 'unless-stopped']",
+        "steps.back.outcome in ['success', 'failure', 'skipped'] && failed.verdict != 'unknown'",
+        "approval.outcome == 'denied' || approval.outcome == 'expired'",
+        // What is open may be anything, and so may a part of a word.
+        "labels.state == 'runing' || target.labels.state == 'x' || target.name == 'runing'",
+        "target.state.startsWith('run') || target.state + 'x' == 'runningx' || target.state == labels.state",
+        "(target.oom_killed ? labels.a : target.state) == 'runing'",
+        "(target.oom_killed ? 'gone' : target.state) == 'gone'",
+        "labels.a in ['x', target.state]",
+    ] {
+        assert!(Condition::parse(source, sees).is_ok(), "{source}: {:?}", Condition::parse(source, sees));
+    }
 }
 
 #[test]
 fn without_a_target_none_can_be_named() {
-    let flaws = Condition::parse("target.state == 'running'", false).unwrap_err();
+    let flaws = Condition::parse("target.state == 'running'", Nameable::default()).unwrap_err();
     assert!(flaws[0].message.contains("no `target`"), "{flaws:?}");
-    assert!(Condition::parse("labels.a == 'x'", false).is_ok());
+    assert!(Condition::parse("labels.a == 'x'", Nameable::default()).is_ok());
 }
 
 /// On a smaller stack than that of the threads which decide.
@@ -276,7 +375,7 @@ fn nested(levels: usize) -> Vec<String> {
 #[test]
 fn nothing_that_is_nested_or_long_exhausts_the_stack() {
     for source in [1, 2, 20, 28, 30, 31, 32, 33, 60, 96, 97, 128, 250, 500, 5000].into_iter().flat_map(nested) {
-        on_a_small_stack(|| match Condition::parse(&source, true) {
+        on_a_small_stack(|| match Condition::parse(&source, CONTAINER) {
             Ok(condition) => drop(condition.evaluate(&given())),
             Err(flaws) => assert!(!flaws.is_empty()),
         });
@@ -290,14 +389,23 @@ fn length_and_nesting_are_bounded() {
     for (source, part) in [
         (format!("labels.a == '{}'", "x".repeat(1011)), "it may have 1024"),
         (around(5000, "(", "true", ")"), "it may have 1024"),
-        (around(16, "!(!", "true", ")"), ""),
+        (around(10, "!(!", "true", ")"), ""),
+        (around(11, "!(!", "true", ")"), "nested more than 32 levels"),
+        (around(32, "(", "true", ")"), ""),
+        (around(33, "(", "true", ")"), "nested more than 32 levels"),
+        (around(500, "(", "true", ")"), "nested more than 32 levels"),
+        ("!".repeat(32) + "true", ""),
+        ("!".repeat(33) + "true", "nested more than 32 levels"),
+        ("!".repeat(1000) + "true", "nested more than 32 levels"),
+        ("- ".repeat(33) + "1 == 1", "nested more than 32 levels"),
+        (format!("labels.a == '{}'", "(".repeat(500)), ""),
         (around(31, "1+(", "1", ")") + " == 32", "nested more than 32 levels"),
         (around(40, "[", "1", "]") + " == [1]", "nested more than 32 levels"),
         (around(120, "[", "1", "]") + " == [1]", "nested more than 32 levels"),
         ("1+".repeat(40) + "1 == 41", "nested more than 32 levels"),
         (format!("labels{} == ''", ".a".repeat(40)), "nested more than 32 levels"),
     ] {
-        match Condition::parse(&source, true) {
+        match Condition::parse(&source, CONTAINER) {
             Ok(_) => assert_eq!(part, "", "{source}"),
             Err(flaws) => assert!(!part.is_empty() && flaws[0].message.contains(part), "{source}: {flaws:?}"),
         }
@@ -308,7 +416,7 @@ fn length_and_nesting_are_bounded() {
         "1+".repeat(30) + "1 == 31",
         vec!["has(labels.a)"; 60].join(" && "),
     ] {
-        assert!(Condition::parse(&source, true).is_ok(), "{source}");
+        assert!(Condition::parse(&source, CONTAINER).is_ok(), "{source}");
     }
 }
 
@@ -329,7 +437,7 @@ proptest::proptest! {
         ),
     ) {
         let source = parts.concat();
-        match Condition::parse(&source, true) {
+        match Condition::parse(&source, CONTAINER) {
             Ok(condition) => _ = condition.evaluate(&given()),
             Err(flaws) => for flaw in flaws {
                 let marked = flaw.span.map(|(start, end)| source.get(start..end));

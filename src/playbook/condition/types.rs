@@ -4,34 +4,55 @@
 //! written out (`labels.depth`, `labels["depth"]`), never computed, so that what a condition looks at can be told from
 //! its text. Read [`check`] first.
 
+use super::closed;
 use super::evaluate::{Path, constant, written};
 use super::functions::{self, Type};
-use super::names::{self, Kind};
+use super::names::{self, Kind, Nameable};
 use super::syntax::{Flaw, Places};
+use crate::model::duration::parse_duration;
+use crate::playbook::dashed::dashed;
 use crate::playbook::raw::{nearest, shorten};
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, ListExpr, LiteralValue, operators};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Functions whose arguments, if they are written out, can be tried at once.
 const TRIED: [&str; 5] = ["duration", "timestamp", "int", "double", "bool"];
 
+/// Whether it is a written-out zero of whole numbers.
+fn is_zero(expr: &IdedExpr) -> bool {
+    matches!(&expr.expr, Expr::Literal(LiteralValue::Int(number)) if **number == 0)
+}
+
 /// Checks all of it; what it names, or every flaw.
-pub(super) fn check(root: &IdedExpr, source: &str, has_target: bool) -> Result<BTreeSet<Path>, Vec<Flaw>> {
+pub(super) fn check(root: &IdedExpr, source: &str, scope: Nameable<'_>) -> Result<BTreeSet<Path>, Vec<Flaw>> {
     let places = OnceCell::new();
-    let mut checker = Checker { places, source, has_target, mentions: BTreeSet::new(), flaws: Vec::new() };
+    let mut checker = Checker { places, source, scope, mentions: BTreeSet::new(), flaws: Vec::new() };
     if let Some(found) = checker.type_of(root).filter(|found| *found != Type::One(Kind::Bool)) {
         let flaw = Flaw::new(format!("a condition is true or false; this is a {found}"), None);
         checker.flaws.push(flaw.hint("compare it with something, such as `!= \"\"` or `> 0`"));
     }
-    if checker.flaws.is_empty() { Ok(checker.mentions) } else { Err(checker.flaws) }
+    if checker.flaws.is_empty() { Ok(checker.mentions) } else { Err(with_dashes(checker.flaws, source)) }
+}
+
+/// The flaws, with one in place of those that come of one dash.
+fn with_dashes(mut flaws: Vec<Flaw>, source: &str) -> Vec<Flaw> {
+    for name in dashed(source) {
+        let about = |flaw: &Flaw| flaw.span.is_some_and(|(start, _)| name.holds(start));
+        if flaws.iter().any(about) {
+            flaws.retain(|flaw| !about(flaw));
+            flaws.push(Flaw::new(name.message(), Some(name.span)).hint(name.hint('"')));
+        }
+    }
+    flaws
 }
 
 struct Checker<'a> {
     places: OnceCell<Places>,
     source: &'a str,
-    has_target: bool,
+    scope: Nameable<'a>,
     mentions: BTreeSet<Path>,
     flaws: Vec<Flaw>,
 }
@@ -41,7 +62,9 @@ enum Named {
     Value(Kind),
     /// All labels of an alert or container: of these only single ones can be used.
     Labels,
-    /// A root with fields.
+    /// All earlier steps: of these only what a single one left can be used.
+    Steps,
+    /// A root, or a step, with fields.
     Record(&'static [(&'static str, Kind)]),
 }
 
@@ -121,18 +144,53 @@ impl Checker<'_> {
             None => functions::call(name, call.target.is_some(), &kinds),
         };
         let Some(result) = result else { return self.wrong_types(expr, sign.unwrap_or(name), &kinds) };
+        for misfit in closed::misfits(call) {
+            let flaw = Flaw::new(misfit.message(&shorten(misfit.text)), self.span(misfit.expr));
+            self.flaws.push(flaw.hint(misfit.hint()));
+        }
         let written_out = |part: &IdedExpr| matches!(part.expr, Expr::Literal(_));
-        if TRIED.contains(&name) && call.args.iter().all(written_out) {
-            let tried = constant(expr);
-            if let Err(error) = tried {
-                let flaw = Flaw::new(format!("`{name}` cannot read this: {error}"), self.span(expr));
-                return self.fail(match name {
-                    "duration" => flaw.hint("CEL's units are h, m, s and ms: a day is duration(\"24h\")"),
-                    _ => flaw,
-                });
-            }
+        if matches!(name, operators::DIVIDE | operators::MODULO) && call.args.get(1).is_some_and(is_zero) {
+            return self
+                .fail(Flaw::new("nothing can be divided by zero", self.span(expr)).hint("divide by another number"));
+        }
+        if let [argument] = call.args.as_slice()
+            && TRIED.contains(&name)
+            && written_out(argument)
+            && let Err(error) = constant(expr)
+        {
+            return self.unreadable((name, argument), &error);
         }
         Some(result)
+    }
+
+    /// A text, or number, that a function can make nothing of.
+    fn unreadable(&mut self, (name, argument): (&str, &IdedExpr), error: &str) -> Option<Type> {
+        let text = text_of(argument);
+        // What the library says of a text is its parsers' own notes.
+        let words = match (name, text) {
+            ("duration", Some(_)) => "a length of time is numbers with their units, such as 90s or 1h30m",
+            ("timestamp", Some(_)) => "a point in time is a date and a time of day, such as 2026-01-31T08:00:00Z",
+            ("int", Some(_)) => "it is no whole number",
+            ("double", Some(_)) => "it is no number",
+            ("bool", Some(_)) => "it is neither \"true\" nor \"false\"",
+            _ => error,
+        };
+        let flaw = Flaw::new(format!("`{name}` cannot read this: {words}"), self.span(argument));
+        let number = || format!("write a number, or {name}(labels.NAME) for what a label holds");
+        self.fail(match (name, text) {
+            ("duration", Some(text)) => match parse_duration(text) {
+                Ok(span) => {
+                    flaw.hint(format!("CEL's units are h, m, s and ms: write duration(\"{}\")", in_hours(span)))
+                }
+                Err(_) => flaw.hint("CEL's units are h, m, s and ms: a day is duration(\"24h\")"),
+            },
+            ("timestamp", Some(_)) => {
+                flaw.hint("for what began long ago, write alert.age > duration(\"24h\"), which needs no date")
+            }
+            ("int" | "double", _) => flaw.hint(number()),
+            ("bool", _) => flaw.hint("compare the text itself: labels.NAME == \"yes\""),
+            _ => flaw,
+        })
     }
 
     /// `"team" in labels`
@@ -202,31 +260,32 @@ impl Checker<'_> {
 
     /// Whether there is such a root.
     fn root(&mut self, expr: &IdedExpr, name: &str) -> bool {
-        if name == "target" && !self.has_target {
+        if name == "target" && self.scope.target.is_none() {
             let flaw = Flaw::new("the playbook has no `target` to look at", self.span(expr));
             self.flaws.push(flaw.hint("say which container is meant: target: {container: \"{{ labels.container }}\"}"));
             return false;
         }
-        if names::roots().any(|root| root == name) {
+        if self.scope.roots().any(|root| root == name) {
             return true;
         }
         let flaw = Flaw::new(format!("unknown name `{}`", shorten(name)), self.span(expr));
-        let known: Vec<&str> = names::roots().collect();
-        self.flaws.push(match nearest(name, names::roots()) {
-            Some(near) => flaw.hint(format!("did you mean `{near}`?")),
-            None => flaw.hint(format!("known here: {}; a text stands in quotes", known.join(", "))),
+        let known: Vec<&str> = self.scope.roots().collect();
+        self.flaws.push(match (names::known_elsewhere(name), nearest(name, self.scope.roots())) {
+            (Some(where_known), _) => flaw.hint(where_known),
+            (None, Some(near)) => flaw.hint(format!("did you mean `{near}`?")),
+            (None, None) => flaw.hint(format!("known here: {}; a text stands in quotes", known.join(", "))),
         });
         false
     }
 
     /// The type of what a path names; remembers that it is named.
     fn value(&mut self, expr: &IdedExpr, path: Path) -> Option<Kind> {
-        let wrong = (2..=path.len()).find_map(|length| Some((length, named(path.get(..length)?).err()?)));
+        let wrong = (2..=path.len()).find_map(|length| Some((length, self.named(path.get(..length)?).err()?)));
         if let Some((length, flaw)) = wrong {
             let span = self.span(of_length(expr, path.len() - length));
             return self.fail(Flaw { span, ..flaw });
         }
-        match named(&path) {
+        match self.named(&path) {
             Ok(Named::Value(kind)) => {
                 self.mentions.insert(path);
                 Some(kind)
@@ -236,12 +295,51 @@ impl Checker<'_> {
                 let flaw = Flaw::new(format!("`{all}` is not a value by itself"), self.span(expr));
                 self.fail(flaw.hint(format!("name one of them: {all}.team or {all}[\"com.example.team\"]")))
             }
+            Ok(Named::Steps) => {
+                let flaw = Flaw::new("`steps` is not a value by itself", self.span(expr));
+                let known = self.scope.steps.iter().map(|id| format!("`steps.{id}.outcome`")).collect::<Vec<_>>();
+                self.fail(flaw.hint(format!("name what a step left: {}", known.join(", "))))
+            }
             Ok(Named::Record(fields)) => {
                 let all = written(&path);
                 let flaw = Flaw::new(format!("`{all}` is not a value by itself"), self.span(expr));
                 self.fail(flaw.hint(format!("`{all}` has {}", listed(fields))))
             }
             Err(flaw) => self.fail(flaw),
+        }
+    }
+
+    /// What a path whose root exists stands for.
+    fn named(&self, path: &[String]) -> Result<Named, Flaw> {
+        match path {
+            [root] if root == "steps" => Ok(Named::Steps),
+            [root, id, rest @ ..] if root == "steps" => {
+                if !self.scope.steps.contains(&id.as_str()) {
+                    let flaw = Flaw::new(format!("no earlier step has the id `{}`", shorten(id)), None);
+                    return Err(match nearest(id, self.scope.steps.iter().copied()) {
+                        Some(near) => flaw.hint(format!("did you mean `steps.{near}`?")),
+                        None => flaw.hint("give the step an `id`; a condition sees only the steps before it"),
+                    });
+                }
+                match rest {
+                    [] => Ok(Named::Record(names::OF_A_STEP)),
+                    [field] => of_fields(path, names::OF_A_STEP, field),
+                    [.., field] => Err(no_field(path, field)),
+                }
+            }
+            [root, field, ..]
+                if root == "target"
+                    && self.scope.target.is_some_and(|looks| !looks.has(field))
+                    && named(path).is_ok() =>
+            {
+                let (has, is) = match self.scope.target {
+                    Some(names::Looks::Service) => ("container", "service"),
+                    Some(names::Looks::Container) | None => ("service", "container"),
+                };
+                let name = shorten(&written(path));
+                Err(Flaw::new(format!("only a {has} has `{name}`, and this target is a {is}"), None))
+            }
+            _ => named(path),
         }
     }
 
@@ -298,8 +396,16 @@ fn of_length(mut expr: &IdedExpr, less: usize) -> &IdedExpr {
     expr
 }
 
+/// A length of time in units that CEL has: it knows no days.
+fn in_hours(span: Duration) -> String {
+    let (secs, millis) = (span.as_secs(), span.subsec_millis());
+    let parts = [(secs / 3600, "h"), (secs / 60 % 60, "m"), (secs % 60, "s"), (u64::from(millis), "ms")];
+    let written: String = parts.iter().filter(|(n, _)| *n != 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if written.is_empty() { "0s".to_owned() } else { written }
+}
+
 /// A text that is written out.
-fn text_of(expr: &IdedExpr) -> Option<&str> {
+pub(super) fn text_of(expr: &IdedExpr) -> Option<&str> {
     match &expr.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         Expr::Literal(_)
@@ -324,27 +430,29 @@ fn named(path: &[String]) -> Result<Named, Flaw> {
         ["target", names::TARGET_LABELS] => Ok(Named::Labels),
         ["target", names::TARGET_LABELS, _] => Ok(Named::Value(Kind::Text)),
         [root] => Ok(Named::Record(fields_of(root))),
-        [root, field] => {
-            let fields = fields_of(root);
-            if let Some((_, kind)) = fields.iter().find(|(name, _)| name == field) {
-                return Ok(Named::Value(*kind));
-            }
-            let flaw = Flaw::new(format!("there is no `{}`", shorten(&written(path))), None);
-            if names::LATER.contains(&(*root, *field)) {
-                return Err(Flaw { later: Some(written(path)), ..flaw });
-            }
-            let known = fields.iter().map(|(name, _)| *name).chain((*root == "target").then_some(names::TARGET_LABELS));
-            Err(match nearest(field, known) {
-                Some(near) => flaw.hint(format!("did you mean `{root}.{near}`?")),
-                None => flaw.hint(format!("`{root}` has {}", listed(fields))),
-            })
-        }
-        [.., field] => {
-            let of = written(path.get(..path.len() - 1).unwrap_or_default());
-            Err(Flaw::new(format!("`{}` has no field `{}`", shorten(&of), shorten(field)), None))
-        }
+        [root, field] => of_fields(path, fields_of(root), field),
+        [.., field] => Err(no_field(path, field)),
         [] => Err(Flaw::new("a name is missing", None)),
     }
+}
+
+/// The last part of a path, which is one of these fields, or a mistake.
+fn of_fields(path: &[String], fields: &[(&'static str, Kind)], field: &str) -> Result<Named, Flaw> {
+    if let Some((_, kind)) = fields.iter().find(|(name, _)| *name == field) {
+        return Ok(Named::Value(*kind));
+    }
+    let of = written(path.get(..path.len() - 1).unwrap_or_default());
+    let flaw = Flaw::new(format!("there is no `{}`", shorten(&written(path))), None);
+    let known = fields.iter().map(|(name, _)| *name).chain((of == "target").then_some(names::TARGET_LABELS));
+    Err(match nearest(field, known) {
+        Some(near) => flaw.hint(format!("did you mean `{of}.{near}`?")),
+        None => flaw.hint(format!("`{of}` has {}", listed(fields))),
+    })
+}
+
+fn no_field(path: &[String], field: &str) -> Flaw {
+    let of = written(path.get(..path.len() - 1).unwrap_or_default());
+    Flaw::new(format!("`{}` has no field `{}`", shorten(&of), shorten(field)), None)
 }
 
 fn fields_of(root: &str) -> &'static [(&'static str, Kind)] {

@@ -20,6 +20,8 @@ pub enum Value {
     Time(DateTime<Utc>),
     /// The container's labels.
     Texts(BTreeMap<String, String>),
+    /// What a step left.
+    Record(BTreeMap<&'static str, Value>),
 }
 
 /// All that is known, by root and field. A field that is absent has no value: to use it is an error.
@@ -37,15 +39,22 @@ impl Given {
         self.0.entry(root).or_default().extend(known);
     }
 
-    /// The value of `root.field`, or of `target.labels.key`.
+    /// The value of `root.field`, of `target.labels.key` or of `steps.id.field`.
     pub(super) fn get(&self, path: &[String]) -> Option<Value> {
         let [root, field, key @ ..] = path else { return None };
         let value = self.0.get(root.as_str())?.get(field)?;
         match (value, key) {
             (Value::Texts(texts), [key]) => texts.get(key).cloned().map(Value::Text),
+            (Value::Record(fields), [key]) => fields.get(key.as_str()).cloned(),
             (value, []) => Some(value.clone()),
             (
-                Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Span(_) | Value::Time(_) | Value::Texts(_),
+                Value::Bool(_)
+                | Value::Int(_)
+                | Value::Text(_)
+                | Value::Span(_)
+                | Value::Time(_)
+                | Value::Texts(_)
+                | Value::Record(_),
                 _,
             ) => None,
         }
@@ -65,6 +74,7 @@ impl Value {
             }
             Self::Time(time) => time.to_rfc3339_opts(SecondsFormat::Secs, true),
             Self::Texts(texts) => format!("{} labels", texts.len()),
+            Self::Record(fields) => format!("{} values", fields.len()),
         }
     }
 
@@ -77,6 +87,10 @@ impl Value {
             Self::Span(span) => cel::Value::Duration(span),
             Self::Time(time) => cel::Value::Timestamp(time.fixed_offset()),
             Self::Texts(texts) => texts.into_iter().collect::<HashMap<String, String>>().into(),
+            Self::Record(fields) => {
+                let known = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_cel()));
+                known.collect::<HashMap<String, cel::Value>>().into()
+            }
         }
     }
 }

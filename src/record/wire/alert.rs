@@ -3,6 +3,7 @@
 use super::Problem;
 use super::parts::{BorrowedStr, Str, Word};
 use crate::model::fact::{AlertEnded, AlertReceived, AlertsRejected, Taken};
+use crate::model::host::HostName;
 use crate::model::id::IncidentId;
 use crate::model::incident::{EpisodeEnd, FirstSight};
 use crate::model::label::Fingerprint;
@@ -37,15 +38,19 @@ pub(super) struct ReceivedLine<'a> {
     playbook: Option<BorrowedStr<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     revision: Option<BorrowedStr<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<Word<HostName>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Word<Reason>>,
 }
 
 impl<'a> ReceivedLine<'a> {
     pub(super) fn new(received: &'a AlertReceived, incident: Option<IncidentId>, cap: Cap) -> Self {
-        let (playbook, revision, reason) = match &received.taken {
-            Taken::ByPlaybook { playbook, revision } => (Some((&**playbook).into()), Some((&**revision).into()), None),
-            Taken::ByNobody(reason) => (None, None, Some(Word(*reason))),
+        let (playbook, revision, host, reason) = match &received.taken {
+            Taken::ByPlaybook { playbook, revision, host } => {
+                (Some((&**playbook).into()), Some((&**revision).into()), host.name().cloned().map(Word), None)
+            }
+            Taken::ByNobody(reason) => (None, None, None, Some(Word(*reason))),
         };
         Self {
             inc: incident.map(Word),
@@ -60,6 +65,7 @@ impl<'a> ReceivedLine<'a> {
             sight: Word(received.sight),
             playbook,
             revision,
+            host,
             reason,
         }
     }
@@ -71,7 +77,8 @@ impl TryFrom<ReceivedLine<'_>> for AlertReceived {
     fn try_from(line: ReceivedLine<'_>) -> Result<Self, Problem> {
         let taken = match (line.playbook, line.revision, line.reason) {
             (Some(playbook), Some(revision), None) => {
-                Taken::ByPlaybook { playbook: (*playbook.0).into(), revision: (*revision.0).into() }
+                let host = line.host.map(|Word(host)| host).into();
+                Taken::ByPlaybook { playbook: (*playbook.0).into(), revision: (*revision.0).into(), host }
             }
             (None, None, Some(Word(reason))) => Taken::ByNobody(reason),
             (_, _, _) => return Err("either playbook and revision or reason must be there".to_owned()),

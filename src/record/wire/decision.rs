@@ -1,6 +1,7 @@
 //! `decision`, `attempt.ended`, `incident.closed`, `incident.relapsed`: what the gates said, and how it ended.
 
 use super::Problem;
+use super::look::LookLine;
 use super::parts::{Plan, Str, TargetLine, Word, is_false, millis_up};
 use crate::model::fact::{Answer, AttemptEnded, Decided, IncidentClosed, IncidentRelapsed, Refusal};
 use crate::model::id::IncidentId;
@@ -38,6 +39,10 @@ pub(super) struct DecisionLine<'a> {
     attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    key: Option<PairList<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    look: Option<LookLine<'a>>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -63,15 +68,18 @@ impl<'a> DecisionLine<'a> {
             dry_run: false,
             attempt: None,
             attempts: None,
+            key: None,
+            look: decided.look.as_deref().and_then(|look| LookLine::new(look, cap)),
         };
         match &decided.answer {
-            Answer::Run { dry_run, plan, attempt } => {
+            Answer::Run { dry_run, plan, attempt, key } => {
                 let several = attempt.is_one_of_several().then_some(*attempt);
                 Self {
                     dry_run: *dry_run,
                     plan: plan.as_deref().map(|digits| Plan(digits.into())),
                     attempt: several.map(|attempt| attempt.number),
                     attempts: several.map(|attempt| attempt.count),
+                    key: (!key.is_empty()).then(|| PairList(Cow::Borrowed(key), cap)),
                     ..line
                 }
             }
@@ -100,6 +108,7 @@ impl TryFrom<DecisionLine<'_>> for Decided {
                     (Some(number), Some(count)) => AttemptNumber { number, count },
                     (_, _) => AttemptNumber::ONLY,
                 },
+                key: line.key.map(|key| key.0.into_owned()).unwrap_or_default(),
             },
             (DecisionResult::Refused, Some(Word(gate)), Some(Word(reason))) => Answer::Refused(Refusal {
                 gate,
@@ -115,6 +124,7 @@ impl TryFrom<DecisionLine<'_>> for Decided {
             playbook: (*line.playbook).into(),
             target: line.target.map(TryInto::try_into).transpose()?,
             answer,
+            look: line.look.map(LookLine::into_look).transpose()?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `log.open`, `log.recovered`, `config.loaded`, `config.rejected`, `clock.jump`: what the daemon says about itself and its log.
 
-use super::parts::{Str, is_false};
+use super::parts::{BorrowedStr, Str, is_false};
 use crate::model::fact::{ClockJumped, ConfigLoaded, ConfigRejected, LogOpened, LogRecovered};
 use crate::record::text::{Cap, PairList, Text};
 use serde::{Deserialize, Serialize};
@@ -15,18 +15,23 @@ pub(super) struct OpenLine<'a> {
     hostname: Str<'a>,
     #[serde(default, skip_serializing_if = "is_false")]
     dry_run: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    first_host: Option<BorrowedStr<'a>>,
 }
 
 impl<'a> OpenLine<'a> {
     pub(super) fn new(opened: &'a LogOpened) -> Self {
-        let LogOpened { version, hostname, dry_run } = opened;
-        Self { version: version.into(), hostname: hostname.into(), dry_run: *dry_run }
+        let LogOpened { version, hostname, dry_run, first_host } = opened;
+        let first_host = first_host.as_deref().map(BorrowedStr::from);
+        Self { version: version.into(), hostname: hostname.into(), dry_run: *dry_run, first_host }
     }
 }
 
 impl From<OpenLine<'_>> for LogOpened {
     fn from(line: OpenLine<'_>) -> Self {
-        Self { version: line.version.into_owned(), hostname: line.hostname.into_owned(), dry_run: line.dry_run }
+        let first_host = line.first_host.map(|name| name.0.into_owned());
+        let (version, hostname) = (line.version.into_owned(), line.hostname.into_owned());
+        Self { version, hostname, dry_run: line.dry_run, first_host }
     }
 }
 
@@ -68,6 +73,8 @@ pub(super) struct ConfigLine<'a> {
     dry_run: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     reloaded: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    by: Option<Text<'a>>,
 }
 
 impl<'a> ConfigLine<'a> {
@@ -77,6 +84,7 @@ impl<'a> ConfigLine<'a> {
             playbooks: PairList(Cow::Borrowed(&loaded.playbooks), cap),
             dry_run: loaded.dry_run,
             reloaded: loaded.reloaded,
+            by: loaded.by.as_deref().map(|by| Text::new(by, cap)),
         }
     }
 }
@@ -88,6 +96,7 @@ impl From<ConfigLine<'_>> for ConfigLoaded {
             playbooks: line.playbooks.0.into_owned(),
             dry_run: line.dry_run,
             reloaded: line.reloaded,
+            by: line.by.map(Text::into_string),
         }
     }
 }
@@ -97,17 +106,19 @@ impl From<ConfigLine<'_>> for ConfigLoaded {
 pub(super) struct RejectedConfigLine<'a> {
     #[serde(borrow)]
     problem: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    by: Option<Text<'a>>,
 }
 
 impl<'a> RejectedConfigLine<'a> {
     pub(super) fn new(rejected: &'a ConfigRejected, cap: Cap) -> Self {
-        Self { problem: Text::new(&rejected.problem, cap) }
+        Self { problem: Text::new(&rejected.problem, cap), by: rejected.by.as_deref().map(|by| Text::new(by, cap)) }
     }
 }
 
 impl From<RejectedConfigLine<'_>> for ConfigRejected {
     fn from(line: RejectedConfigLine<'_>) -> Self {
-        Self { problem: line.problem.into_string() }
+        Self { problem: line.problem.into_string(), by: line.by.map(Text::into_string) }
     }
 }
 

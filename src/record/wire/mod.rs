@@ -5,16 +5,23 @@
 
 mod action;
 mod alert;
+mod approval;
 mod brake;
 mod decision;
 mod log;
+mod look;
+mod look_service;
 mod notice;
+mod opened;
 mod parts;
+mod remembered;
+mod request;
 mod state;
 mod step;
 
 use super::json::write_json;
 use super::text::Cap;
+use crate::model::approval::ApprovalOutcome;
 use crate::model::fact::Fact;
 use crate::model::id::Seq;
 use serde::Deserialize;
@@ -36,9 +43,15 @@ pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
             write_json(&alert::ReceivedLine::new(received, fact.incident(seq), cap), out);
         }
         Fact::AlertEnded(ended) => write_json(&alert::EndedLine::from(ended), out),
+        Fact::IncidentOpened(opened) => {
+            write_json(&opened::OpenedLine::new(opened, fact.incident(seq), cap), out);
+        }
         Fact::AlertsRejected(rejected) => write_json(&alert::RejectedLine::new(rejected, cap), out),
         Fact::Decided(decided) => write_json(&decision::DecisionLine::new(decided, cap), out),
         Fact::StepFinished(finished) => write_json(&step::StepLine::new(finished, cap), out),
+        Fact::StepMarked(marked) => write_json(&step::MarkedLine::new(marked, cap), out),
+        Fact::RequestIntended(intended) => write_json(&request::IntentLine::new(intended, cap), out),
+        Fact::RequestFinished(finished) => write_json(&request::OutcomeLine::new(finished, cap), out),
         Fact::ActionIntended(intended) => write_json(&action::IntentLine::new(intended, cap), out),
         Fact::ActionFinished(finished) => write_json(&action::OutcomeLine::new(finished, cap), out),
         Fact::ActionReconciled(reconciled) => write_json(&action::ReconciledLine::new(reconciled, cap), out),
@@ -53,6 +66,9 @@ pub(super) fn write_body(fact: &Fact, seq: Seq, cap: Cap, out: &mut Vec<u8>) {
         Fact::BreakerOpened(opened) => write_json(&brake::OpenedLine::from(opened), out),
         Fact::BreakerReset(reset) => write_json(&brake::ResetLine::new(reset, cap), out),
         Fact::StormFrozen(storm) => write_json(&brake::StormLine::from(storm), out),
+        Fact::ApprovalRequested(asked) => write_json(&approval::RequestedLine::new(asked, cap), out),
+        Fact::VoteCast(vote) => write_json(&approval::VoteLine::new(vote, cap), out),
+        Fact::ApprovalEnded(ended) => write_json(&approval::EndedLine::new(ended, cap), out),
         Fact::StateSaved(memory) => write_json(&state::StateLine::from(&**memory), out),
     }
 }
@@ -70,9 +86,13 @@ pub(super) fn read_body(kind: &str, line: &[u8]) -> Option<Result<Fact, Problem>
             read(line, |body: alert::ReceivedLine<'_>| Ok(Fact::AlertReceived(Arc::new(body.try_into()?))))
         }
         "alert.ended" => read(line, |body: alert::EndedLine| Ok(Fact::AlertEnded(body.into()))),
+        "incident.opened" => read(line, |body: opened::OpenedLine<'_>| Ok(Fact::IncidentOpened(body.try_into()?))),
         "alert.rejected_summary" => read(line, |body: alert::RejectedLine<'_>| Ok(Fact::AlertsRejected(body.into()))),
         "decision" => read(line, |body: decision::DecisionLine<'_>| Ok(Fact::Decided(body.try_into()?))),
         "step.finished" => read(line, |body: step::StepLine<'_>| Ok(Fact::StepFinished(body.try_into()?))),
+        "step.marked" => read(line, |body: step::MarkedLine<'_>| Ok(Fact::StepMarked(body.try_into()?))),
+        "http.intent" => read(line, |body: request::IntentLine<'_>| Ok(Fact::RequestIntended(body.try_into()?))),
+        "http.outcome" => read(line, |body: request::OutcomeLine<'_>| Ok(Fact::RequestFinished(body.try_into()?))),
         "action.intent" => read(line, |body: action::IntentLine<'_>| Ok(Fact::ActionIntended(body.try_into()?))),
         "action.outcome" => read(line, |body: action::OutcomeLine<'_>| Ok(Fact::ActionFinished(body.try_into()?))),
         "action.reconciled" => read(line, |body: action::ReconciledLine<'_>| Ok(Fact::ActionReconciled(body.into()))),
@@ -88,7 +108,14 @@ pub(super) fn read_body(kind: &str, line: &[u8]) -> Option<Result<Fact, Problem>
         "breaker.reset" => read(line, |body: brake::ResetLine<'_>| Ok(Fact::BreakerReset(body.into()))),
         "state.saved" => read(line, |body: state::StateLine<'_>| Ok(Fact::StateSaved(Box::new(body.try_into()?)))),
         "storm.frozen" => read(line, |body: brake::StormLine| Ok(Fact::StormFrozen(body.into()))),
-        _newer => return None,
+        "approval.requested" => {
+            read(line, |body: approval::RequestedLine<'_>| Ok(Fact::ApprovalRequested(Box::new(body.try_into()?))))
+        }
+        "approval.vote" => read(line, |body: approval::VoteLine<'_>| Ok(Fact::VoteCast(body.into()))),
+        newer => {
+            let outcome = newer.strip_prefix("approval.").and_then(ApprovalOutcome::parse)?;
+            read(line, |body: approval::EndedLine<'_>| Ok(Fact::ApprovalEnded(body.ended(outcome)?)))
+        }
     };
     Some(fact)
 }

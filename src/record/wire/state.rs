@@ -2,17 +2,21 @@
 //!
 //! Facts stand in it with the bodies of their own kinds, so that there is one way to write each.
 
-use super::parts::{BorrowedStr, Str, Word, millis_up};
-use super::{Problem, brake, read_body, write_body};
-use crate::model::fact::Fact;
+use super::parts::{BorrowedStr, Str, Word, is_false, millis_up};
+use super::remembered::{LeftLine, OriginalLine, RaisedLine};
+use super::{Problem, brake, opened, read_body, write_body};
+use crate::model::fact::{AlertReceived, Fact};
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::label::Fingerprint;
-use crate::model::memory::{Attempt, Ended, Episode, Help, Memory, OpenIncident, OwnAct, PauseInForce};
+use crate::model::memory::{
+    Attempt, Ended, Episode, Help, LimitsRaised, Memory, OpenIncident, Original, Owed, OwnAct, PauseInForce,
+    ServiceLeft,
+};
 use crate::model::moment::Moment;
 use crate::model::reason::Reason;
 use crate::model::stamp::{BootId, Stamp};
 use crate::model::target::ContainerId;
-use crate::record::text::Cap;
+use crate::record::text::{Cap, PairList};
 use crate::record::time;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -31,6 +35,8 @@ pub(super) struct StateLine<'a> {
     ended: Vec<EndLine>,
     #[serde(borrow)]
     incidents: Vec<IncidentLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    owed: Vec<OwedLine<'a>>,
     #[serde(borrow)]
     attempts: Vec<AttemptLine<'a>>,
     #[serde(borrow)]
@@ -41,11 +47,19 @@ pub(super) struct StateLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     frozen: Option<FreezeLine>,
     own_acts: Vec<OwnActLine>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    services: Vec<LeftLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    originals: Vec<OriginalLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    raised: Vec<RaisedLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    first_host: Option<Cow<'a, str>>,
 }
 
 /// A moment of the log's own time.
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct MomentLine {
+pub(super) struct MomentLine {
     #[serde(with = "time::exact")]
     ts: DateTime<Utc>,
     passed_ms: u64,
@@ -115,6 +129,22 @@ struct AttemptLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<MomentLine>,
     dry_run: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    aftercare: bool,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    key: Option<PairList<'a>>,
+}
+
+/// What may follow the end of an alert.
+#[derive(Serialize, Deserialize)]
+struct OwedLine<'a> {
+    inc: Word<IncidentId>,
+    alert: Box<RawValue>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    left: Option<opened::LeftLine<'a>>,
+    ended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<MomentLine>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,12 +212,17 @@ impl<'a> From<&'a Memory> for StateLine<'a> {
             episodes: memory.episodes.iter().map(EpisodeLine::from).collect(),
             ended: memory.ended.iter().map(end).collect(),
             incidents: memory.incidents.iter().map(IncidentLine::from).collect(),
+            owed: memory.owed.iter().map(OwedLine::from).collect(),
             attempts: memory.attempts.iter().map(AttemptLine::from).collect(),
             ends: memory.ends.iter().map(HelpLine::from).collect(),
             pauses: memory.pauses.iter().map(pause).collect(),
             taken: memory.taken.iter().map(|at| (*at).into()).collect(),
             frozen: memory.frozen.map(|(at, freeze)| FreezeLine { at: at.into(), freeze_ms: millis_up(freeze) }),
             own_acts: memory.own_acts.iter().map(OwnActLine::from).collect(),
+            services: memory.services.iter().map(LeftLine::from).collect(),
+            originals: memory.originals.iter().map(OriginalLine::from).collect(),
+            raised: memory.raised.iter().map(RaisedLine::from).collect(),
+            first_host: memory.first_host.as_deref().map(Cow::Borrowed),
         }
     }
 }
@@ -203,12 +238,17 @@ impl TryFrom<StateLine<'_>> for Memory {
             episodes: line.episodes.into_iter().map(EpisodeLine::into_episode).collect(),
             ended: line.ended.into_iter().map(|end| (end.fingerprint.0, end.at.into())).collect(),
             incidents: line.incidents.into_iter().map(OpenIncident::try_from).collect::<Result<_, _>>()?,
+            owed: line.owed.into_iter().map(Owed::try_from).collect::<Result<_, _>>()?,
             attempts: line.attempts.into_iter().map(Attempt::from).collect(),
             ends: line.ends.into_iter().map(Ended::from).collect(),
             pauses: line.pauses.into_iter().map(pause).collect(),
             taken: line.taken.into_iter().map(Moment::from).collect(),
             frozen: line.frozen.map(|line| (line.at.into(), Duration::from_millis(line.freeze_ms))),
             own_acts: line.own_acts.into_iter().map(OwnAct::from).collect(),
+            services: line.services.into_iter().map(ServiceLeft::try_from).collect::<Result<_, _>>()?,
+            originals: line.originals.into_iter().map(Original::try_from).collect::<Result<_, _>>()?,
+            raised: line.raised.into_iter().map(LimitsRaised::try_from).collect::<Result<_, _>>()?,
+            first_host: line.first_host.map(Cow::into_owned),
         })
     }
 }
@@ -264,11 +304,34 @@ impl TryFrom<IncidentLine<'_>> for OpenIncident {
     fn try_from(line: IncidentLine<'_>) -> Result<Self, Problem> {
         let told = |line: &ToldLine<'_>| Ok((line.at.into(), fact(&line.kind, &line.body)?));
         let story = line.story.iter().map(told).collect::<Result<_, Problem>>()?;
-        let Fact::AlertReceived(alert) = fact("alert.received", &line.alert)? else {
-            return Err(format!("{} has no alert", line.inc));
-        };
+        let alert = alert_of(line.inc, &line.alert)?;
         Ok(Self { id: line.inc.0, opened: line.opened.into(), alert, story })
     }
+}
+
+impl<'a> From<&'a Owed> for OwedLine<'a> {
+    fn from(owed: &'a Owed) -> Self {
+        let alert = body(&Fact::AlertReceived(Arc::clone(&owed.alert)), owed.incident.0);
+        let (left, due) = (owed.left.as_ref().map(opened::LeftLine::from), owed.due.map(MomentLine::from));
+        Self { inc: Word(owed.incident), alert, left, ended: owed.ended, due }
+    }
+}
+
+impl TryFrom<OwedLine<'_>> for Owed {
+    type Error = Problem;
+
+    fn try_from(line: OwedLine<'_>) -> Result<Self, Problem> {
+        let alert = alert_of(line.inc, &line.alert)?;
+        let (left, due) = (line.left.map(Into::into), line.due.map(Moment::from));
+        Ok(Self { incident: line.inc.0, alert, left, ended: line.ended, due })
+    }
+}
+
+fn alert_of(inc: Word<IncidentId>, line: &RawValue) -> Result<Arc<AlertReceived>, Problem> {
+    let Fact::AlertReceived(alert) = fact("alert.received", line)? else {
+        return Err(format!("{inc} has no alert"));
+    };
+    Ok(alert)
 }
 
 /// A fact's own body, whole.
@@ -293,6 +356,8 @@ impl<'a> From<&'a Attempt> for AttemptLine<'a> {
             at: attempt.at.into(),
             ended: attempt.ended.map(MomentLine::from),
             dry_run: attempt.dry_run,
+            aftercare: attempt.aftercare,
+            key: (!attempt.key.is_empty()).then(|| PairList(Cow::Borrowed(&attempt.key), Cap::NONE)),
         }
     }
 }
@@ -306,6 +371,8 @@ impl From<AttemptLine<'_>> for Attempt {
             at: line.at.into(),
             ended: line.ended.map(Moment::from),
             dry_run: line.dry_run,
+            aftercare: line.aftercare,
+            key: line.key.map(|key| key.0.into_owned()).unwrap_or_default(),
         }
     }
 }

@@ -1,16 +1,35 @@
-//! `step.finished` and `verify.target`: a step that changes nothing came to its end, or half of the way there.
+//! `step.finished`, `step.marked` and `verify.target`: a step that changes nothing came to its end, or half of the way
+//! there, and what is noted of steps besides.
 
 use super::Problem;
+use super::action::WitnessLine;
+use super::look::LookLine;
 use super::parts::{BorrowedStr, Str, Word};
-use crate::model::fact::{Branch, StepFinished, StepRef, StepResult, TargetVerified};
+use crate::model::fact::{Branch, StepFinished, StepMarked, StepRef, StepResult, TargetVerified};
 use crate::model::id::IncidentId;
+use crate::model::step::StepMark;
+use crate::model::testimony::Testimony;
 use crate::record::text::{Cap, Text, cut_evidence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
-const VERBS: [&str; 7] = ["capture", "restart", "start", "stop", "verify", "wait", "notify"];
+const VERBS: [&str; 13] = [
+    "capture",
+    "restart",
+    "start",
+    "stop",
+    "scale",
+    "rollback",
+    "update_limits",
+    "verify",
+    "wait",
+    "notify",
+    "http",
+    "approve",
+    "pause_playbook",
+];
 
 /// `step.finished`
 #[derive(Serialize, Deserialize)]
@@ -28,7 +47,7 @@ pub(super) struct StepLine<'a> {
 
 /// Which step of the playbook.
 #[derive(Serialize, Deserialize)]
-struct PlaceLine<'a> {
+pub(super) struct PlaceLine<'a> {
     branch: Word<Branch>,
     index: usize,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -48,6 +67,9 @@ enum ResultWord {
     Notified,
     Skipped,
     NotNeeded,
+    Approved,
+    ConditionFalse,
+    Paused,
 }
 
 impl<'a> StepLine<'a> {
@@ -62,6 +84,9 @@ impl<'a> StepLine<'a> {
             StepResult::Notified => (ResultWord::Notified, None, None),
             StepResult::Skipped => (ResultWord::Skipped, None, None),
             StepResult::NotNeeded(detail) => (ResultWord::NotNeeded, Some(Text::new(detail, cap)), None),
+            StepResult::Approved(detail) => (ResultWord::Approved, Some(Text::new(detail, cap)), None),
+            StepResult::ConditionFalse(detail) => (ResultWord::ConditionFalse, Some(Text::new(detail, cap)), None),
+            StepResult::Paused(detail) => (ResultWord::Paused, Some(Text::new(detail, cap)), None),
         };
         Self { inc: Word(*incident), step: step.into(), elapsed_ms: millis(*elapsed), result, detail, evidence }
     }
@@ -81,6 +106,9 @@ impl TryFrom<StepLine<'_>> for StepFinished {
             ResultWord::Notified => StepResult::Notified,
             ResultWord::Skipped => StepResult::Skipped,
             ResultWord::NotNeeded => StepResult::NotNeeded(detail),
+            ResultWord::Approved => StepResult::Approved(detail),
+            ResultWord::ConditionFalse => StepResult::ConditionFalse(detail),
+            ResultWord::Paused => StepResult::Paused(detail),
         };
         Ok(Self {
             incident: line.inc.0,
@@ -116,6 +144,46 @@ impl TryFrom<TargetVerifiedLine<'_>> for TargetVerified {
     fn try_from(line: TargetVerifiedLine<'_>) -> Result<Self, Problem> {
         let elapsed = Duration::from_millis(line.elapsed_ms);
         Ok(Self { incident: line.inc.0, step: line.step.try_into()?, elapsed, detail: line.detail.into_string() })
+    }
+}
+
+/// `step.marked`
+#[derive(Serialize, Deserialize)]
+pub(super) struct MarkedLine<'a> {
+    inc: Word<IncidentId>,
+    #[serde(borrow)]
+    step: PlaceLine<'a>,
+    mark: Word<StepMark>,
+    #[serde(borrow)]
+    detail: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    witness: Option<WitnessLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    look: Option<LookLine<'a>>,
+}
+
+impl<'a> MarkedLine<'a> {
+    pub(super) fn new(marked: &'a StepMarked, cap: Cap) -> Self {
+        let StepMarked { incident, step, mark, detail, look, witness } = marked;
+        Self {
+            inc: Word(*incident),
+            step: step.into(),
+            mark: Word(*mark),
+            detail: Text::new(detail, cap),
+            witness: witness.as_ref().map(|testimony| WitnessLine::new(testimony, cap)),
+            look: look.as_deref().and_then(|look| LookLine::new(look, cap)),
+        }
+    }
+}
+
+impl TryFrom<MarkedLine<'_>> for StepMarked {
+    type Error = Problem;
+
+    fn try_from(line: MarkedLine<'_>) -> Result<Self, Problem> {
+        let (mark, detail) = (line.mark.0, line.detail.into_string());
+        let look = line.look.map(LookLine::into_look).transpose()?;
+        let witness = line.witness.map(Testimony::from);
+        Ok(Self { incident: line.inc.0, step: line.step.try_into()?, mark, detail, look, witness })
     }
 }
 

@@ -53,6 +53,11 @@ impl EngineEvents {
         self.until("destroy")
     }
 
+    /// Waits until the engine has told of its death, which it does a moment after `docker kill` is done.
+    pub(crate) fn until_dead(self) {
+        self.until("die");
+    }
+
     fn until(&self, last: &str) -> Vec<String> {
         let seen = wait_until(|| {
             let text = fs::read_to_string(self.directory.path().join("events")).unwrap();
@@ -61,7 +66,14 @@ impl EngineEvents {
             Some(actions[..end].to_vec())
         });
         let seen = seen.unwrap_or_else(|| panic!("the engine does not tell its events"));
-        seen.into_iter().filter(|action| !action.starts_with("exec_")).collect()
+        let mut seen: Vec<String> = seen.into_iter().filter(|action| !action.starts_with("exec_")).collect();
+        // Newer engines tell of a stop before they tell of the death that it was.
+        for at in 1..seen.len() {
+            if seen[at - 1] == "stop" && seen[at] == "die" {
+                seen.swap(at - 1, at);
+            }
+        }
+        seen
     }
 }
 

@@ -1,5 +1,6 @@
 //! The playbooks of these tests, and the containers they treat.
 
+use super::engine_events::EngineEvents;
 use crate::real_docker::{OBEDIENT, TestContainer, docker};
 
 /// The label without which nothing is touched.
@@ -35,9 +36,29 @@ playbooks:
     )
 }
 
-/// A container that was killed, opted in, with these further options.
+/// One playbook that has the alert's name, on this target, with these steps and a verification behind them; a failure is told
+/// in the log.
+pub(crate) fn treatment(alertname: &str, target: &str, steps: &str) -> String {
+    format!(
+        "  - name: {}
+    matchers: ['alertname = \"{alertname}\"']
+    target: {target}
+    limits: {WIDE_LIMITS}
+    steps:
+      {steps}
+      - verify: {{within: 60s, every: 1s, stable_for: 1s}}
+    on_failure:
+      - notify: {{to: [log], severity: critical, message: '{{{{ failed.error }}}}'}}
+",
+        alertname.to_lowercase()
+    )
+}
+
+/// A container that was killed, opted in, with these further options. Whoever listens from now on hears nothing of its death.
 pub(crate) fn dead_container(purpose: &str, options: &[&str]) -> TestContainer {
     let container = TestContainer::run(purpose, &[&OPTED_IN, options].concat(), &OBEDIENT);
+    let events = EngineEvents::of(&container);
     docker(&["kill", &container.id]);
+    events.until_dead();
     container
 }

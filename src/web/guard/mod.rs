@@ -1,0 +1,425 @@
+//! Who may look and who may change something over HTTP: people of the settings, whoever knows the API token, or, without
+//! both, programs on this machine; never another site's page.
+//!
+//! A browser on this machine is such a program too, so whatever a foreign page could make it send is refused: by the
+//! headers that browsers add, and by the name in `Host` (a name that leads here only by a trick of DNS is not ours). Read
+//! [`Guard::admit`] first.
+
+mod denied;
+mod origin;
+mod presented;
+#[cfg(test)]
+mod tests;
+
+use super::sessions::{Sessions, form_token, is_form_token};
+use crate::people::{Attempts, ForwardAuth, People, Person, Role, SlackApp};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+pub use denied::Denied;
+use origin::{address_of, is_foreign, is_local, origin_of, user_of};
+use presented::Presented;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+
+/// How many passwords are checked at the same time: each takes a core and much memory.
+const CHECKING_MAX: usize = 2;
+
+/// The cookie of a session.
+const COOKIE: &str = "sickbay_session";
+
+/// The same over TLS: browsers let nobody but the very host set it, and only over TLS.
+const TLS_COOKIE: &str = "__Host-sickbay_session";
+
+/// Where a request came from; the server puts it into each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// An address.
+    Address(IpAddr),
+    /// A user of this machine, by the kernel's word, over `web.socket`.
+    User(u32),
+}
+
+/// What the settings say about who is let in.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// The API token. Without one, and without people, programs on this machine need not prove anything.
+    pub token: Option<SecretString>,
+    /// Who can prove who they are.
+    pub people: People,
+    /// Whether nobody but this machine reaches the daemon, neither directly nor by a proxy with a name of its own: then
+    /// its programs may look without a proof.
+    pub only_here: bool,
+    /// How people reach the pages, where the settings say it.
+    pub external_url: Option<String>,
+    /// The proxies that say who somebody is.
+    pub forward: Option<ForwardAuth>,
+    /// The Slack app whose word counts for who has clicked.
+    pub slack: Option<SlackApp>,
+}
+
+/// Lets in, or not.
+pub struct Guard {
+    known: RwLock<Known>,
+    attempts: Attempts,
+    checking: Arc<Semaphore>,
+    sessions: Sessions,
+    /// For the forms of those whom a proxy names; `None` if the system gave no random numbers.
+    key: Option<[u8; 32]>,
+    /// How many requests named somebody that nobody trusted has named.
+    ignored: AtomicU64,
+}
+
+/// Somebody who is logged in with a browser.
+pub struct LoggedIn {
+    /// Who.
+    pub person: Arc<Person>,
+    secret: String,
+    over_tls: bool,
+    /// A proxy has them log in and out.
+    by_proxy: bool,
+}
+
+/// [`Access`], as it is asked.
+#[derive(Clone)]
+struct Known {
+    /// SHA-256 of the API token.
+    token: Option<[u8; 32]>,
+    people: Arc<People>,
+    only_here: bool,
+    /// The origin of the pages' URL.
+    origin: Option<Arc<str>>,
+    forward: Option<Arc<ForwardAuth>>,
+    slack: Option<Arc<SlackApp>>,
+}
+
+impl From<Access> for Known {
+    fn from(Access { token, people, only_here, external_url, forward, slack }: Access) -> Self {
+        let token = token.map(|token| digest(token.expose_secret().as_bytes()));
+        let origin = external_url.as_deref().and_then(origin_of).map(Arc::from);
+        // Where there is a proxy, a request of this machine may be anybody's.
+        let only_here = only_here && forward.is_none();
+        let (forward, slack) = (forward.map(Arc::new), slack.map(Arc::new));
+        Self { token, people: Arc::new(people), only_here, origin, forward, slack }
+    }
+}
+
+impl Known {
+    fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        is_foreign(headers, self.origin.as_deref())
+    }
+
+    fn over_tls(&self) -> bool {
+        self.origin.as_deref().is_some_and(|origin| origin.starts_with("https://"))
+    }
+}
+
+/// Who was let in.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// One of the people of the settings.
+    Person(Arc<Person>),
+    /// Whoever knows the API token.
+    Token,
+    /// A program on this machine.
+    Machine,
+}
+
+impl Guard {
+    /// Lets in as the settings say.
+    #[must_use]
+    pub fn new(access: Access) -> Self {
+        Self {
+            known: RwLock::new(access.into()),
+            attempts: Attempts::default(),
+            checking: Arc::new(Semaphore::new(CHECKING_MAX)),
+            sessions: Sessions::default(),
+            key: random(),
+            ignored: AtomicU64::new(0),
+        }
+    }
+
+    /// From the next request on, the settings say this.
+    pub fn change(&self, access: Access) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = access.into();
+    }
+
+    /// The people of the settings.
+    #[must_use]
+    pub fn people(&self) -> Arc<People> {
+        self.known().people
+    }
+
+    /// The Slack app of the settings, if there is one.
+    #[must_use]
+    pub fn slack(&self) -> Option<Arc<SlackApp>> {
+        self.known().slack
+    }
+
+    /// Whether the request may change something that takes this role, and who sends it.
+    ///
+    /// # Errors
+    /// [`Denied`] says why not.
+    pub async fn admit(&self, head: &Parts, role: Role) -> Result<Caller, Denied> {
+        let known = self.known();
+        if known.is_foreign(&head.headers) {
+            return Err(Denied::Foreign);
+        }
+        match self.proved(head, &known).await? {
+            Some(Caller::Person(person)) if !person.may(role) => Err(Denied::Role(role)),
+            Some(caller) => Ok(caller),
+            // Once somebody is named who may operate, being on this machine proves nothing: a proxy is there too.
+            None if known.token.is_some() || known.forward.is_some() || known.people.any_may(role) => {
+                Err(Denied::Token)
+            }
+            None => is_local(head).then_some(Caller::Machine).ok_or(Denied::Elsewhere),
+        }
+    }
+
+    /// Whether the request may see what is known; false if it does not try to prove anything and would have to.
+    ///
+    /// While nobody stands in `people`, everybody may. Then whoever proves to be one of them, or knows the API token; and
+    /// programs on this machine, as long as nobody else reaches the daemon.
+    ///
+    /// # Errors
+    /// [`Denied`] says why what it proves is not enough.
+    pub async fn look(&self, head: &Parts) -> Result<bool, Denied> {
+        let known = self.known();
+        if known.people.is_empty() || (known.only_here && is_local(head)) {
+            return Ok(true);
+        }
+        match self.proved(head, &known).await? {
+            Some(Caller::Person(person)) if !person.may(Role::View) => Err(Denied::Role(Role::View)),
+            Some(Caller::Person(_) | Caller::Token | Caller::Machine) => Ok(true),
+            None => Ok(false),
+        }
+    }
+
+    /// The person who sends the request, if they have this role. A token of nobody, or a place, is no person.
+    ///
+    /// # Errors
+    /// [`Denied`] says why not.
+    pub async fn person(&self, head: &Parts, role: Role) -> Result<Arc<Person>, Denied> {
+        let known = self.known();
+        if known.is_foreign(&head.headers) {
+            return Err(Denied::Foreign);
+        }
+        match self.proved(head, &known).await {
+            Ok(Some(Caller::Person(person))) if person.may(role) => Ok(person),
+            Ok(Some(Caller::Person(_))) => Err(Denied::Role(role)),
+            Ok(Some(Caller::Token | Caller::Machine) | None) | Err(Denied::Token) => Err(Denied::Nobody),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// Who is logged in, by the word of a trusted proxy, or else by the cookie of a request. Whoever is gone from the
+    /// settings, or has another password or token there by now, is so no more.
+    #[must_use]
+    pub fn session(&self, head: &Parts) -> Option<LoggedIn> {
+        let (known, headers) = (self.known(), &head.headers);
+        let over_tls = known.over_tls();
+        if let Some(named) = self.named_by_proxy(head, &known) {
+            // Whom a trusted proxy names is nobody else, and who is unknown is nobody.
+            let person = named?;
+            let secret = self.key.map(|key| secret_of(&key, &person.name))?;
+            return Some(LoggedIn { person, secret, over_tls, by_proxy: true });
+        }
+        let wanted = if over_tls { TLS_COOKIE } else { COOKIE };
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let (_, secret) = pairs.find(|(name, _)| *name == wanted)?;
+        let of = self.sessions.find(secret, Instant::now())?;
+        let person = known.people.named(&of.person).filter(|person| person.credentials() == of.credentials)?;
+        Some(LoggedIn { person: Arc::clone(person), secret: secret.to_owned(), over_tls, by_proxy: false })
+    }
+
+    /// Who has sent a form of ours, if they have this role: the cookie alone is not enough.
+    ///
+    /// # Errors
+    /// [`Denied`] says why not.
+    pub fn of_form(&self, head: &Parts, token: &str, role: Role) -> Result<LoggedIn, Denied> {
+        if self.known().is_foreign(&head.headers) {
+            return Err(Denied::Foreign);
+        }
+        let known = self.session(head).ok_or(Denied::Nobody)?;
+        if !is_form_token(&known.secret, token) {
+            return Err(Denied::Foreign);
+        }
+        if known.person.may(role) { Ok(known) } else { Err(Denied::Role(role)) }
+    }
+
+    /// Lets somebody in by name, and password or token.
+    ///
+    /// # Errors
+    /// [`Denied`] says why not.
+    pub async fn log_in(&self, head: &Parts, name: String, proof: SecretString) -> Result<LoggedIn, Denied> {
+        let known = self.known();
+        if known.is_foreign(&head.headers) {
+            return Err(Denied::Foreign);
+        }
+        let people = &known.people;
+        let from = address_of(head);
+        if !self.attempts.begin(from, Instant::now()) {
+            return Err(Denied::TooOften);
+        }
+        let by_token = people.by_token(proof.expose_secret().as_bytes()).filter(|person| person.name == name);
+        let found = match by_token {
+            Some(person) => Some(person),
+            None => self.by_password(people, (name, proof)).await,
+        };
+        let Some(person) = found else {
+            tracing::warn!(peer = from.map(tracing::field::display), "somebody could not log in");
+            return Err(Denied::Nobody);
+        };
+        self.attempts.succeeded(from);
+        let secret = self.sessions.begin(&person, Instant::now()).ok_or(Denied::Nobody)?;
+        tracing::info!(person = person.name, "logged in");
+        Ok(LoggedIn { person, secret, over_tls: known.over_tls(), by_proxy: false })
+    }
+
+    /// Ends a session.
+    pub fn log_out(&self, known: &LoggedIn) {
+        self.sessions.end(&known.secret);
+    }
+
+    /// How many requests since the last question named somebody in the header of proxies, and came from none of them.
+    pub fn ignored(&self) -> u64 {
+        self.ignored.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whom a trusted proxy names: `None` if none does, `Some(None)` if it names nobody who is known.
+    fn named_by_proxy(&self, head: &Parts, known: &Known) -> Option<Option<Arc<Person>>> {
+        let forward = known.forward.as_deref()?;
+        let mut names = head.headers.get_all(&*forward.header).iter();
+        let name = names.next()?;
+        let from = address_of(head);
+        let mut secrets = head.headers.get_all(&*forward.secret_header).iter();
+        let secret = secrets.next().filter(|_| secrets.next().is_none());
+        if !secret.is_some_and(|secret| forward.trusts(from, secret.as_bytes())) {
+            self.ignored.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(peer = from.map(tracing::field::display), "named somebody, and is no trusted proxy");
+            return None;
+        }
+        let name = name.to_str().ok().filter(|_| names.next().is_none());
+        Some(name.and_then(|name| known.people.named(name)).cloned())
+    }
+
+    fn known(&self) -> Known {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who the request proves to come from; `None` if it does not try to prove anything, or there is nobody to be.
+    async fn proved(&self, head: &Parts, known: &Known) -> Result<Option<Caller>, Denied> {
+        let presented = Presented::read(&head.headers);
+        if matches!(presented, Presented::Nothing)
+            && let Some(person) = user_of(head).and_then(|uid| known.people.by_uid(uid))
+        {
+            return Ok(Some(Caller::Person(Arc::clone(person))));
+        }
+        if matches!(presented, Presented::Nothing) || (known.people.is_empty() && known.token.is_none()) {
+            return Ok(None);
+        }
+        // A token that fits is looked at whatever else comes from there: strangers must not lock out those who are needed.
+        if let Presented::Bearer(token) = &presented {
+            if known.token.as_ref().is_some_and(|wanted| digest(token).ct_eq(wanted).into()) {
+                return Ok(Some(Caller::Token));
+            }
+            if let Some(person) = known.people.by_token(token) {
+                return Ok(Some(Caller::Person(person)));
+            }
+        }
+        let from = address_of(head);
+        if !self.attempts.begin(from, Instant::now()) {
+            return Err(Denied::TooOften);
+        }
+        let found = match presented {
+            Presented::Bearer(_) => None,
+            Presented::Basic { name, password } => self.by_password(&known.people, (name, password)).await,
+            Presented::Nothing | Presented::Nonsense => None,
+        };
+        let Some(person) = found else {
+            tracing::warn!(peer = from.map(tracing::field::display), "somebody could not prove who they are");
+            return Err(Denied::Token);
+        };
+        self.attempts.succeeded(from);
+        Ok(Some(Caller::Person(person)))
+    }
+
+    async fn by_password(&self, people: &Arc<People>, (name, password): (String, SecretString)) -> Option<Arc<Person>> {
+        // The turn ends with the check, not with the request: whoever hangs up must not let in one more.
+        let turn = Arc::clone(&self.checking).acquire_owned().await.ok()?;
+        let people = Arc::clone(people);
+        let check = move || {
+            let _turn = turn;
+            people.by_password(&name, password.expose_secret())
+        };
+        tokio::task::spawn_blocking(check).await.ok().flatten()
+    }
+}
+
+impl LoggedIn {
+    /// Whether a proxy has them log in and out, and not we.
+    #[must_use]
+    pub fn by_proxy(&self) -> bool {
+        self.by_proxy
+    }
+
+    /// What each of their forms must bring back.
+    #[must_use]
+    pub fn form_token(&self) -> String {
+        form_token(&self.secret)
+    }
+
+    /// The cookie to set: no script sees it, and no other site's page has it sent.
+    #[must_use]
+    pub fn cookie(&self) -> String {
+        self.cookie_of(&self.secret, "")
+    }
+
+    /// The cookie of nobody.
+    #[must_use]
+    pub fn no_cookie(&self) -> String {
+        self.cookie_of("", "; Max-Age=0")
+    }
+
+    fn cookie_of(&self, secret: &str, ends: &str) -> String {
+        let (name, secure) = if self.over_tls { (TLS_COOKIE, "; Secure") } else { (COOKIE, "") };
+        format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}{ends}")
+    }
+}
+
+impl Caller {
+    /// Under which name it is recorded. A person's is proved; what others claim is only what they say, and is marked where
+    /// it is the name of somebody who could have proved it, or looks like it.
+    #[must_use]
+    pub fn name(&self, claimed: String, people: &People) -> String {
+        match self {
+            Self::Person(person) => person.name.clone(),
+            Self::Token | Self::Machine if people.may_be_taken_for_one(&claimed) => format!("unproven:{claimed}"),
+            Self::Token | Self::Machine => claimed,
+        }
+    }
+}
+
+fn random() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+/// What stands for a session where a proxy keeps it: the same for each request, and known to nobody else.
+fn secret_of(key: &[u8; 32], name: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"proxy/v1\0");
+    hash.update(key);
+    hash.update(name);
+    hex::encode(hash.finalize())
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}

@@ -1,0 +1,14 @@
+//! The pages for people: what they are asked, with forms to answer, and how the daemon is, with forms to pause.
+//!
+//! They are written on the server and work without a script; one small script shows what changes. They decide nothing:
+//! forms take the same way as the API. Read [`render`] for how text from outside is kept text, then [`handlers`].
+
+mod handlers;
+mod log;
+mod playbooks;
+mod render;
+
+pub(super) use handlers::{door, fragment, home, log_in, log_out, login, pause, resume, status, vote};
+pub(super) use log::incidents;
+pub(super) use playbooks::playbooks;
+pub(super) use render::{script, style};

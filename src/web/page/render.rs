@@ -1,0 +1,138 @@
+//! Templates into pages. Whatever comes from outside is escaped by the templates, and what would turn the direction of text
+//! or hide in it is shown by its number, as on the command line.
+
+use crate::story::printable;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use minijinja::value::Serde;
+use minijinja::{Environment, Value, context};
+use serde::Serialize;
+use serde_json::Value as Json;
+use std::sync::LazyLock;
+
+/// What every page is served with: nothing from elsewhere, nothing framed, nothing kept, no address told.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+                      trusted-types sickbay";
+
+const TEMPLATES: [(&str, &str); 8] = [
+    ("base.html", include_str!("base.html")),
+    ("pending.html", include_str!("pending.html")),
+    ("questions.html", include_str!("questions.html")),
+    ("login.html", include_str!("login.html")),
+    ("status.html", include_str!("status.html")),
+    ("log.html", include_str!("log.html")),
+    ("playbooks.html", include_str!("playbooks.html")),
+    ("said.html", include_str!("said.html")),
+];
+
+/// Read once; a template that cannot be read fails the first test that shows it.
+static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut pages = Environment::new();
+    for (name, text) in TEMPLATES {
+        if let Err(error) = pages.add_template(name, text) {
+            tracing::error!(name, %error, "a page cannot be read");
+        }
+    }
+    pages
+});
+
+/// What all pages show.
+pub(super) struct Frame<'a> {
+    /// Where the pages are, as a path that ends in `/`.
+    pub(super) root: &'a str,
+    /// Who is logged in, and what their forms must bring back.
+    pub(super) person: Option<(&'a str, String)>,
+    /// What became of what they did: whether it is good, and in words.
+    pub(super) said: Option<(bool, String)>,
+}
+
+/// One page, as an answer: a title, and what stands below the head.
+pub(super) fn page(
+    status: StatusCode,
+    (title, name): (&str, &str),
+    frame: &Frame<'_>,
+    facts: &impl Serialize,
+) -> Response {
+    answer(status, part(name, frame, facts).and_then(|main| whole(title, frame, main)))
+}
+
+/// The page of questions.
+pub(super) fn questions_page(status: StatusCode, frame: &Frame<'_>, facts: &impl Serialize) -> Response {
+    let pending = |questions: String| {
+        let values = context! { root => frame.root, questions => Value::from_safe_string(questions) };
+        PAGES.get_template("pending.html")?.render(values)
+    };
+    let main = part("questions.html", frame, facts).and_then(pending);
+    answer(status, main.and_then(|main| whole("Pending", frame, main)))
+}
+
+/// The questions alone.
+pub(super) fn questions(frame: &Frame<'_>, facts: &impl Serialize) -> Response {
+    answer(StatusCode::OK, part("questions.html", frame, facts))
+}
+
+/// What stands below the head.
+fn part(name: &str, frame: &Frame<'_>, facts: &impl Serialize) -> Result<String, minijinja::Error> {
+    let facts = shown(serde_json::to_value(facts).unwrap_or_default());
+    let (person, form_token) = frame.of_person();
+    let values = context! { root => frame.root, person, form_token, ..Value::from(Serde(facts)) };
+    PAGES.get_template(name)?.render(values)
+}
+
+fn whole(title: &str, frame: &Frame<'_>, main: String) -> Result<String, minijinja::Error> {
+    let (person, form_token) = frame.of_person();
+    let said = frame.said.as_ref().map(|(good, text)| {
+        let kind = if *good { "good" } else { "no-good" };
+        context! { kind, text => printable(text) }
+    });
+    let main = Value::from_safe_string(main);
+    PAGES.get_template("base.html")?.render(context! { root => frame.root, title, person, form_token, said, main })
+}
+
+fn answer(status: StatusCode, rendered: Result<String, minijinja::Error>) -> Response {
+    match rendered {
+        Ok(html) => (status, headers("text/html; charset=utf-8"), html).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be shown");
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be shown; sickbay's own log says why\n")
+                .into_response()
+        }
+    }
+}
+
+impl Frame<'_> {
+    fn of_person(&self) -> (Option<&str>, Option<&str>) {
+        self.person.as_ref().map_or((None, None), |(person, token)| (Some(*person), Some(&**token)))
+    }
+}
+
+/// The style of all pages.
+pub(in crate::web) async fn style() -> Response {
+    (headers("text/css; charset=utf-8"), include_str!("style.css")).into_response()
+}
+
+/// The script of all pages.
+pub(in crate::web) async fn script() -> Response {
+    (headers("text/javascript; charset=utf-8"), include_str!("live.js")).into_response()
+}
+
+fn headers(kind: &'static str) -> [(header::HeaderName, &'static str); 5] {
+    [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ]
+}
+
+/// Every text, with what would be obeyed and not seen written out.
+fn shown(value: Json) -> Json {
+    match value {
+        Json::String(text) => Json::String(printable(&text).into_owned()),
+        Json::Array(items) => Json::Array(items.into_iter().map(shown).collect()),
+        Json::Object(members) => Json::Object(members.into_iter().map(|(key, value)| (key, shown(value))).collect()),
+        plain @ (Json::Null | Json::Bool(_) | Json::Number(_)) => plain,
+    }
+}
