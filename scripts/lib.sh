@@ -127,6 +127,10 @@ engine_reach() {
   fi
 }
 
+# Left to itself an engine has addresses for 31 networks, which the tests of Compose can use up. These are for some 500,
+# within the same range.
+ENGINE_ADDRESSES=(--default-address-pool base=172.17.0.0/16,size=16 --default-address-pool base=172.18.0.0/15,size=24)
+
 # An engine with a data folder of its own, so that containers of a stopped engine stay as they are.
 engine_start_own() {
   have dockerd || die "no Docker engine answers, and dockerd is not installed; run: make setup"
@@ -134,8 +138,9 @@ engine_start_own() {
   say "No Docker engine answers: starting one, its log is $ENGINE_STARTED/log."
   # setsid: Ctrl-C on the terminal ends us, and we end the engine in good order.
   # shellcheck disable=SC2016
-  as_root bash -c 'exec setsid dockerd --data-root "$1/data" --exec-root "$1/run" --pidfile "$1/pid" >"$1/log" 2>&1 </dev/null &' \
-    dockerd "$ENGINE_STARTED"
+  as_root bash -c 'folder=$0
+    exec setsid dockerd --data-root "$folder/data" --exec-root "$folder/run" --pidfile "$folder/pid" "$@" \
+      >"$folder/log" 2>&1 </dev/null &' "$ENGINE_STARTED" "${ENGINE_ADDRESSES[@]}"
 }
 
 # Stops the engine if this process started it, unless somebody else has come to use it.

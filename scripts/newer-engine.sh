@@ -99,7 +99,7 @@ export PATH="$folder/usr/bin:$folder/usr/sbin:$PATH" DOCKER_HOST="unix://$home/d
 # Each program takes the place of the one before it, so that the process is the engine itself and no shell around it.
 # setsid: Ctrl-C on the terminal ends us, and we end the engine in good order.
 setsid "${inside[@]}" dockerd --host "$DOCKER_HOST" --data-root "$home/data" --exec-root "$home/run" --pidfile "$home/pid" \
-  >"$home/log" 2>&1 </dev/null &
+  "${ENGINE_ADDRESSES[@]}" >"$home/log" 2>&1 </dev/null &
 engine=$!
 for _ in $(seq 120); do
   ! docker_answers || break

@@ -8,6 +8,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Which Compose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,17 @@ impl Project {
     pub(crate) fn try_compose(&self, args: &[&str]) -> Output {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).args(["-p", &self.name]).args(args);
-        command.current_dir(self.path()).env("SICKBAY_TEST_TOKEN", "x").output().unwrap()
+        command.current_dir(self.path()).env("SICKBAY_TEST_TOKEN", "x");
+        let mut output = command.output().unwrap();
+        // An engine has addresses for some thirty networks. Where they are all taken, other projects give theirs back.
+        let end = Instant::now() + Duration::from_secs(120);
+        while String::from_utf8_lossy(&output.stderr).contains("non-overlapping IPv4 address pool")
+            && Instant::now() < end
+        {
+            thread::sleep(Duration::from_secs(1));
+            output = command.output().unwrap();
+        }
+        output
     }
 
     /// What inspect says of each container of a service, the lowest number first.
