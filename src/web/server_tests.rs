@@ -177,7 +177,7 @@ async fn a_greeting_over_tls_that_does_not_end_gives_up_its_seat() {
 async fn plain_http_where_tls_is_spoken_is_told_so_and_reaches_nothing() {
     let server = start_tls(limits()).await;
     let answer = server.exchange(b"GET /-/healthy HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("begin the address with https\n"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("begin the address with https\"}\n"), "{answer}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
 }

@@ -15,8 +15,8 @@ use tokio_util::either::Either;
 const GREETING: u8 = 0x16;
 
 /// The answer to a request that came without TLS.
-const PLAIN: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
-                     content-length: 54\r\n\r\nsickbay speaks TLS here: begin the address with https\n";
+const PLAIN: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                     content-length: 66\r\n\r\n{\"error\":\"sickbay speaks TLS here: begin the address with https\"}\n";
 
 /// Greets a client. It has no deadline of its own.
 pub(super) async fn greet(
