@@ -184,8 +184,8 @@ async fn users_are_asked_for_at_every_path_and_what_changes_in_the_files_is_take
         sickbay.until(&format!("{words} is said"), || sickbay.said().contains(words).then_some(()));
         assert_eq!((&*as_user("ada"), &*status(&sickbay, "/metrics", &[])), ("200", "401"), "{text}");
         let (_, metrics) = curl(&sickbay, "/metrics", &["-u", "ada:password"]);
-        assert!(metrics.contains("sickbay_web_config_last_read_successful 0\n"), "{metrics}");
-        assert!(metrics.contains("sickbay_web_certificate_expiry_timestamp_seconds "), "{metrics}");
+        assert!(metrics.contains("sickbay_web_config_last_read_successful{} 0\n"), "{metrics}");
+        assert!(metrics.contains("sickbay_web_certificate_expiry_timestamp_seconds{} "), "{metrics}");
     }
     sickbay.write_file("web.yml", &users(&["prometheus"]));
     sickbay.until("it is mended", || (as_user("ada") == "401").then_some(()));
