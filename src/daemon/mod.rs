@@ -19,3 +19,4 @@ pub mod run;
 pub mod slack;
 pub mod switches;
 pub mod tasks;
+pub mod web_file;

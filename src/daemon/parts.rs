@@ -5,11 +5,13 @@ use super::hosts::{DockerHost, Hosts};
 use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Observer, Reader, Tls, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, NotifierError, Pace, SlackNotifier};
-use crate::people::People;
+use crate::people::{People, Users};
 use crate::receiver::auth::{Credential, Sender, Senders};
 use crate::requester::Requester;
+use crate::settings::web_file::WebFile;
 use crate::settings::{self, AlertmanagerSettings, NotifierTo, SenderAuth, Settings};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
+use crate::web::front::Door;
 use crate::web::guard::Access;
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
@@ -110,8 +112,20 @@ pub fn access(settings: &Settings) -> Access {
         people: People::new(settings.people.clone()),
         only_here: web.is_only_here(),
         external_url: web.external_url.clone(),
+        tls: web.speaks_tls(),
         forward: web.forward_auth.clone(),
         slack: settings.slack.clone(),
+    }
+}
+
+/// What stands before every path.
+#[must_use]
+pub fn door(file: Option<&WebFile>) -> Door {
+    let Some(file) = file else { return Door::default() };
+    Door {
+        tls: file.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
+        users: Users::new(file.users.clone()),
+        headers: file.headers.clone(),
     }
 }
 

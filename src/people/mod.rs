@@ -12,6 +12,7 @@ mod password;
 mod person;
 mod slack;
 mod token;
+mod users;
 
 pub use attempts::{Attempts, FAILURES_MAX, WINDOW};
 pub use directory::People;
@@ -21,3 +22,4 @@ pub use password::{PASSWORD_BYTES_MAX, PasswordHash};
 pub use person::{Person, Role};
 pub use slack::{SlackApp, Unsigned};
 pub use token::TokenHash;
+pub use users::Users;

@@ -26,6 +26,7 @@ mod slack;
 mod socket;
 mod source;
 mod types;
+pub mod web_file;
 
 pub use problem::{About, Place, SettingsError, SettingsProblem};
 pub use shown::{Mark, ShownFile};

@@ -34,7 +34,8 @@ impl Checks<'_> {
             }
             let by_slack = person.slack_user.is_some();
             let by_uid = web.socket.is_some() && person.uid.is_some();
-            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack;
+            let by_file = web.file.as_ref().is_some_and(|file| file.users.iter().any(|(user, _)| *user == person.name));
+            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack || by_file;
             if by_slack && !has_app {
                 let message = "needs `slack` at the top of the file, with `signing_secret_file` and `team_id`: without \
                                them nobody could tell whose click it is; add it, or remove this";

@@ -41,7 +41,7 @@ pub(super) struct RawWeb {
     pub(super) api_token_file: Option<String>,
     pub(super) forward_auth: Option<RawForwardAuth>,
     pub(super) socket: Option<RawSocket>,
-    pub(super) config_file: Later,
+    pub(super) config_file: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -13,6 +13,7 @@ use super::types::{
     ApprovalSettings, DockerSettings, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings,
     WebhookSettings,
 };
+use super::web_file::WebFile;
 use crate::model::duration::parse_duration;
 use crate::model::matcher::AnchoredRegex;
 use crate::model::policy::{Policy, ProtectedName};
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an Alertmanager with a huge group may send.
@@ -199,7 +201,6 @@ impl Checks<'_> {
     }
 
     fn web(&mut self, raw: RawWeb) -> WebSettings {
-        self.refuse_later("web.config_file", raw.config_file);
         let key = "web.listen_address";
         let mut listen_addresses = Vec::new();
         for text in self.texts(key, raw.listen_address, "127.0.0.1:10112") {
@@ -216,7 +217,24 @@ impl Checks<'_> {
         }
         let forward_auth = raw.forward_auth.and_then(|raw| self.forward_auth(raw));
         let socket = raw.socket.and_then(|raw| self.socket(&raw));
-        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket }
+        let file = raw.config_file.and_then(|name| self.web_file(&name));
+        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket, file }
+    }
+
+    /// TLS and users. Each of its problems has its place in that file.
+    fn web_file(&mut self, name: &str) -> Option<Arc<WebFile>> {
+        let key = "web.config_file";
+        if name.is_empty() {
+            self.fail(key, "is empty; name the file, or remove it");
+            return None;
+        }
+        match WebFile::read(&self.path(key, name)) {
+            Ok(file) => Some(Arc::new(file)),
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| self.fail(key, problem));
+                None
+            }
+        }
     }
 
     fn webhook(&mut self, raw: RawWebhook) -> WebhookSettings {

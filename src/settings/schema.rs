@@ -42,7 +42,7 @@ pub(super) struct Table {
     not_both: &'static [[&'static str; 2]],
 }
 
-const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
     Key { name, holds, about, default: None, needed: false }
 }
 
@@ -51,12 +51,12 @@ impl Key {
         Self { default: Some(default), ..self }
     }
 
-    const fn needed(self) -> Self {
+    pub(super) const fn needed(self) -> Self {
         Self { needed: true, ..self }
     }
 }
 
-const fn table(keys: &'static [Key]) -> Table {
+pub(super) const fn table(keys: &'static [Key]) -> Table {
     Table { keys, one_of: &[], not_both: &[] }
 }
 
@@ -87,6 +87,7 @@ static WEB: Table = Table {
         key("listen_address", Texts, "IP:PORT, or :PORT for all addresses of the machine; a list is allowed.")
             .default("\"127.0.0.1:10112\""),
         key("external_url", Text, "How people and other programs reach it."),
+        key("config_file", Text, "TLS and users, in the format of Prometheus' `--web.config.file`."),
         key("api_token", Text, "What a call that changes something must present. Better given as a file."),
         key("api_token_file", Text, "The file that holds `api_token`."),
         key("forward_auth", Holds::Map(&FORWARD_AUTH), "The proxies that say who somebody is."),

@@ -349,7 +349,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("- a\n", &["sickbay.yml:1:1: ", "a map of keys and values belongs here"]),
         ("web: [\n", &["sickbay.yml:"]),
         ("a: &a [x]\nb: *a\n", &["sickbay.yml:1:1: ", "`a`"]),
-        ("web:\n  config_file: web.yml\n", &["sickbay.yml:2:3: `web.config_file`: ", "does not execute it; remove it"]),
+        ("web:\n  config_file: no.yml\n", &["sickbay.yml:2:3: `web.config_file`: cannot read /etc/sickbay/no.yml"]),
         ("people:\n  - {name: alice}\n", &["sickbay.yml:2:5: `people[0]`: ", "nobody could tell who it is"]),
         ("storage:\n  retention: 400d\n", &["2:3: `storage.retention`: ", "does not execute"]),
         ("storage:\n  segment_size: 64MiB\n", &["`storage.segment_size`: ", "does not execute"]),
@@ -459,7 +459,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
 
 #[test]
 fn all_mistakes_are_reported_together_in_the_order_of_the_file() {
-    let said = file("log: {level: x}\nweb: {config_file: a}\nwebhook:\n  max_body: 1\nlimits: {max_parallel: 0}\n")
+    let said = file("log: {level: x}\nweb: {config_file: a.yml}\nwebhook:\n  max_body: 1\nlimits: {max_parallel: 0}\n")
         .unwrap_err();
     let places: Vec<&str> = said.lines().filter_map(|line| line.split(": ").next()).collect();
     let at = |place: &str| format!("/etc/sickbay/sickbay.yml:{place}");

@@ -17,6 +17,9 @@ use std::time::Duration;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
+/// Of what is there only once it was set.
+type NoLabels = [(&'static str, &'static str); 0];
+
 /// Which build is running.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct BuildInfo {
@@ -96,6 +99,8 @@ struct WebhookMetrics {
     alerts: Family<Status, Counter>,
     truncated: Counter,
     identities_ignored: Counter,
+    web_config_successful: Family<NoLabels, Gauge>,
+    certificate_expires: Family<NoLabels, Gauge>,
     slack_requests: Family<Clicked, Counter>,
 }
 
@@ -146,6 +151,18 @@ impl WebhookMetrics {
                 "web_identities_ignored",
                 "Requests that named a person in the header of proxies and came from no trusted one",
                 Counter::default(),
+            ),
+            web_config_successful: add(
+                registry,
+                "web_config_last_read_successful",
+                "Whether the files of web.config_file were taken as they are now",
+                Family::default(),
+            ),
+            certificate_expires: add(
+                registry,
+                "web_certificate_expiry_timestamp_seconds",
+                "When the certificate ends that clients are shown",
+                Family::default(),
             ),
             slack_requests: add(
                 registry,
@@ -262,6 +279,19 @@ impl Metrics {
     /// So many more requests named somebody, and came from no proxy that is believed.
     pub fn identities_ignored(&self, count: u64) {
         self.webhook.identities_ignored.inc_by(count);
+    }
+
+    /// What `web.config_file` names was taken; the certificate, if there is one, ends then.
+    pub fn web_config_taken(&self, certificate_ends: Option<u64>) {
+        self.webhook.web_config_successful.get_or_create(&[]).set(1);
+        if let Some(ends) = certificate_ends {
+            self.webhook.certificate_expires.get_or_create(&[]).set(i64::try_from(ends).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// What `web.config_file` names has changed and cannot be taken: what was there before stays.
+    pub fn web_config_refused(&self) {
+        self.webhook.web_config_successful.get_or_create(&[]).set(0);
     }
 
     /// A click in Slack, or what claims to be one, was dealt with.

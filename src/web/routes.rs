@@ -7,6 +7,7 @@ use super::api::{ApiError, Status};
 use super::approvals;
 use super::breakers;
 use super::events::{self, Streams};
+use super::front::{self, Front};
 use super::guard::Guard;
 use super::health::Readiness;
 use super::incidents::{self, Stories};
@@ -68,6 +69,8 @@ pub struct Site {
     pub webhook: Webhook,
     /// Gives copies of the state.
     pub inbox: Inbox,
+    /// What stands before every path.
+    pub front: Arc<Front>,
     /// Who may change something.
     pub guard: Guard,
     /// Takes those who want a reload.
@@ -100,6 +103,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .merge(for_viewers().route_layer(from_fn_with_state(Arc::clone(&site), sight::needed)))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&site), front::needed))
         .with_state(site)
 }
 

@@ -151,6 +151,7 @@ fn site_of(limits: WebhookLimits, access: Access, approvals: Vec<ApprovalSummary
     let site = Arc::new(Site {
         webhook: Webhook::new(inbox.clone(), Senders::new(&[]), limits, Arc::clone(&clock)),
         inbox,
+        front: Arc::default(),
         guard: Guard::new(access),
         reloads,
         readiness: Readiness::new(readiness),

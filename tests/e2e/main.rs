@@ -26,6 +26,7 @@ mod rules;
 mod service_wire;
 mod slack;
 mod socket;
+mod web_file;
 
 #[path = "../support/alerts.rs"]
 mod alerts;
