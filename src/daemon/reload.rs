@@ -107,6 +107,7 @@ impl Reloader {
     fn take(&mut self, settings: Settings, changes: &Changes, needs: Needs) {
         self.site.webhook.change(parts::senders(&settings), settings.webhook.max_body);
         self.site.guard.change(parts::access(&settings));
+        self.outside.links.change(&settings);
         if let Err(error) = self.level.set(settings.log.level.as_str()) {
             tracing::error!(%error, "the log level stays");
         }

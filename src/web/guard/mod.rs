@@ -12,7 +12,7 @@ mod presented;
 mod tests;
 
 use super::sessions::{Sessions, form_token, is_form_token};
-use crate::people::{Attempts, ForwardAuth, People, Person, Role, SlackApp};
+use crate::people::{Attempts, ForwardAuth, LinkKey, People, Person, Role, SlackApp};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 pub use denied::Denied;
@@ -61,6 +61,8 @@ pub struct Access {
     pub forward: Option<ForwardAuth>,
     /// The Slack app whose word counts for who has clicked.
     pub slack: Option<SlackApp>,
+    /// What signed links are signed with.
+    pub links: Option<LinkKey>,
 }
 
 /// Lets in, or not.
@@ -96,16 +98,17 @@ struct Known {
     origin: Option<Arc<str>>,
     forward: Option<Arc<ForwardAuth>>,
     slack: Option<Arc<SlackApp>>,
+    links: Option<Arc<LinkKey>>,
 }
 
 impl From<Access> for Known {
-    fn from(Access { token, people, only_here, external_url, forward, slack }: Access) -> Self {
+    fn from(Access { token, people, only_here, external_url, forward, slack, links }: Access) -> Self {
         let token = token.map(|token| digest(token.expose_secret().as_bytes()));
         let origin = external_url.as_deref().and_then(origin_of).map(Arc::from);
         // Where there is a proxy, a request of this machine may be anybody's.
         let only_here = only_here && forward.is_none();
-        let (forward, slack) = (forward.map(Arc::new), slack.map(Arc::new));
-        Self { token, people: Arc::new(people), only_here, origin, forward, slack }
+        let (forward, slack, links) = (forward.map(Arc::new), slack.map(Arc::new), links.map(Arc::new));
+        Self { token, people: Arc::new(people), only_here, origin, forward, slack, links }
     }
 }
 
@@ -159,6 +162,20 @@ impl Guard {
     #[must_use]
     pub fn slack(&self) -> Option<Arc<SlackApp>> {
         self.known().slack
+    }
+
+    /// What signed links are signed with, if the settings have them.
+    #[must_use]
+    pub fn links(&self) -> Option<Arc<LinkKey>> {
+        self.known().links
+    }
+
+    /// Refuses what a page of another site sends.
+    ///
+    /// # Errors
+    /// If it is that.
+    pub fn refuse_foreign(&self, head: &Parts) -> Result<(), Denied> {
+        if self.known().is_foreign(&head.headers) { Err(Denied::Foreign) } else { Ok(()) }
     }
 
     /// Whether the request may change something that takes this role, and who sends it.
