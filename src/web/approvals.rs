@@ -32,7 +32,7 @@ pub(super) async fn one(State(site): State<Arc<Site>>, Path(id): Path<String>) -
     }
 }
 
-pub(super) const NO_SUCH: &str = "no approval of this name is open; GET /api/v1/approvals lists those that are";
+pub(super) const NO_SUCH: &str = "no approval of this name is open: it was decided before, its time is over, or its alert has ended; its incident says which";
 
 /// Why no link is taken.
 pub(super) const NO_LINKS: &str = "no link is taken for this approval: its playbook wants another way, or too many wrong \
