@@ -90,7 +90,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, Path(id): Path<String>, 
     match shown.await {
         Ok(question) => {
             site.metrics.link_used(Outcome::Shown.as_str());
-            page::link_part(question)
+            page::link_part(&question)
         }
         Err(turned) => turned.counted(&site).into_response(),
     }
@@ -201,8 +201,10 @@ fn approver(
                     found = Some(person);
                 }
             }
-            let found = found.ok_or(Unproven::Forged)?;
-            (now < until).then_some(found).map(Some).ok_or(Unproven::Expired)?
+            if found.is_some() && until <= now {
+                return Err(Unproven::Expired);
+            }
+            Some(found.ok_or(Unproven::Forged)?)
         }
     };
     Ok(proved.map(Arc::clone))

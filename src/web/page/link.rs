@@ -38,8 +38,8 @@ pub(in crate::web) fn link(status: StatusCode, root: &str, (said, question, ask_
 }
 
 /// The question alone, for the script.
-pub(in crate::web) fn link_part(question: LinkQuestion) -> Response {
-    answer(StatusCode::OK, part(&question))
+pub(in crate::web) fn link_part(question: &LinkQuestion) -> Response {
+    answer(StatusCode::OK, part(question))
 }
 
 fn part(question: &LinkQuestion) -> Result<String, Error> {
