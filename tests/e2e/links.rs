@@ -295,6 +295,10 @@ async fn after_ten_that_fit_nobody_no_link_is_taken_and_those_who_were_asked_are
         assert!(last["title"].as_str().unwrap().contains("links are closed"), "{last}");
         assert!(last.get("link").is_none(), "{last}");
     }
+    sickbay.until("the pages know that they are closed", || {
+        let shown = post(&sickbay, &format!("{}/show", ada.path), &json!({"token": ada.token}));
+        (shown.status == 403).then_some(())
+    });
     let before = log_bytes(&sickbay);
     let closed = (403, "no_links".to_owned());
     for token in [&ada.token, &guess(1)] {
