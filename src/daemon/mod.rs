@@ -9,6 +9,7 @@ pub mod diagnose;
 pub mod dispatcher;
 pub mod executor;
 pub mod hosts;
+pub mod links;
 pub mod observe;
 pub mod online;
 pub mod parts;

@@ -2,6 +2,7 @@
 
 use super::executor::{Hands, Notifiers, Outside};
 use super::hosts::{DockerHost, Hosts};
+use super::links::Links;
 use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Observer, Reader, Tls, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, NotifierError, Pace, SlackNotifier};
@@ -29,7 +30,7 @@ pub type Named = HashMap<String, Notifier>;
 /// Which of them cannot be made, and why.
 pub fn outside(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Outside, String> {
     let (notifiers, witnesses) = (Notifiers::new(notifiers(settings)?), alertmanagers(settings, metrics)?);
-    Ok(Outside { notifiers, witnesses, requester: Requester::new()? })
+    Ok(Outside { notifiers, witnesses, requester: Requester::new()?, links: Links::new(settings) })
 }
 
 /// All notifiers by name, the built-in `log` among them.
@@ -115,6 +116,7 @@ pub fn access(settings: &Settings) -> Access {
         tls: web.speaks_tls(),
         forward: web.forward_auth.clone(),
         slack: settings.slack.clone(),
+        links: settings.approvals.link_key.clone(),
     }
 }
 

@@ -111,6 +111,7 @@ impl Reloader {
         self.site.webhook.change(parts::senders(&settings), settings.webhook.max_body);
         self.site.guard.change(parts::access(&settings));
         self.web_file.take(settings.web.file.clone());
+        self.outside.links.change(&settings);
         if let Err(error) = self.level.set(settings.log.level.as_str()) {
             tracing::error!(%error, "the log level stays");
         }

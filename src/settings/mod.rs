@@ -11,6 +11,7 @@ mod hosts;
 mod labels;
 mod layers;
 mod limits;
+mod links;
 mod notifiers;
 mod patient;
 mod people;

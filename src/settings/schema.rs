@@ -196,9 +196,20 @@ static LIMITS: Table = table(&[
         .default("\"10m\""),
 ]);
 
-static APPROVALS: Table =
-    table(&[key("approve_on_timeout", Flag, "Whether a playbook may take silence for a yes: `on_timeout: approve`.")
-        .default("false")]);
+static APPROVALS: Table = Table {
+    not_both: &[["link_secret", "link_secret_file"]],
+    ..table(&[
+        key("approve_on_timeout", Flag, "Whether a playbook may take silence for a yes: `on_timeout: approve`.")
+            .default("false"),
+        key("link_secret", Text, "What signed links are signed with. Better given as a file."),
+        key(
+            "link_secret_file",
+            Text,
+            "The file that holds `link_secret`, at least 32 characters: with it, people with a `link_notifier` are sent \
+             signed links. Another secret makes all links of before worthless.",
+        ),
+    ])
+};
 
 static SLACK: Table = Table {
     one_of: &[&["signing_secret", "signing_secret_file"]],
@@ -232,6 +243,7 @@ static PERSON: Table = Table {
         key("token_file", Text, "The file that holds their token, at least 16 characters."),
         key("uid", Count(0, 65533), "Their user ID on this machine, for `web.socket`."),
         key("slack_user", Text, "Their user ID in Slack, such as U012AB3CD, for `slack`."),
+        key("link_notifier", Text, "The notifier that reaches them and nobody else: their signed links go there."),
     ])
 };
 

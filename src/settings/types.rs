@@ -7,7 +7,7 @@ use super::web_file::WebFile;
 use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
 use crate::model::ssh::SshAddress;
-use crate::people::{ForwardAuth, Person, Role, SlackApp};
+use crate::people::{ForwardAuth, LinkKey, Person, Role, SlackApp};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -345,10 +345,12 @@ pub struct LimitSettings {
 }
 
 /// `approvals`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ApprovalSettings {
     /// Whether a playbook may take silence for a yes: `on_timeout: approve`.
     pub approve_on_timeout: bool,
+    /// What signed links are signed with; `None`: there are none, and none is taken.
+    pub link_key: Option<LinkKey>,
 }
 
 /// One entry of `notifiers`.

@@ -102,6 +102,7 @@ struct WebhookMetrics {
     web_config_successful: Family<NoLabels, Gauge>,
     certificate_expires: Family<NoLabels, Gauge>,
     slack_requests: Family<Clicked, Counter>,
+    link_requests: Family<Clicked, Counter>,
 }
 
 #[derive(Debug)]
@@ -168,6 +169,12 @@ impl WebhookMetrics {
                 registry,
                 "slack_requests",
                 "Requests that claim to be clicks in Slack, by what became of them",
+                Family::default(),
+            ),
+            link_requests: add(
+                registry,
+                "link_requests",
+                "Requests with a signed link or its code, by what became of them",
                 Family::default(),
             ),
         }
@@ -297,6 +304,11 @@ impl Metrics {
     /// A click in Slack, or what claims to be one, was dealt with.
     pub fn slack_clicked(&self, outcome: &'static str) {
         self.webhook.slack_requests.get_or_create(&Clicked { outcome }).inc();
+    }
+
+    /// A request with a signed link or a code was dealt with.
+    pub fn link_used(&self, outcome: &'static str) {
+        self.webhook.link_requests.get_or_create(&Clicked { outcome }).inc();
     }
 
     /// Alerts of a delivery: how many firing, resolved, unreadable, and left out by the sender.

@@ -20,6 +20,7 @@ mod abort;
 mod approvals;
 mod breakers;
 mod change;
+mod link;
 mod openapi;
 mod page;
 mod pauses;

@@ -15,6 +15,7 @@ mod docker_faults;
 mod docker_wire;
 mod explain;
 mod hosts;
+mod links;
 mod pause;
 mod payloads;
 mod permits;

@@ -13,7 +13,7 @@ mod presented;
 mod tests;
 
 use super::sessions::{Sessions, form_token, is_form_token};
-use crate::people::{Attempts, ForwardAuth, People, Person, Role, SlackApp};
+use crate::people::{Attempts, ForwardAuth, LinkKey, People, Person, Role, SlackApp};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 pub use denied::Denied;
@@ -65,6 +65,8 @@ pub struct Access {
     pub forward: Option<ForwardAuth>,
     /// The Slack app whose word counts for who has clicked.
     pub slack: Option<SlackApp>,
+    /// What signed links are signed with.
+    pub links: Option<LinkKey>,
 }
 
 /// Lets in, or not.
@@ -101,16 +103,17 @@ struct Known {
     tls: bool,
     forward: Option<Arc<ForwardAuth>>,
     slack: Option<Arc<SlackApp>>,
+    links: Option<Arc<LinkKey>>,
 }
 
 impl From<Access> for Known {
-    fn from(Access { token, people, only_here, external_url, tls, forward, slack }: Access) -> Self {
+    fn from(Access { token, people, only_here, external_url, tls, forward, slack, links }: Access) -> Self {
         let token = token.map(|token| digest(token.expose_secret().as_bytes()));
         let origin = external_url.as_deref().and_then(origin_of).map(Arc::from);
         // Where there is a proxy, a request of this machine may be anybody's.
         let only_here = only_here && forward.is_none();
-        let (forward, slack) = (forward.map(Arc::new), slack.map(Arc::new));
-        Self { token, people: Arc::new(people), only_here, origin, tls, forward, slack }
+        let (forward, slack, links) = (forward.map(Arc::new), slack.map(Arc::new), links.map(Arc::new));
+        Self { token, people: Arc::new(people), only_here, origin, tls, forward, slack, links }
     }
 }
 
@@ -170,6 +173,20 @@ impl Guard {
     #[must_use]
     pub fn slack(&self) -> Option<Arc<SlackApp>> {
         self.known().slack
+    }
+
+    /// What signed links are signed with, if the settings have them.
+    #[must_use]
+    pub fn links(&self) -> Option<Arc<LinkKey>> {
+        self.known().links
+    }
+
+    /// Refuses what a page of another site sends.
+    ///
+    /// # Errors
+    /// If it is that.
+    pub fn refuse_foreign(&self, head: &Parts) -> Result<(), Denied> {
+        if self.known().is_foreign(&head.headers) { Err(Denied::Foreign) } else { Ok(()) }
     }
 
     /// Whether the request may change something that takes this role, and who sends it.
