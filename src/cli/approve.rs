@@ -6,7 +6,7 @@ use super::{complain, print_json};
 use crate::model::approval::{PLAN_DIGITS, who};
 use crate::model::duration::format_duration;
 use crate::story::printable;
-use crate::web::api::{ApprovalList, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
+use crate::web::api::{ApprovalList, CooldownLeft, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
 use clap::Args;
 use hyper::Method;
 use secrecy::SecretString;
@@ -180,8 +180,15 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
     if let Some(image) = &approval.image {
         line(format!("  image   {image}"))?;
     }
-    for RoomLeft { whose, runs, per, used } in &approval.limits {
-        line(format!("  limit   {whose}: {used} of {runs} in the last {per}"))?;
+    for RoomLeft { whose, of, runs, per, used, left, next } in &approval.limits {
+        let next = next.as_deref().map(|next| format!("; one more from {next}")).unwrap_or_default();
+        line(format!("  limit   {whose} ({of}): {left} left, {used} of {runs} used in the last {per}{next}"))?;
+    }
+    if let Some(CooldownLeft { of, until }) = &approval.cooldown {
+        let until = until
+            .as_deref()
+            .map_or("from the end of the run that is under way".to_owned(), |until| format!("until {until}"));
+        line(format!("  cools   {of} {until}: nothing begins before"))?;
     }
     line(format!(
         "  may     {}",

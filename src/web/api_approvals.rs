@@ -2,11 +2,10 @@
 //!
 //! The shapes are stable: fields are added, never renamed or removed. Read [`OpenApproval`] first.
 
-use super::api::{end_of, written};
+use super::api::{CooldownLeft, RoomLeft, end_of, written};
 use crate::engine::receipt::Voted;
-use crate::engine::snapshot::{ApprovalSummary, Room};
+use crate::engine::snapshot::ApprovalSummary;
 use crate::model::approval::VoteAnswer;
-use crate::model::duration::format_duration;
 use crate::people::People;
 use serde::{Deserialize, Serialize};
 
@@ -60,31 +59,21 @@ pub struct OpenApproval {
     /// The names of those who may decide now: people of the settings.
     #[serde(default)]
     pub deciders: Vec<String>,
-    /// What is left of the limits.
+    /// What is left of the limits, as the gate will find it.
     #[serde(default)]
     pub limits: Vec<RoomLeft>,
+    /// The playbook's cooldown, if it is not over: until then nothing begins, whoever agrees.
+    #[serde(default)]
+    pub cooldown: Option<CooldownLeft>,
     /// Where the daemon's page tells what is known of the incident, evidence included.
     #[serde(default)]
     pub url: String,
 }
 
-/// How full a window of the limits is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoomLeft {
-    /// Whose limit: `playbook`, `per_target` or `global`.
-    pub whose: String,
-    /// So many runs are allowed.
-    pub runs: u32,
-    /// In any stretch of this length.
-    pub per: String,
-    /// So many were begun in it.
-    pub used: u64,
-}
-
 impl OpenApproval {
     /// One question, with those of these people who may decide.
     pub(super) fn of(summary: &ApprovalSummary, people: &People, base: &str) -> Self {
-        let ApprovalSummary { asked, since, left, yes, approved, alertname, calls, room } = summary;
+        let ApprovalSummary { asked, since, left, yes, approved, alertname, calls, room, chill } = summary;
         let incident = asked.approval.incident.to_string();
         let target = asked.target.as_ref();
         Self {
@@ -110,14 +99,8 @@ impl OpenApproval {
             image: target.map(|target| target.image_id.clone()),
             deciders: people.who_may_decide(&asked.from).map(str::to_owned).collect(),
             limits: room.iter().map(RoomLeft::from).collect(),
+            cooldown: chill.as_ref().map(CooldownLeft::of),
         }
-    }
-}
-
-impl From<&Room> for RoomLeft {
-    fn from(Room { whose, window, used }: &Room) -> Self {
-        let used = u64::try_from(*used).unwrap_or(u64::MAX);
-        Self { whose: (*whose).to_owned(), runs: window.runs, per: format_duration(window.per), used }
     }
 }
 

@@ -156,7 +156,11 @@ fn the_second_of_two_people_has_it_done_once_and_verified() {
     assert_eq!(asked["calls"], json!([format!("POST /containers/{}/restart?t=1", container.id)]));
     assert_eq!((&asked["target_id"], &asked["deciders"]), (&container.id.clone().into(), &json!(["ada", "bob"])));
     assert_eq!(asked["image"], docker(&["inspect", "-f", "{{.Image}}", &container.id]));
-    assert_eq!(asked["limits"][0], json!({"whose": "playbook", "runs": 1000, "per": "1h", "used": 0}));
+    let name = asked["target"].clone();
+    let whole = json!({
+        "whose": "playbook", "of": name, "runs": 1000, "per": "1h", "used": 0, "left": 1000, "next": null,
+    });
+    assert_eq!(asked["limits"][0], whole);
     assert_eq!(sickbay.metric("sickbay_approvals_pending"), 1.0);
     let notice = &sickbay.wait_for("notify.intent", 1)[0];
     let message = notice["message"].as_str().unwrap();

@@ -10,6 +10,7 @@ mod approvals;
 mod attempts;
 mod back;
 mod brakes;
+mod budgets;
 mod called_off;
 mod charges;
 mod consent;
