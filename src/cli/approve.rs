@@ -6,7 +6,9 @@ use super::{complain, print_json};
 use crate::model::approval::{PLAN_DIGITS, who};
 use crate::model::duration::format_duration;
 use crate::story::printable;
-use crate::web::api::{ApprovalList, CooldownLeft, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
+use crate::web::api::{
+    ApprovalList, AskedEvidence, AskedFinding, CooldownLeft, OpenApproval, RoomLeft, VoteAnswered, VoteRequest,
+};
 use clap::Args;
 use hyper::Method;
 use secrecy::SecretString;
@@ -180,6 +182,9 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
     if let Some(image) = &approval.image {
         line(format!("  image   {image}"))?;
     }
+    for text in seen(approval.evidence.as_ref()) {
+        line(text)?;
+    }
     for RoomLeft { whose, of, runs, per, used, left, next } in &approval.limits {
         let next = next.as_deref().map(|next| format!("; one more from {next}")).unwrap_or_default();
         line(format!("  limit   {whose} ({of}): {left} left, {used} of {runs} used in the last {per}{next}"))?;
@@ -196,6 +201,27 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
     ))?;
     line(format!("  more    {}", approval.url))?;
     line(format!("  say     sickbay approve {id} --plan {0}  or  sickbay deny {id} --plan {0}", digits(&approval.plan)))
+}
+
+/// What was found to be the matter with the target, line by line.
+fn seen(evidence: Option<&AskedEvidence>) -> Vec<String> {
+    let Some(AskedEvidence { container: _, state, findings, log, error }) = evidence else {
+        return vec!["  seen    nobody looked into the target before this was asked".to_owned()];
+    };
+    if let Some(error) = error {
+        return vec![format!("  seen    nobody could look into the target: {error}")];
+    }
+    let mut lines = vec![format!("  seen    {state}")];
+    if findings.is_empty() {
+        lines.push("          nothing was found to be the matter".to_owned());
+    }
+    for AskedFinding { code, weight, what, seen, next } in findings {
+        lines.push(format!("          {weight}: {what} ({code})"));
+        let more = [("seen", seen), ("next", next)].into_iter().filter(|(_, text)| !text.is_empty());
+        lines.extend(more.map(|(word, text)| format!("            {word}: {text}")));
+    }
+    lines.extend(log.iter().map(|line| format!("  log     {line}")));
+    lines
 }
 
 fn digits(plan: &str) -> &str {

@@ -52,6 +52,9 @@ pub struct ApprovalRequested {
     pub attempt: AttemptNumber,
     /// Nothing will be changed in any case.
     pub dry_run: bool,
+    /// What was found to be the matter with the target right before: its diagnosis and the end of its log, or why nobody
+    /// could look. `None` where nobody did. Untrusted.
+    pub evidence: Option<serde_json::Value>,
     /// What Docker showed of the target, as far as the gates read it.
     pub look: Option<Arc<TargetReport>>,
 }
@@ -238,6 +241,7 @@ mod tests {
             cause: None,
             step: None,
             attempt: AttemptNumber::ONLY,
+            evidence: None,
             dry_run: false,
             look: None,
         }

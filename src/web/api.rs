@@ -2,7 +2,7 @@
 //!
 //! [`Status`] is what `GET /api/v1/status` and `sickbay status` show.
 
-pub use super::api_approvals::{ApprovalList, OpenApproval, VoteAnswered, VoteRequest};
+pub use super::api_approvals::{ApprovalList, AskedEvidence, AskedFinding, OpenApproval, VoteAnswered, VoteRequest};
 pub use super::api_budgets::{BudgetLeft, CooldownLeft, RoomLeft};
 use super::health::{Condition, DockerCondition, LogCondition};
 use crate::engine::ruleset::Changes;

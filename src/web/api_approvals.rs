@@ -6,8 +6,10 @@ use super::api::{CooldownLeft, RoomLeft, end_of, written};
 use crate::engine::receipt::Voted;
 use crate::engine::snapshot::ApprovalSummary;
 use crate::model::approval::VoteAnswer;
+use crate::model::diagnosis::{Diagnosis, Finding};
 use crate::people::People;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What people are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,12 +64,72 @@ pub struct OpenApproval {
     /// What is left of the limits, as the gate will find it.
     #[serde(default)]
     pub limits: Vec<RoomLeft>,
+    /// What was found to be the matter with the target right before people were asked; null where nobody looked.
+    #[serde(default)]
+    pub evidence: Option<AskedEvidence>,
     /// The playbook's cooldown, if it is not over: until then nothing begins, whoever agrees.
     #[serde(default)]
     pub cooldown: Option<CooldownLeft>,
     /// Where the daemon's page tells what is known of the incident, evidence included.
     #[serde(default)]
     pub url: String,
+}
+
+/// What was found to be the matter with a target. All of it is untrusted text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedEvidence {
+    /// The ID of the container that was looked at.
+    pub container: Option<String>,
+    /// Its state, and the exit code of one that has ended, in words.
+    pub state: String,
+    /// What is the matter with it, the likeliest first.
+    pub findings: Vec<AskedFinding>,
+    /// The last lines of its log.
+    pub log: Vec<String>,
+    /// Why nobody could look, if so.
+    pub error: Option<String>,
+}
+
+/// One thing that is the matter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedFinding {
+    /// Its code, as in `sickbay diagnose`.
+    pub code: String,
+    /// `cause`, `risk` or `note`.
+    pub weight: String,
+    /// What is the matter.
+    pub what: String,
+    /// What was seen that says so.
+    pub seen: String,
+    /// What to do next.
+    pub next: String,
+}
+
+impl AskedEvidence {
+    fn of(evidence: &Value) -> Self {
+        let said = |pointer: &str| evidence.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let code = evidence.pointer("/container/state/exit_code").and_then(Value::as_i64);
+        let status = said("/container/state/status").unwrap_or_default();
+        let state = match code {
+            Some(code) if status == "exited" || status == "dead" => format!("{status} with code {code}"),
+            Some(_) | None => status,
+        };
+        let finding = |finding: Finding| AskedFinding {
+            code: finding.code.as_str().to_owned(),
+            weight: finding.weight.as_str().to_owned(),
+            what: finding.what,
+            seen: finding.seen,
+            next: finding.next,
+        };
+        let lines = evidence.pointer("/logs/lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Self {
+            container: said("/container/id"),
+            state,
+            findings: Diagnosis::in_evidence(evidence).findings.into_iter().map(finding).collect(),
+            log: lines.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            error: said("/error"),
+        }
+    }
 }
 
 impl OpenApproval {
@@ -99,6 +161,7 @@ impl OpenApproval {
             image: target.map(|target| target.image_id.clone()),
             deciders: people.who_may_decide(&asked.from).map(str::to_owned).collect(),
             limits: room.iter().map(RoomLeft::from).collect(),
+            evidence: asked.evidence.as_ref().map(AskedEvidence::of),
             cooldown: chill.as_ref().map(CooldownLeft::of),
         }
     }

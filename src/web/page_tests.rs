@@ -50,6 +50,13 @@ async fn pages_are_served_under_a_strict_policy_and_what_comes_from_outside_stay
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;") && !html.contains("<img"), "{html}");
     assert!(html.contains("\\u{202e}") && !html.contains('\u{202e}'), "{html}");
     assert!(html.contains("POST &#x2f;containers&#x2f;abc&#x2f;restart"), "{html}");
+    for want in [
+        "It was exited with code 1.",
+        "<strong>cause</strong>: It ended with code 1. <code>exit.application</code><br>Seen: &lt;b&gt;fatal<br>Next: Look.",
+        "<pre>&lt;i&gt;bye",
+    ] {
+        assert!(html.contains(want) && !html.contains("<b>fatal"), "{want}: {html}");
+    }
     for want in ["playbook (web-1): 2 left, 1 of 3 used in the last 1h; one more from <time", "3 left, 0 of 3 used in"]
     {
         assert!(html.contains(want), "{want}: {html}");

@@ -102,6 +102,13 @@ fn question() -> ApprovalSummary {
         cause: None,
         step: None,
         attempt: AttemptNumber::ONLY,
+        evidence: Some(serde_json::json!({
+            "container": {"id": "0b".repeat(32), "name": "web-1", "state": {"status": "exited", "exit_code": 1}},
+            "diagnosis": {"findings": [{
+                "code": "exit.application", "weight": "cause", "what": "It ended with code 1.", "seen": "<b>fatal", "next": "Look.",
+            }]},
+            "logs": {"lines": ["<i>bye"]},
+        })),
         dry_run: false,
         look: None,
     };

@@ -7,6 +7,7 @@ mod actions;
 mod afterwards;
 mod alerts;
 mod approvals;
+mod asked_evidence;
 mod attempts;
 mod back;
 mod brakes;
