@@ -98,7 +98,7 @@ impl From<&PlaybookBudget> for BudgetLeft {
 
 fn words(budget: &PlaybookBudget) -> String {
     let Limits { windows, scope, key, cooldown, .. } = &budget.limits;
-    let windows = windows.iter().map(|window| format!("{} per {}", window.runs, format_duration(window.per)));
+    let windows = windows.iter().map(|window| format!("{} runs per {}", window.runs, format_duration(window.per)));
     let windows = windows.collect::<Vec<_>>().join(" and ");
     let together = match scope {
         _ if !key.is_empty() => format!("for each {}", key.iter().map(|name| &**name).collect::<Vec<_>>().join(", ")),

@@ -51,7 +51,7 @@ async fn pages_are_served_under_a_strict_policy_and_what_comes_from_outside_stay
     assert!(html.contains("\\u{202e}") && !html.contains('\u{202e}'), "{html}");
     assert!(html.contains("POST &#x2f;containers&#x2f;abc&#x2f;restart"), "{html}");
     for want in [
-        "It was exited with code 1.",
+        "State: exited with code 1.",
         "<strong>cause</strong>: It ended with code 1. <code>exit.application</code><br>Seen: &lt;b&gt;fatal<br>Next: Look.",
         "<pre>&lt;i&gt;bye",
     ] {
@@ -206,7 +206,7 @@ async fn what_each_playbook_did_is_shown_and_what_cannot_be_read_is_said() {
     let next = "<time datetime=\"2026-11-18T11:50:00Z\">2026-11-18T11:50:00Z</time>";
     for want in [
         "<td>dry run</td>",
-        "3 per 1h for each target, a cooldown of 5m; dry run: it changes nothing, and dry runs alone are counted here",
+        "3 runs per 1h for each target, a cooldown of 5m; dry run: it changes nothing, and dry runs alone are counted here",
         &format!(
             "<th scope=\"row\">&lt;b&gt;web-1</th><td>playbook</td><td>3 per 1h</td><td>2</td><td>1</td><td>{next}"
         ),

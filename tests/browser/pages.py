@@ -203,7 +203,7 @@ def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     bob.question(container).wait_for(timeout=5000)
     print(f"shown without being loaded anew after {time.time() - began:.1f} s")
     shown = bob.question(container).inner_text()
-    for want in ["POST /containers/", "It was exited with code 137.", f"playbook ({container}): ", "left, 0 of "]:
+    for want in ["POST /containers/", "State: exited with code 137.", f"playbook ({container}): ", "left, 0 of "]:
         assert want in shown, f"{want}: {shown}"
     ada.page.goto(URL + "/")
     picture(ada.page, "pending")

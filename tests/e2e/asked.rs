@@ -90,7 +90,7 @@ async fn each_question_tells_of_its_own_container_and_goes_on_to_after_a_restart
     };
     let again = questions(&sickbay, 2).into_iter().map(timeless).collect::<Vec<_>>();
     assert_eq!(again, asked.into_iter().map(timeless).collect::<Vec<_>>());
-    let log = sickbay.run(&["log", "show", &format!("{}", again[0]["incident"].as_str().unwrap()), "--evidence"]);
+    let log = sickbay.run(&["log", "show", again[0]["incident"].as_str().unwrap(), "--evidence"]);
     let told = String::from_utf8(log.stdout).unwrap();
     assert!(told.contains("diagnosis.findings") && !told.contains("hunter2"), "{told}");
 }

@@ -171,7 +171,7 @@ fn the_second_of_two_people_has_it_done_once_and_verified() {
     assert_eq!(recorded["evidence"]["diagnosis"]["findings"][0]["what"], what, "{recorded}");
     let browser = [("Accept", "text/html"), ("Authorization", "Basic YWRhOnNlc2FtZS1vZi1hZGE=")];
     let page = request(sickbay.port, "GET /", &browser, "").unwrap().body;
-    assert!(page.contains("<dt>Diagnosis</dt><dd>It was exited with code 137."), "{page}");
+    assert!(page.contains("<dt>Diagnosis</dt><dd>State: exited with code 137."), "{page}");
     assert_eq!(sickbay.metric("sickbay_approvals_pending"), 1.0);
     let notice = &sickbay.wait_for("notify.intent", 1)[0];
     let message = notice["message"].as_str().unwrap();
