@@ -134,7 +134,7 @@ pub struct Chill {
     pub cooling: Cooling,
 }
 
-/// What is left of the limits of a loaded playbook. What is not listed has its whole budget.
+/// What is left of the limits of a loaded playbook. What it has not treated lately is not listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaybookBudget {
     /// The playbook.

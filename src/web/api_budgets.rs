@@ -40,7 +40,7 @@ pub struct CooldownLeft {
     pub until: Option<String>,
 }
 
-/// What is left of the limits of a loaded playbook. What is not listed has its whole budget.
+/// What is left of the limits of a loaded playbook. What it has not treated lately is not listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetLeft {
     /// Its limits in words, and what becomes of its runs.
