@@ -53,7 +53,7 @@ pub struct ApprovalRequested {
     /// Nothing will be changed in any case.
     pub dry_run: bool,
     /// What was found to be the matter with the target right before: its diagnosis and the end of its log, or why nobody
-    /// could look. `None` where nobody did. Untrusted.
+    /// could look; in the middle of a run, the diagnosis of its own capture. `None` where nobody looked. Untrusted.
     pub evidence: Option<serde_json::Value>,
     /// What Docker showed of the target, as far as the gates read it.
     pub look: Option<Arc<TargetReport>>,

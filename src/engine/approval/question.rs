@@ -24,7 +24,7 @@ use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::policy::Policy;
 use crate::playbook::definition::{ApprovalSpec, Playbook, Step};
 use chrono::TimeDelta;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -88,6 +88,13 @@ fn evidence_of(question: &Question<'_>, target: Option<&TargetIdent>) -> Option<
     (about_it || evidence.get("error").is_some()).then(|| evidence.clone())
 }
 
+/// What the run's own capture has found.
+fn captured(run: &Run) -> Option<Value> {
+    let (finding, target) = (run.diagnosis.clone()?, run.target.as_ref()?);
+    let diagnosis = Diagnosis { findings: vec![finding] }.to_json();
+    Some(json!({"container": {"id": target.id.to_string(), "name": target.name.as_str()}, "diagnosis": diagnosis}))
+}
+
 /// Begins an `approve` step.
 pub(in crate::engine) fn before_steps(
     (incident, run): (&Incident, &Run),
@@ -104,9 +111,9 @@ pub(in crate::engine) fn before_steps(
     what.push_str(&known.afterwards(playbook));
     let place = advance::step_ref(run, step);
     let terms = Terms { incident, playbook, policy }.of(About::from(run), rest, now);
+    let evidence = captured(run);
     let plan = plan_of_step((incident, run), (run.index, &terms));
-    let asked =
-        Asked { plan, terms, what, step: Some(place), attempt: run.attempt, dry_run: run.dry_run, evidence: None };
+    let asked = Asked { plan, terms, what, step: Some(place), attempt: run.attempt, dry_run: run.dry_run, evidence };
     request((incident, playbook), spec, run.target.as_ref(), asked)
 }
 

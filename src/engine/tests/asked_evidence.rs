@@ -1,12 +1,14 @@
 //! What is the matter with the target is found out before people are asked, told with the question, and kept with it.
 
-use super::approvals::{gated, questions};
+use super::approvals::{gated, questions, spec};
 use super::stage::Stage;
 use super::world::*;
 use crate::engine::effect::Effect;
 use crate::engine::state::State;
 use crate::model::container::{TargetReport, TargetView};
+use crate::model::diagnosis::Diagnosis;
 use crate::model::fact::{Fact, StepResult};
+use crate::playbook::definition::Verb;
 use serde_json::{Value, json};
 
 fn about(id: &str) -> Value {
@@ -70,6 +72,21 @@ fn people_are_asked_with_what_is_the_matter_with_the_very_target() {
         stage.rest();
         assert_eq!(stage.actions, ["restart"], "{name}");
     }
+}
+
+#[test]
+fn in_the_middle_of_a_run_people_are_told_what_its_capture_found() {
+    let id = container("web").id.as_str().to_owned();
+    let mut playbook = restarting();
+    playbook.attempts.first.steps.insert(1, step(Verb::Approve(spec(1))));
+    let mut stage = Stage::new(playbook);
+    stage.world.fire(firing(stage.world.now_s));
+    stage.rest_but(|effect| matches!(effect, Effect::Capture { .. }));
+    stage.world.effects.clear();
+    stage.world.step(first(), 0, StepResult::Captured(about(&id)));
+    let evidence = questions(&stage.world.log)[0].evidence.clone().expect("the capture found something");
+    let first = Diagnosis::in_evidence(&evidence).findings.remove(0);
+    assert_eq!((&evidence["container"]["id"], &*first.what), (&json!(id), "It ended."));
 }
 
 #[test]
