@@ -146,6 +146,21 @@ fn the_third_example_restarts_the_database_when_two_agree_and_not_when_one_denie
     }
 }
 
+/// What is the matter with this very container stands with the question, in the log and on the page; in words.
+fn asked_with_its_diagnosis(sickbay: &Sickbay, asked: &Value, container: &TestContainer) -> String {
+    let evidence = &asked["evidence"];
+    assert_eq!((&evidence["container"], &evidence["error"]), (&container.id.clone().into(), &Value::Null), "{asked}");
+    assert_eq!(evidence["findings"][0]["weight"], "cause", "{asked}");
+    let (what, recorded) =
+        (evidence["findings"][0]["what"].as_str().unwrap(), &sickbay.records_of("approval.requested")[0]);
+    assert_eq!(recorded["evidence"]["container"]["id"], container.id, "{recorded}");
+    assert_eq!(recorded["evidence"]["diagnosis"]["findings"][0]["what"], what, "{recorded}");
+    let browser = [("Accept", "text/html"), ("Authorization", "Basic YWRhOnNlc2FtZS1vZi1hZGE=")];
+    let page = request(sickbay.port, "GET /", &browser, "").unwrap().body;
+    assert!(page.contains("<dt>Diagnosis</dt><dd>State: exited with code 137."), "{page}");
+    what.to_owned()
+}
+
 #[test]
 fn the_second_of_two_people_has_it_done_once_and_verified() {
     let container = dead_container("approve", &[]);
@@ -161,17 +176,7 @@ fn the_second_of_two_people_has_it_done_once_and_verified() {
         "whose": "playbook", "of": name, "runs": 1000, "per": "1h", "used": 0, "left": 1000, "next": null,
     });
     assert_eq!(asked["limits"][0], whole);
-    // What is the matter with this very container, from before anybody was asked.
-    let evidence = &asked["evidence"];
-    assert_eq!((&evidence["container"], &evidence["error"]), (&container.id.clone().into(), &Value::Null), "{asked}");
-    assert_eq!(evidence["findings"][0]["weight"], "cause", "{asked}");
-    let (what, recorded) =
-        (evidence["findings"][0]["what"].as_str().unwrap(), &sickbay.records_of("approval.requested")[0]);
-    assert_eq!(recorded["evidence"]["container"]["id"], container.id, "{recorded}");
-    assert_eq!(recorded["evidence"]["diagnosis"]["findings"][0]["what"], what, "{recorded}");
-    let browser = [("Accept", "text/html"), ("Authorization", "Basic YWRhOnNlc2FtZS1vZi1hZGE=")];
-    let page = request(sickbay.port, "GET /", &browser, "").unwrap().body;
-    assert!(page.contains("<dt>Diagnosis</dt><dd>State: exited with code 137."), "{page}");
+    let what = asked_with_its_diagnosis(&sickbay, &asked, &container);
     assert_eq!(sickbay.metric("sickbay_approvals_pending"), 1.0);
     let notice = &sickbay.wait_for("notify.intent", 1)[0];
     let message = notice["message"].as_str().unwrap();
