@@ -9,6 +9,7 @@
 )]
 
 mod asked;
+mod canary;
 mod check_online;
 mod commands;
 mod docker_faults;
@@ -18,6 +19,7 @@ mod hosts;
 mod pause;
 mod payloads;
 mod permits;
+mod races;
 mod receiver;
 mod reload;
 mod reset;
