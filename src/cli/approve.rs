@@ -7,7 +7,9 @@ use super::{complain, print_json};
 use crate::model::approval::{PLAN_DIGITS, who};
 use crate::model::duration::format_duration;
 use crate::story::printable;
-use crate::web::api::{ApprovalList, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
+use crate::web::api::{
+    ApprovalList, AskedEvidence, AskedFinding, CooldownLeft, OpenApproval, RoomLeft, VoteAnswered, VoteRequest,
+};
 use clap::Args;
 use hyper::Method;
 use std::io::{self, Write};
@@ -175,8 +177,18 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
     if let Some(image) = &approval.image {
         line(format!("  image   {image}"))?;
     }
-    for RoomLeft { whose, runs, per, used } in &approval.limits {
-        line(format!("  limit   {whose}: {used} of {runs} in the last {per}"))?;
+    for text in seen(approval.evidence.as_ref()) {
+        line(text)?;
+    }
+    for RoomLeft { whose, of, runs, per, used, left, next } in &approval.limits {
+        let next = next.as_deref().map(|next| format!("; one more from {next}")).unwrap_or_default();
+        line(format!("  limit   {whose} ({of}): {left} left, {used} of {runs} used in the last {per}{next}"))?;
+    }
+    if let Some(CooldownLeft { of, until }) = &approval.cooldown {
+        let until = until
+            .as_deref()
+            .map_or("from the end of the run that is under way".to_owned(), |until| format!("until {until}"));
+        line(format!("  cools   {of} {until}: nothing begins before"))?;
     }
     line(format!(
         "  may     {}",
@@ -184,6 +196,27 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
     ))?;
     line(format!("  more    {}", approval.url))?;
     line(format!("  say     sickbay approve {id} --plan {0}  or  sickbay deny {id} --plan {0}", digits(&approval.plan)))
+}
+
+/// What was found to be the matter with the target, line by line.
+fn seen(evidence: Option<&AskedEvidence>) -> Vec<String> {
+    let Some(AskedEvidence { container: _, state, findings, log, error }) = evidence else {
+        return vec!["  seen    nobody looked into the target for this question".to_owned()];
+    };
+    if let Some(error) = error {
+        return vec![format!("  seen    nobody could look into the target: {error}")];
+    }
+    let mut lines = vec![format!("  seen    {state}")];
+    if findings.is_empty() {
+        lines.push("          nothing was found to be the matter".to_owned());
+    }
+    for AskedFinding { code, weight, what, seen, next } in findings {
+        lines.push(format!("          {weight}: {what} ({code})"));
+        let more = [("seen", seen), ("next", next)].into_iter().filter(|(_, text)| !text.is_empty());
+        lines.extend(more.map(|(word, text)| format!("            {word}: {text}")));
+    }
+    lines.extend(log.iter().map(|line| format!("  log     {line}")));
+    lines
 }
 
 fn digits(plan: &str) -> &str {

@@ -7,7 +7,7 @@ use super::hosts::{DockerHost, Hosts};
 use super::links::Links;
 use super::tasks::Tasks;
 use crate::alertmanager::Witnesses;
-use crate::diagnosis::with_diagnosis;
+use crate::diagnosis::{for_people, with_diagnosis};
 use crate::docker;
 use crate::engine::effect::{Effect, PermittedAction, TimeLeft};
 use crate::engine::event::Event;
@@ -19,7 +19,7 @@ use crate::model::host::Host;
 use crate::model::id::{ActId, IncidentId};
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::request::{Request, RequestOutcome};
-use crate::model::step::{Reconciliation, VerifySpec, Watched, WatchedService};
+use crate::model::step::{ASKED_ABOUT, Reconciliation, VerifySpec, Watched, WatchedService};
 use crate::model::target::{ContainerName, TargetQuery};
 use crate::model::testimony::ASK_EVERY;
 use crate::notifier::Notifier;
@@ -120,8 +120,8 @@ impl Executor {
     /// long its records took to become durable.
     pub fn start(&mut self, effect: Effect, waited: Duration) -> Option<Event> {
         match effect {
-            Effect::ResolveTarget { incident, host, query, alert, memory } => {
-                self.resolve((incident, host), (query, memory), alert);
+            Effect::ResolveTarget { incident, host, query, alert, memory, evidence } => {
+                self.resolve((incident, host), (query, memory, evidence), alert);
             }
             // Nobody outside needs to be asked.
             Effect::SkipTarget { incident } => return Some(Event::TargetSkipped { incident }),
@@ -253,14 +253,18 @@ impl Executor {
     fn resolve(
         &self,
         (incident, host): (IncidentId, Host),
-        (query, memory): (TargetQuery, bool),
+        (query, memory, evidence): (TargetQuery, bool, bool),
         alert: Option<Arc<AlertReceived>>,
     ) {
         let (on, witnesses) = (self.hosts.get(&host).cloned(), self.witnesses.clone());
         self.look("resolve", incident, async move {
             // Docker is looked at last: what the gates see of the container is as young as can be.
             let heard = witnesses.hear(alert).await;
-            let report = look_for(on, (&query, memory)).await;
+            let reader = on.as_ref().ok().filter(|_| evidence).map(|host| host.reader().clone());
+            let mut report = look_for(on, (&query, memory)).await;
+            if let Some(reader) = reader {
+                look_closer(&reader, &mut report).await;
+            }
             Event::TargetResolved { incident, report, heard }
         });
     }
@@ -382,6 +386,15 @@ async fn look_for(on: Result<DockerHost, String>, (query, memory): (&TargetQuery
         }
         Err(error) => TargetReport::Unavailable(error),
     }
+}
+
+/// People are to be asked: what is the matter with the container, within the few seconds that evidence may take. Whatever
+/// cannot be found out keeps nobody from being asked.
+async fn look_closer(reader: &docker::Reader, report: &mut TargetReport) {
+    let (TargetReport::Found(view) | TargetReport::Several { first: view, .. }) = report else { return };
+    let target = TargetIdent::from(&view.container);
+    let evidence = Box::pin(docker::capture(reader, &target, &ASKED_ABOUT)).await;
+    view.evidence = Some(for_people(&with_diagnosis(evidence)));
 }
 
 /// The result, unless the step's time is over before.

@@ -9,6 +9,7 @@ mod cause;
 mod diagnose;
 mod ending;
 mod findings;
+mod for_people;
 mod health;
 mod listening;
 mod log;
@@ -25,6 +26,7 @@ mod trend;
 mod words;
 
 pub use diagnose::{diagnose, with_diagnosis};
+pub use for_people::for_people;
 pub use words::{bytes, span};
 
 #[cfg(test)]

@@ -34,15 +34,55 @@ impl PartialEq for Ledger {
 
 impl Eq for Ledger {}
 
-/// A window without room.
+/// How full a window is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full {
+pub struct Level {
     /// Which window.
     pub window: Window,
     /// How many attempts it holds.
     pub used: usize,
-    /// When the next attempt fits, from now.
-    pub room_in: Duration,
+    /// The attempt whose leaving makes room for one more; `None` of an empty window.
+    pub next: Option<Leaving>,
+}
+
+/// When an attempt leaves a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// When it was charged.
+    pub charged: Moment,
+    /// How long from now it still counts; more than zero.
+    pub left: Duration,
+}
+
+impl Level {
+    /// How many more attempts fit.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        usize::try_from(self.window.runs).unwrap_or(usize::MAX).saturating_sub(self.used)
+    }
+
+    /// Whether no other attempt fits.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// When one more attempt than now fits, from now; at once, if the window is empty.
+    #[must_use]
+    pub fn room_in(&self) -> Duration {
+        self.next.map(|next| next.left).unwrap_or_default()
+    }
+}
+
+/// How much of a cooldown is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cooling {
+    /// So much; zero if nothing is cooling down.
+    pub left: Duration,
+    /// The whole of it; zero if nothing is cooling down.
+    pub whole: Duration,
+    /// The end of the attempt that it is counted from; `None` while the attempt is under way, or if there is none.
+    pub since: Option<Moment>,
 }
 
 impl Ledger {
@@ -128,44 +168,36 @@ impl Ledger {
         self.attempts = attempts;
     }
 
-    /// The first of the windows that has no room for another attempt, counting only what `counts` selects.
+    /// How full a window is, counting only what `counts` selects.
     #[must_use]
-    pub fn first_full(&self, windows: &[Window], now: &Moment, counts: impl Fn(&Attempt) -> bool) -> Option<Full> {
-        windows.iter().find_map(|window| {
-            // From the latest on, and no further than the window reaches: they stand in the order of their time.
-            let latest = self.attempts.iter().rev().map(|attempt| (attempt, now.remaining(&attempt.at, window.per)));
-            let within = latest.take_while(|(_, left)| !left.is_zero());
-            let mut left: Vec<Duration> = within.filter(|(attempt, _)| counts(attempt)).map(|(_, left)| left).collect();
-            let runs = usize::try_from(window.runs).unwrap_or(usize::MAX);
-            if left.len() < runs {
-                return None;
-            }
-            left.sort_unstable();
-            let room_in = left.get(left.len() - runs).copied().unwrap_or(window.per);
-            Some(Full { window: *window, used: left.len(), room_in })
-        })
-    }
-
-    /// How many attempts a window holds, counting only what `counts` selects.
-    #[must_use]
-    pub fn used(&self, window: &Window, now: &Moment, counts: impl Fn(&Attempt) -> bool) -> usize {
-        let within = self.attempts.iter().rev().take_while(|attempt| !now.remaining(&attempt.at, window.per).is_zero());
-        within.filter(|attempt| counts(attempt)).count()
+    pub fn level(&self, window: &Window, now: &Moment, counts: impl Fn(&Attempt) -> bool) -> Level {
+        // From the latest on, and no further than the window reaches: they stand in the order of their time.
+        let leaving = |attempt: &Attempt| now.remaining(&attempt.at, window.per);
+        let latest = self.attempts.iter().rev().map(|attempt| (attempt, leaving(attempt)));
+        let within = latest.take_while(|(_, left)| !left.is_zero()).filter(|(attempt, _)| counts(attempt));
+        let mut within: Vec<Leaving> = within.map(|(attempt, left)| Leaving { charged: attempt.at, left }).collect();
+        within.sort_unstable_by_key(|leaving| leaving.left);
+        // Where a limit was lowered, several must leave before there is room for one.
+        let runs = usize::try_from(window.runs).unwrap_or(usize::MAX);
+        let next = within.get(within.len().saturating_sub(runs)).copied();
+        Level { window: *window, used: within.len(), next }
     }
 
     /// How much of the cooldown is left after the latest attempt that `counts` selects; zero if none.
     ///
     /// A run still under way has not begun to cool down: its whole cooldown is left.
     #[must_use]
-    pub fn cooling(&self, cooldown: Duration, now: &Moment, counts: impl Fn(&Attempt) -> bool) -> Duration {
+    pub fn cooling(&self, cooldown: Duration, now: &Moment, counts: impl Fn(&Attempt) -> bool) -> Cooling {
         if self.under_way.iter().filter_map(|number| self.numbered(*number)).any(&counts) {
-            return cooldown;
+            return Cooling { left: cooldown, whole: cooldown, since: None };
         }
         // The latest end comes first: what is no longer cooling has only such before it.
         let latest = self.ended.iter().rev().filter_map(|number| self.numbered(*number));
-        let left = latest.map(|attempt| (attempt, attempt.ended.map_or(cooldown, |end| now.remaining(&end, cooldown))));
-        let mut cooling = left.take_while(|(_, left)| !left.is_zero());
-        cooling.find(|(attempt, _)| counts(attempt)).map(|(_, left)| left).unwrap_or_default()
+        let ends = latest.filter_map(|attempt| Some((attempt, attempt.ended?)));
+        let left = ends.map(|(attempt, end)| (attempt, end, now.remaining(&end, cooldown)));
+        let mut cooling = left.take_while(|(.., left)| !left.is_zero());
+        let found = cooling.find(|(attempt, ..)| counts(attempt));
+        found.map(|(_, end, left)| Cooling { left, whole: cooldown, since: Some(end) }).unwrap_or_default()
     }
 }
 
@@ -203,26 +235,46 @@ mod tests {
     fn never_more_runs_in_any_true_window_than_its_limit() {
         // The trap of token buckets: 3 per hour must not let a fourth through at minute 20.
         let mut ledger = Ledger::default();
-        let window = [Window { runs: 3, per: minutes(60) }];
+        let window = Window { runs: 3, per: minutes(60) };
         for minute in [0, 1, 2] {
-            assert_eq!(ledger.first_full(&window, &at(minute), |_| true), None, "minute {minute}");
+            assert!(!ledger.level(&window, &at(minute), |_| true).is_full(), "minute {minute}");
             ledger.charge(attempt(minute));
         }
         for (minute, room_in) in [(2, 58), (20, 40), (59, 1)] {
-            let full = ledger.first_full(&window, &at(minute), |_| true).unwrap();
-            assert_eq!((full.used, full.room_in), (3, minutes(room_in)), "minute {minute}");
+            let level = ledger.level(&window, &at(minute), |_| true);
+            assert_eq!((level.used, level.left(), level.room_in()), (3, 0, minutes(room_in)), "minute {minute}");
         }
-        assert_eq!(ledger.first_full(&window, &at(60), |_| true), None);
+        assert!(!ledger.level(&window, &at(60), |_| true).is_full());
     }
 
     #[test]
-    fn every_window_must_have_room() {
+    fn a_window_tells_how_many_more_fit_and_when_the_next_comes_back() {
+        let level = |charged: &[u64], (runs, per): (u32, u64), now: u64| {
+            let mut ledger = Ledger::default();
+            charged.iter().for_each(|minute| ledger.charge(attempt(*minute)));
+            let level = ledger.level(&Window { runs, per: minutes(per) }, &at(now), |_| true);
+            let charged = level.next.map(|next| next.charged.passed_ms / 60_000);
+            (level.used, level.left(), charged, level.room_in().as_secs() / 60)
+        };
+        for (name, charged, window, now, want) in [
+            ("nothing", &[][..], (3, 60), 10, (0, 3, None, 0)),
+            ("some", &[0, 30], (3, 60), 40, (2, 1, Some(0), 20)),
+            ("full: the first to leave makes room", &[0, 1, 2], (3, 60), 2, (3, 0, Some(0), 58)),
+            ("a moment before the first leaves", &[0, 1, 2], (3, 60), 59, (3, 0, Some(0), 1)),
+            ("it has just left", &[0, 1, 2], (3, 60), 60, (2, 1, Some(1), 1)),
+            ("all have left", &[0, 1, 2], (3, 60), 62, (0, 3, None, 0)),
+            ("at the same time", &[0, 0, 0], (3, 60), 59, (3, 0, Some(0), 1)),
+            ("lowered: two must leave", &[0, 10, 20], (2, 60), 30, (3, 0, Some(10), 40)),
+            ("a longer window holds more", &[0, 100], (2, 1440), 170, (2, 0, Some(0), 1270)),
+            ("a shorter one does not", &[0, 100], (2, 60), 170, (0, 2, None, 0)),
+        ] {
+            assert_eq!(level(charged, window, now), want, "{name}");
+        }
+        // The wall clock was set: it moves nothing.
         let mut ledger = Ledger::default();
         ledger.charge(attempt(0));
-        ledger.charge(attempt(100));
-        let windows = [Window { runs: 2, per: minutes(60) }, Window { runs: 2, per: minutes(1440) }];
-        let full = ledger.first_full(&windows, &at(170), |_| true).unwrap();
-        assert_eq!(full.window, windows[1]);
+        let set = Moment { wall: at(10_000).wall, ..at(59) };
+        assert_eq!(ledger.level(&Window { runs: 1, per: minutes(60) }, &set, |_| true).room_in(), minutes(1));
     }
 
     #[test]
@@ -234,17 +286,22 @@ mod tests {
         }
         ledger.withdraw(IncidentId(Seq(1)));
         assert_eq!(ledger.iter().map(|attempt| attempt.ended.is_some()).collect::<Vec<_>>(), [true, true]);
-        assert_eq!(ledger.cooling(minutes(5), &at(60), |_| true), Duration::ZERO);
+        assert_eq!(ledger.cooling(minutes(5), &at(60), |_| true).left, Duration::ZERO);
     }
 
     #[test]
     fn cooldown_counts_from_the_end_of_the_attempt() {
         let mut ledger = Ledger::default();
         ledger.charge(Attempt { ended: None, ..attempt(0) });
-        assert_eq!(ledger.cooling(minutes(5), &at(60), |_| true), minutes(5), "still under way");
+        assert_eq!(
+            ledger.cooling(minutes(5), &at(60), |_| true),
+            Cooling { left: minutes(5), whole: minutes(5), since: None },
+            "still under way"
+        );
         ledger.end(IncidentId(Seq(0)), at(60));
-        assert_eq!(ledger.cooling(minutes(5), &at(62), |_| true), minutes(3));
-        assert_eq!(ledger.cooling(minutes(5), &at(65), |_| true), Duration::ZERO);
+        let cooling = ledger.cooling(minutes(5), &at(62), |_| true);
+        assert_eq!(cooling, Cooling { left: minutes(3), whole: minutes(5), since: Some(at(60)) });
+        assert_eq!(ledger.cooling(minutes(5), &at(65), |_| true), Cooling::default());
     }
 
     /// Whatever happens to it, it answers as one that looks at every attempt, and as one that was saved and read.
@@ -273,7 +330,7 @@ mod tests {
             let (cooldown, now, half) = (minutes(roll(3 * day)), at(now), |attempt: &Attempt| attempt.incident.0.0 < 6);
             let left = |attempt: &Attempt| attempt.ended.map_or(cooldown, |end| now.remaining(&end, cooldown));
             let slow = ledger.iter().filter(|attempt| half(attempt)).map(left).max().unwrap_or_default();
-            assert_eq!(ledger.cooling(cooldown, &now, half), slow, "step {step}");
+            assert_eq!(ledger.cooling(cooldown, &now, half).left, slow, "step {step}");
             for incident in (0..12).map(|number| IncidentId(Seq(number))) {
                 let slow = ledger.iter().any(|attempt| attempt.incident == incident && attempt.ended.is_none());
                 assert_eq!(ledger.has_charged(incident), slow, "step {step}");
@@ -282,7 +339,7 @@ mod tests {
                 let attempts: Vec<Attempt> = ledger.iter().cloned().collect();
                 let read = Ledger::from_memory(&attempts);
                 assert_eq!(read, ledger);
-                assert_eq!(read.cooling(cooldown, &now, half), slow, "step {step}");
+                assert_eq!(read.cooling(cooldown, &now, half).left, slow, "step {step}");
             }
         }
         assert!(0 < ledger.forgotten && ledger.iter().count() < 2000, "{} are left", ledger.iter().count());

@@ -31,6 +31,8 @@ pub enum Effect {
         alert: Option<Arc<AlertReceived>>,
         /// Look as well how much memory the container uses: its limit may be lowered next.
         memory: bool,
+        /// Look as well what is the matter with the container: people are to be asked about it.
+        evidence: bool,
     },
     /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.
     SkipTarget {

@@ -198,8 +198,9 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
     let (answer, reason) = match query {
         Ok(Some(query)) => {
             // Nothing was raised yet that could be taken back.
-            let (alert, memory) = (None, false);
-            let resolve = super::effect::Effect::ResolveTarget { incident: id, host: bound, query, alert, memory };
+            let (alert, memory, evidence) = (None, false, playbook.approval.is_some());
+            let resolve =
+                super::effect::Effect::ResolveTarget { incident: id, host: bound, query, alert, memory, evidence };
             draft.decision.effects.push(resolve);
             (AlertAnswer::Accepted, None)
         }

@@ -1,9 +1,10 @@
 //! The state as readers may see it: a copy, made by the owner of the state now and then.
 
 use super::approval::Approval;
+use super::budget::{Cooling, Level};
 use crate::model::approval::ApprovalRequested;
 use crate::model::id::{IncidentId, Seq};
-use crate::model::limit::Window;
+use crate::model::limit::Limits;
 use crate::model::memory::PauseInForce;
 use crate::model::moment::Moment;
 use crate::model::pause::Pause;
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub breakers: Vec<BreakerSummary>,
     /// What people are asked, and what they agreed to and has not begun yet, oldest first, at most 1000.
     pub approvals: Vec<ApprovalSummary>,
+    /// What is left of the limits of each loaded playbook, in the order of their files.
+    pub budgets: Vec<PlaybookBudget>,
     /// The freeze, while there is a storm of alerts.
     pub storm: Option<StormSummary>,
     /// Incidents that are open, oldest first, at most 1000.
@@ -35,7 +38,11 @@ impl Snapshot {
     /// Whether something in it ends by time alone, without a record.
     #[must_use]
     pub fn runs_out(&self) -> bool {
-        !self.breakers.is_empty() || self.storm.is_some() || !self.approvals.is_empty()
+        let charged = |budget: &PlaybookBudget| {
+            !budget.chills.is_empty() || budget.rooms.iter().any(|room| room.level.next.is_some())
+        };
+        let stands = !self.breakers.is_empty() || self.storm.is_some() || !self.approvals.is_empty();
+        stands || self.budgets.iter().any(charged)
     }
 }
 
@@ -80,19 +87,74 @@ pub struct ApprovalSummary {
     pub alertname: String,
     /// What would be sent to Docker and to other systems, in order.
     pub calls: Vec<String>,
-    /// What is left of the limits.
+    /// What is left of the limits, as the gate will find it.
     pub room: Vec<Room>,
+    /// The playbook's cooldown, if it is not over.
+    pub chill: Option<Chill>,
 }
 
 /// How full a window of the limits is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Whose limit: `playbook`, `per_target` or `global`.
-    pub whose: &'static str,
-    /// The window.
-    pub window: Window,
-    /// How many runs it holds already.
-    pub used: usize,
+    /// Whose limit.
+    pub whose: Whose,
+    /// What is counted together: a target, a host, values of labels, or everything.
+    pub of: String,
+    /// The window, and how full it is.
+    pub level: Level,
+}
+
+/// Who sets a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The playbook, for itself.
+    Playbook,
+    /// The settings, for each target.
+    PerTarget,
+    /// The settings, for all runs together.
+    Global,
+}
+
+impl Whose {
+    /// The word for it: as the settings call it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbook",
+            Self::PerTarget => "per_target",
+            Self::Global => "global",
+        }
+    }
+}
+
+/// A cooldown that is not over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chill {
+    /// What is counted together.
+    pub of: String,
+    /// How much of it is left.
+    pub cooling: Cooling,
+}
+
+/// What is left of the limits of a loaded playbook. What it has not treated lately is not listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaybookBudget {
+    /// The playbook.
+    pub playbook: Arc<str>,
+    /// Whether it takes alerts.
+    pub enabled: bool,
+    /// Whether its runs are dry runs: these are counted here, and apart from others.
+    pub dry_run: bool,
+    /// Its limits.
+    pub limits: Limits,
+    /// Every window that holds a run, and those over all playbooks.
+    pub rooms: Vec<Room>,
+    /// The cooldowns that are not over.
+    pub chills: Vec<Chill>,
+    /// Of what it has treated, the targets whose breaker is open.
+    pub breakers: Vec<Arc<str>>,
+    /// Whether some that were charged long ago are left out.
+    pub more: bool,
 }
 
 impl ApprovalSummary {
@@ -109,6 +171,7 @@ impl ApprovalSummary {
             alertname: String::new(),
             calls: Vec::new(),
             room: Vec::new(),
+            chill: None,
         }
     }
 }

@@ -61,6 +61,9 @@ pub struct ApprovalRequested {
     pub dry_run: bool,
     /// Whether the playbook takes no votes by signed links: whoever reads somebody's mail has those.
     pub no_links: bool,
+    /// What was found to be the matter with the target right before: its diagnosis and the end of its log, or why nobody
+    /// could look; in the middle of a run, the diagnosis of its own capture. `None` where nobody looked. Untrusted.
+    pub evidence: Option<serde_json::Value>,
     /// What Docker showed of the target, as far as the gates read it.
     pub look: Option<Arc<TargetReport>>,
 }
@@ -270,6 +273,7 @@ mod tests {
             cause: None,
             step: None,
             attempt: AttemptNumber::ONLY,
+            evidence: None,
             dry_run: false,
             no_links: false,
             look: None,

@@ -31,6 +31,10 @@ impl Default for CaptureSpec {
     }
 }
 
+/// What is looked at before people are asked.
+pub const ASKED_ABOUT: CaptureSpec =
+    CaptureSpec { logs: 20, inspect: true, stats: true, top: false, changes: false, events: true };
+
 /// What counts as recovered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifySpec {

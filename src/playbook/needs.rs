@@ -7,7 +7,7 @@
 use super::definition::{LimitsSpec, Playbook, RestartSpec, ScaleChange, Step, Verb, Which};
 use crate::model::docker_call::DockerCall;
 use crate::model::permission::{Need, Why};
-use crate::model::step::CaptureSpec;
+use crate::model::step::{ASKED_ABOUT, CaptureSpec};
 use std::sync::Arc;
 
 /// What the settings say about it.
@@ -89,6 +89,9 @@ impl Asked<'_> {
             Which::Compose { .. } | Which::Container(_) | Which::Selector { .. } => Kind::Container,
         };
         self.look(kind);
+        if self.playbook.approval.is_some() && kind == Kind::Container {
+            self.capture("approval", &ASKED_ABOUT);
+        }
         let Playbook { attempts, on_failure, on_denied, on_resolved, .. } = self.playbook;
         let tries = attempts.iter().flat_map(|attempt| &attempt.steps);
         for step in tries.chain(on_failure).chain(on_denied).chain(on_resolved) {
@@ -124,7 +127,7 @@ impl Asked<'_> {
     fn step(&mut self, kind: Kind, step: &Step) {
         let word = step.verb.word();
         match &step.verb {
-            Verb::Capture(spec) if kind == Kind::Container => self.capture(spec),
+            Verb::Capture(spec) if kind == Kind::Container => self.capture("capture", spec),
             Verb::Restart(spec) => self.restart(kind, spec),
             Verb::Start => {
                 // Who stopped it must be known, and what its stop left behind is restarted.
@@ -206,7 +209,7 @@ impl Asked<'_> {
         );
     }
 
-    fn capture(&mut self, spec: &CaptureSpec) {
+    fn capture(&mut self, what: &'static str, spec: &CaptureSpec) {
         let CaptureSpec { logs, inspect, stats, top, changes, events } = *spec;
         for (wanted, call) in [
             (logs != 0, DockerCall::Logs),
@@ -217,7 +220,7 @@ impl Asked<'_> {
             (events, DockerCall::Events),
         ] {
             if wanted {
-                self.need("capture", Weight::Optional, &[call]);
+                self.need(what, Weight::Optional, &[call]);
             }
         }
     }
@@ -302,6 +305,8 @@ mod tests {
         assert_eq!(operations(container, usual, careless), "(events) (logs) (stats) (image) restart");
         let stopped = "    steps:\n      - restart: {start_if_stopped: true}\n";
         assert_eq!(operations(container, stopped, careless), "events (logs) (stats) (image) restart");
+        let asked = "    approval: {required: 1, from: [sre], timeout: 15m}\n    steps:\n      - capture: none\n      - restart: {}\n";
+        assert_eq!(operations(container, asked, LIVE), "events (logs) (stats) (image) restart");
         let after = format!("{usual}    on_resolved:\n      - stop: {{}}\n");
         assert_eq!(operations(container, &after, LIVE), "events (logs) (stats) (image) restart stop");
     }

@@ -6,6 +6,7 @@ use crate::model::container::TargetReport;
 use crate::model::fact::{Branch, Fact, StepRef};
 use crate::model::id::ActId;
 use crate::model::incident::AttemptNumber;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,13 @@ fn asked(text: &str, whole: bool) -> ApprovalRequested {
         attempt: if whole { AttemptNumber { number: 1, count: 2 } } else { AttemptNumber::ONLY },
         dry_run: whole,
         no_links: whole,
+        evidence: whole.then(|| {
+            json!({
+                "container": {"id": "0b".repeat(32), "name": "web-1", "state": {"status": "exited", "exit_code": 1}},
+                "diagnosis": {"findings": [{"code": "exit.application", "weight": "cause", "what": text, "seen": text, "next": text}]},
+                "logs": {"lines": [text]},
+            })
+        }),
         look: whole.then(|| Arc::new(look(text))),
     }
 }

@@ -195,6 +195,7 @@ pub(super) fn of_approvals() -> Vec<(&'static str, Vec<Member>)> {
                 ("attempt?", count()),
                 ("attempts?", count()),
                 ("dry_run?", flag()),
+                ("evidence?", json!({"description": "What was found to be the matter with the target right before."})),
                 ("look?", named("look")),
             ],
         ),

@@ -144,7 +144,7 @@ impl Oracle {
     ) -> (Duration, Event) {
         let recovers = self.assume == Assume::Recovers;
         match effect {
-            Effect::ResolveTarget { incident, query, alert, host: _, memory: asks } => {
+            Effect::ResolveTarget { incident, query, alert, host: _, memory: asks, evidence: _ } => {
                 let mut report = self.look((&query, playbook), memory, now);
                 if asks {
                     assume_room(&mut report);
@@ -465,7 +465,15 @@ fn view_of(container: Container, now: &Moment) -> TargetView {
     let complete_since = Some(since - SETTLED_FOR);
     let history = EventHistory::Known { now: now.wall, touches: Vec::new(), complete_since, predecessor: None };
     let (stop_cause, memory_in_use) = (StopCause::NotAsked, MemoryInUse::NotAsked);
-    TargetView { container, dependents: Vec::new(), peers: Vec::new(), stop_cause, history, memory_in_use }
+    TargetView {
+        container,
+        dependents: Vec::new(),
+        peers: Vec::new(),
+        stop_cause,
+        history,
+        memory_in_use,
+        evidence: None,
+    }
 }
 
 fn written(at: DateTime<Utc>) -> String {

@@ -116,7 +116,7 @@ impl World {
         let Some(daemon) = &mut self.daemon else { return };
         *daemon.under_way.entry(incident).or_default() += 1;
         match effect {
-            Effect::ResolveTarget { incident, query, alert, host, memory } => {
+            Effect::ResolveTarget { incident, query, alert, host, memory, evidence: _ } => {
                 let query = Some((host, query));
                 self.resolve(Asking { incident, query, step: None, heard: Heard::NotPut, memory }, alert);
             }

@@ -171,8 +171,9 @@ fn question(asked: &ApprovalRequested) -> String {
     let (id, plan, within) = (asked.approval, asked.digits(), span(asked.timeout));
     let cause = asked.cause.as_ref().map(|cause| format!("; caused by {cause}")).unwrap_or_default();
     let silence = if asked.approve_on_timeout { "; silence counts as a yes" } else { "" };
+    let seen = asked.evidence.as_ref().map(|evidence| format!("; seen: {}", summary(evidence))).unwrap_or_default();
     format!(
-        "{id} asks {} within {within}: plan {plan}, {}{cause}{silence}{}",
+        "{id} asks {} within {within}: plan {plan}, {}{cause}{silence}{seen}{}",
         asked.who(),
         asked.what,
         dry(asked.dry_run)

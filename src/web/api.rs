@@ -2,7 +2,8 @@
 //!
 //! [`Status`] is what `GET /api/v1/status` and `sickbay status` show.
 
-pub use super::api_approvals::{ApprovalList, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
+pub use super::api_approvals::{ApprovalList, AskedEvidence, AskedFinding, OpenApproval, VoteAnswered, VoteRequest};
+pub use super::api_budgets::{BudgetLeft, CooldownLeft, RoomLeft};
 use super::health::{Condition, DockerCondition, LogCondition};
 use crate::engine::ruleset::Changes;
 use crate::engine::snapshot::{BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};

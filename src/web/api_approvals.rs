@@ -2,13 +2,14 @@
 //!
 //! The shapes are stable: fields are added, never renamed or removed. Read [`OpenApproval`] first.
 
-use super::api::{end_of, written};
+use super::api::{CooldownLeft, RoomLeft, end_of, written};
 use crate::engine::receipt::Voted;
-use crate::engine::snapshot::{ApprovalSummary, Room};
+use crate::engine::snapshot::ApprovalSummary;
 use crate::model::approval::VoteAnswer;
-use crate::model::duration::format_duration;
+use crate::model::diagnosis::{Diagnosis, Finding};
 use crate::people::People;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What people are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,31 +61,82 @@ pub struct OpenApproval {
     /// The names of those who may decide now: people of the settings.
     #[serde(default)]
     pub deciders: Vec<String>,
-    /// What is left of the limits.
+    /// What is left of the limits, as the gate will find it.
     #[serde(default)]
     pub limits: Vec<RoomLeft>,
+    /// What was found to be the matter with the target right before people were asked; null where nobody looked.
+    #[serde(default)]
+    pub evidence: Option<AskedEvidence>,
+    /// The playbook's cooldown, if it is not over: until then nothing begins, whoever agrees.
+    #[serde(default)]
+    pub cooldown: Option<CooldownLeft>,
     /// Where the daemon's page tells what is known of the incident, evidence included.
     #[serde(default)]
     pub url: String,
 }
 
-/// How full a window of the limits is.
+/// What was found to be the matter with a target. All of it is untrusted text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedEvidence {
+    /// The ID of the container that was looked at.
+    pub container: Option<String>,
+    /// Its state, and the exit code of one that has ended, in words.
+    pub state: String,
+    /// What is the matter with it, the likeliest first.
+    pub findings: Vec<AskedFinding>,
+    /// The last lines of its log.
+    pub log: Vec<String>,
+    /// Why nobody could look, if so.
+    pub error: Option<String>,
+}
+
+/// One thing that is the matter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoomLeft {
-    /// Whose limit: `playbook`, `per_target` or `global`.
-    pub whose: String,
-    /// So many runs are allowed.
-    pub runs: u32,
-    /// In any stretch of this length.
-    pub per: String,
-    /// So many were begun in it.
-    pub used: u64,
+pub struct AskedFinding {
+    /// Its code, as in `sickbay diagnose`.
+    pub code: String,
+    /// `cause`, `risk` or `note`.
+    pub weight: String,
+    /// What is the matter.
+    pub what: String,
+    /// What was seen that says so.
+    pub seen: String,
+    /// What to do next.
+    pub next: String,
+}
+
+impl AskedEvidence {
+    fn of(evidence: &Value) -> Self {
+        let said = |pointer: &str| evidence.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let code = evidence.pointer("/container/state/exit_code").and_then(Value::as_i64);
+        let status = said("/container/state/status").unwrap_or_default();
+        let state = match code {
+            Some(code) if status == "exited" || status == "dead" => format!("{status} with code {code}"),
+            Some(_) | None => status,
+        };
+        let finding = |finding: Finding| AskedFinding {
+            code: finding.code.as_str().to_owned(),
+            weight: finding.weight.as_str().to_owned(),
+            what: finding.what,
+            seen: finding.seen,
+            next: finding.next,
+        };
+        let lines = evidence.pointer("/logs/lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Self {
+            container: said("/container/id"),
+            state,
+            findings: Diagnosis::in_evidence(evidence).findings.into_iter().map(finding).collect(),
+            log: lines.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            error: said("/error"),
+        }
+    }
 }
 
 impl OpenApproval {
     /// One question, with those of these people who may decide.
     pub(super) fn of(summary: &ApprovalSummary, people: &People, base: &str) -> Self {
-        let ApprovalSummary { asked, since, left, yes, approved, takes_links: _, alertname, calls, room } = summary;
+        let ApprovalSummary { asked, since, left, yes, approved, takes_links: _, alertname, calls, room, chill } =
+            summary;
         let incident = asked.approval.incident.to_string();
         let target = asked.target.as_ref();
         Self {
@@ -110,14 +162,9 @@ impl OpenApproval {
             image: target.map(|target| target.image_id.clone()),
             deciders: people.who_may_decide(&asked.from).map(str::to_owned).collect(),
             limits: room.iter().map(RoomLeft::from).collect(),
+            evidence: asked.evidence.as_ref().map(AskedEvidence::of),
+            cooldown: chill.as_ref().map(CooldownLeft::of),
         }
-    }
-}
-
-impl From<&Room> for RoomLeft {
-    fn from(Room { whose, window, used }: &Room) -> Self {
-        let used = u64::try_from(*used).unwrap_or(u64::MAX);
-        Self { whose: (*whose).to_owned(), runs: window.runs, per: format_duration(window.per), used }
     }
 }
 

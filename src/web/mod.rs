@@ -5,6 +5,7 @@
 
 pub mod api;
 mod api_approvals;
+mod api_budgets;
 pub mod events;
 pub mod front;
 pub mod guard;

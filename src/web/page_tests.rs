@@ -50,6 +50,17 @@ async fn pages_are_served_under_a_strict_policy_and_what_comes_from_outside_stay
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;") && !html.contains("<img"), "{html}");
     assert!(html.contains("\\u{202e}") && !html.contains('\u{202e}'), "{html}");
     assert!(html.contains("POST &#x2f;containers&#x2f;abc&#x2f;restart"), "{html}");
+    for want in [
+        "State: exited with code 1.",
+        "<strong>cause</strong>: It ended with code 1. <code>exit.application</code><br>Seen: &lt;b&gt;fatal<br>Next: Look.",
+        "<pre>&lt;i&gt;bye",
+    ] {
+        assert!(html.contains(want) && !html.contains("<b>fatal"), "{want}: {html}");
+    }
+    for want in ["playbook (web-1): 2 left, 1 of 3 used in the last 1h; one more from <time", "3 left, 0 of 3 used in"]
+    {
+        assert!(html.contains(want), "{want}: {html}");
+    }
     // Programs get the list of paths, as ever.
     let plain = Request::get("/").body(Body::empty()).unwrap();
     assert!(text(site.router.clone().oneshot(plain).await.unwrap()).await.starts_with("sickbay:"));
@@ -192,6 +203,19 @@ async fn what_each_playbook_did_is_shown_and_what_cannot_be_read_is_said() {
     for want in ["<th scope=\"row\">restart-after-failed-probe</th>", "100 %", "Nothing was treated more than once."] {
         assert!(page.contains(want), "{want}: {page}");
     }
+    let next = "<time datetime=\"2026-11-18T11:50:00Z\">2026-11-18T11:50:00Z</time>";
+    for want in [
+        "<td>dry run</td>",
+        "3 runs per 1h for each target, a cooldown of 5m; dry run: it changes nothing, and dry runs alone are counted here",
+        &format!(
+            "<th scope=\"row\">&lt;b&gt;web-1</th><td>playbook</td><td>3 per 1h</td><td>2</td><td>1</td><td>{next}"
+        ),
+        "<li>&lt;b&gt;web-1 cools down until <time",
+        "Breaker open: nothing is done to web-1",
+    ] {
+        assert!(page.contains(want), "{want}: {page}");
+    }
+    assert!(!page.contains("<b>web-1"), "{page}");
     let (status, page) = shown("/playbooks?since=%3Cb%3Eyesterday").await;
     assert!(status == 400 && page.contains("&lt;b&gt;yesterday") && !page.contains("<b>yesterday"), "{status} {page}");
     let (status, answer) = shown("/api/v1/debts?since=yesterday").await;

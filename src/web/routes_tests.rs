@@ -6,15 +6,21 @@ use super::health::{Condition, DockerCondition, LogCondition, Readiness};
 use super::reload::{Outcome, WISHES_LEN_MAX, Wish};
 use super::routes::{Mode, Site, router};
 use super::slack::{ANSWERS_LEN_MAX, Answer, Desk};
+use crate::engine::budget::{Cooling, Leaving, Level};
 use crate::engine::event::Event;
 use crate::engine::receipt::{AlertAnswer, AlertReceipt, Reply, Switched, Voted};
 use crate::engine::ruleset::Changes;
-use crate::engine::snapshot::{ApprovalSummary, BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
+use crate::engine::snapshot::{
+    ApprovalSummary, BreakerSummary, Chill, IncidentSummary, PauseSummary, PlaybookBudget, Room, Snapshot,
+    StormSummary, Whose,
+};
 use crate::inbox::{Delivery, Inbox};
 use crate::model::approval::{ApprovalRequested, VoteAnswer};
 use crate::model::fact::BreakerReset;
 use crate::model::id::{ActId, IncidentId, Seq};
 use crate::model::incident::{AttemptNumber, Verdict};
+use crate::model::limit::{Limits, Window};
+use crate::model::moment::Moment;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::reason::Reason;
 use crate::people::{PasswordHash, People, Person, Role, TokenHash};
@@ -97,6 +103,13 @@ fn question() -> ApprovalSummary {
         cause: None,
         step: None,
         attempt: AttemptNumber::ONLY,
+        evidence: Some(serde_json::json!({
+            "container": {"id": "0b".repeat(32), "name": "web-1", "state": {"status": "exited", "exit_code": 1}},
+            "diagnosis": {"findings": [{
+                "code": "exit.application", "weight": "cause", "what": "It ended with code 1.", "seen": "<b>fatal", "next": "Look.",
+            }]},
+            "logs": {"lines": ["<i>bye"]},
+        })),
         dry_run: false,
         no_links: false,
         look: None,
@@ -110,7 +123,33 @@ fn question() -> ApprovalSummary {
         takes_links: true,
         alertname: "<script>alert(1)</script>".to_owned(),
         calls: vec!["POST /containers/abc/restart".to_owned()],
-        room: Vec::new(),
+        room: vec![room(Whose::Playbook, "web-1", 1), room(Whose::Global, "all playbooks", 0)],
+        chill: None,
+    }
+}
+
+/// So many of three an hour.
+fn room(whose: Whose, of: &str, used: usize) -> Room {
+    let (passed_ms, per) = (5_000_000, Duration::from_secs(3600));
+    let charged = Moment { wall: chrono::DateTime::from_timestamp(1_794_999_000, 0).unwrap(), passed_ms };
+    let next = (0 < used).then_some(Leaving { charged, left: Duration::from_secs(2600) });
+    Room { whose, of: of.to_owned(), level: Level { window: Window { runs: 3, per }, used, next } }
+}
+
+/// What is left to the playbook of the example log, whose target tries to be more than text.
+fn budget() -> PlaybookBudget {
+    let since =
+        Some(Moment { wall: chrono::DateTime::from_timestamp(1_794_999_900, 0).unwrap(), passed_ms: 5_900_000 });
+    let (left, whole) = (Duration::from_secs(200), Duration::from_secs(300));
+    PlaybookBudget {
+        playbook: "restart-after-failed-probe".into(),
+        enabled: true,
+        dry_run: true,
+        limits: Limits::default(),
+        rooms: vec![room(Whose::Playbook, "<b>web-1", 2), room(Whose::Global, "all playbooks", 1)],
+        chills: vec![Chill { of: "<b>web-1".to_owned(), cooling: Cooling { left, whole, since } }],
+        breakers: vec!["web-1".into()],
+        more: false,
     }
 }
 
@@ -137,6 +176,7 @@ fn site_of(limits: WebhookLimits, access: Access, approvals: Vec<ApprovalSummary
         pauses,
         breakers,
         approvals,
+        budgets: vec![budget()],
         storm,
         incidents: vec![summary],
     };

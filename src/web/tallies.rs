@@ -1,10 +1,13 @@
-//! `GET /api/v1/playbooks` and `GET /api/v1/debts`: what each playbook did and what that helped, and what keeps being treated.
+//! `GET /api/v1/playbooks` and `GET /api/v1/debts`: what each playbook did and what that helped, what is left of its limits,
+//! and what keeps being treated.
 //!
 //! The log is read on each request, a few at a time, as for a story. Read [`Tally`] first.
 
+use super::api::BudgetLeft;
 use super::incidents::UNREAD;
 use super::routes::{Site, error};
 use crate::model::duration::time_or_age;
+use crate::model::pause::PauseScope;
 use crate::story::{Debt, PlaybookTally, Tally};
 use axum::Json;
 use axum::extract::{Query, State};
@@ -26,7 +29,18 @@ pub(super) struct Span {
 /// What `GET /api/v1/playbooks` answers.
 #[derive(Serialize)]
 struct PlaybookList {
-    playbooks: Vec<PlaybookTally>,
+    playbooks: Vec<PlaybookEntry>,
+}
+
+/// One playbook: what it did, and what it may still do.
+#[derive(Serialize)]
+pub(super) struct PlaybookEntry {
+    #[serde(flatten)]
+    pub(super) tally: PlaybookTally,
+    /// What is left of its limits; null if it is not loaded.
+    pub(super) budget: Option<BudgetLeft>,
+    /// The pauses that hold all of it: `all` or `playbook:NAME`.
+    pub(super) paused: Vec<String>,
 }
 
 /// What `GET /api/v1/debts` answers.
@@ -38,7 +52,7 @@ struct DebtList {
 /// Each playbook.
 pub(super) async fn playbooks(State(site): State<Arc<Site>>, Query(span): Query<Span>) -> Response {
     match tally(&site, &span).await {
-        Ok(tally) => Json(PlaybookList { playbooks: tally.playbooks() }).into_response(),
+        Ok(tally) => Json(PlaybookList { playbooks: entries(&site, &tally) }).into_response(),
         Err((status, problem)) => error(status, &problem),
     }
 }
@@ -49,6 +63,23 @@ pub(super) async fn debts(State(site): State<Arc<Site>>, Query(span): Query<Span
         Ok(tally) => Json(DebtList { debts: tally.debts() }).into_response(),
         Err((status, problem)) => error(status, &problem),
     }
+}
+
+/// What was counted of each playbook, with what is left of its limits.
+pub(super) fn entries(site: &Site, tally: &Tally) -> Vec<PlaybookEntry> {
+    let snapshot = site.inbox.snapshot();
+    let entry = |tally: PlaybookTally| {
+        let budget = snapshot.budgets.iter().find(|budget| *budget.playbook == *tally.playbook);
+        let pauses = snapshot.pauses.iter().map(|standing| &standing.pause.scope);
+        let holds = |scope: &&PauseScope| match scope {
+            PauseScope::All => true,
+            PauseScope::Playbook(name) => **name == *tally.playbook,
+            PauseScope::Host(_) | PauseScope::Target(_) => false,
+        };
+        let paused = pauses.filter(holds).map(ToString::to_string).collect();
+        PlaybookEntry { budget: budget.map(BudgetLeft::from), paused, tally }
+    };
+    tally.playbooks().into_iter().map(entry).collect()
 }
 
 /// Counts; or why not.

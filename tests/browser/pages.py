@@ -209,7 +209,9 @@ def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     began = time.time()
     bob.question(container).wait_for(timeout=5000)
     print(f"shown without being loaded anew after {time.time() - began:.1f} s")
-    assert "POST /containers/" in bob.question(container).inner_text()
+    shown = bob.question(container).inner_text()
+    for want in ["POST /containers/", "State: exited with code 137.", f"playbook ({container}): ", "left, 0 of "]:
+        assert want in shown, f"{want}: {shown}"
     ada.page.goto(URL + "/")
     picture(ada.page, "pending")
     ada.question(container).get_by_label("Comment").fill("looked at it")
@@ -225,6 +227,9 @@ def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     bob.page.get_by_text("approved: it is carried out now").wait_for()
     until("it runs again", lambda: is_running(container))
     bob.page.get_by_text("Nobody is asked anything.").wait_for(timeout=60000)
+    bob.page.goto(URL + "/playbooks")
+    bob.page.locator("tr", has_text=container).first.wait_for()
+    assert "What is left of their limits" in bob.page.inner_text("main")
     done_once_and_verified()
     ada.close(), bob.close()
 

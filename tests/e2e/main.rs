@@ -8,6 +8,7 @@
     reason = "helpers of tests are tests too: a panic names its line"
 )]
 
+mod asked;
 mod canary;
 mod check_online;
 mod commands;

@@ -146,6 +146,21 @@ fn the_third_example_restarts_the_database_when_two_agree_and_not_when_one_denie
     }
 }
 
+/// What is the matter with this very container stands with the question, in the log and on the page; in words.
+fn asked_with_its_diagnosis(sickbay: &Sickbay, asked: &Value, container: &TestContainer) -> String {
+    let evidence = &asked["evidence"];
+    assert_eq!((&evidence["container"], &evidence["error"]), (&container.id.clone().into(), &Value::Null), "{asked}");
+    assert_eq!(evidence["findings"][0]["weight"], "cause", "{asked}");
+    let (what, recorded) =
+        (evidence["findings"][0]["what"].as_str().unwrap(), &sickbay.records_of("approval.requested")[0]);
+    assert_eq!(recorded["evidence"]["container"]["id"], container.id, "{recorded}");
+    assert_eq!(recorded["evidence"]["diagnosis"]["findings"][0]["what"], what, "{recorded}");
+    let browser = [("Accept", "text/html"), ("Authorization", "Basic YWRhOnNlc2FtZS1vZi1hZGE=")];
+    let page = request(sickbay.port, "GET /", &browser, "").unwrap().body;
+    assert!(page.contains("<dt>Diagnosis</dt><dd>State: exited with code 137."), "{page}");
+    what.to_owned()
+}
+
 #[test]
 fn the_second_of_two_people_has_it_done_once_and_verified() {
     let container = dead_container("approve", &[]);
@@ -156,7 +171,12 @@ fn the_second_of_two_people_has_it_done_once_and_verified() {
     assert_eq!(asked["calls"], json!([format!("POST /containers/{}/restart?t=1", container.id)]));
     assert_eq!((&asked["target_id"], &asked["deciders"]), (&container.id.clone().into(), &json!(["ada", "bob"])));
     assert_eq!(asked["image"], docker(&["inspect", "-f", "{{.Image}}", &container.id]));
-    assert_eq!(asked["limits"][0], json!({"whose": "playbook", "runs": 1000, "per": "1h", "used": 0}));
+    let name = asked["target"].clone();
+    let whole = json!({
+        "whose": "playbook", "of": name, "runs": 1000, "per": "1h", "used": 0, "left": 1000, "next": null,
+    });
+    assert_eq!(asked["limits"][0], whole);
+    let what = asked_with_its_diagnosis(&sickbay, &asked, &container);
     assert_eq!(sickbay.metric("sickbay_approvals_pending"), 1.0);
     let notice = &sickbay.wait_for("notify.intent", 1)[0];
     let message = notice["message"].as_str().unwrap();
@@ -179,12 +199,24 @@ fn the_second_of_two_people_has_it_done_once_and_verified() {
 
     let (code, out, err) = cli(&sickbay, "bob", &["pending"]);
     assert!(code == Some(0) && out.contains("ada agreed") && out.contains(&container.id), "{out}{err}");
+    assert!(
+        out.contains(&format!("cause: {what}")) && out.contains("1000 left, 0 of 1000 used in the last 1h"),
+        "{out}"
+    );
     let (code, out, err) = cli(&sickbay, "bob", &["approve", id, "--comment", "I looked at it"]);
     assert!(code == Some(0) && out.contains("as bob: approved"), "{out}{err}");
     assert_eq!(sickbay.verdict_of(1), "recovered", "{}", sickbay.story());
     assert_eq!(restarts(&events.until_now()), 1, "{}", sickbay.story());
     let approved = &sickbay.records_of("approval.approved")[0];
     assert_eq!((&approved["by"], &approved["reason"]), (&json!(["ada", "bob"]), &"I looked at it".into()));
+    // What was done counts, as the gate counts, on this target alone.
+    let left = sickbay.until("the run is counted", || {
+        let playbook = get(&sickbay, "/api/v1/playbooks")["playbooks"][0].clone();
+        let own =
+            playbook["budget"]["limits"].as_array().unwrap().iter().find(|left| left["whose"] == "playbook").cloned();
+        own.filter(|left| left["used"] == 1)
+    });
+    assert_eq!((&left["of"], &left["left"]), (&container.name.clone().into(), &999.into()), "{left}");
     // What is done is not done again, whoever says what.
     let late = vote(&sickbay, ("ada", "deny"), &asked);
     assert!(late.status == 404 || late.status == 409, "{late:?}");

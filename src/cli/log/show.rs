@@ -287,6 +287,11 @@ fn evidence_lines(fact: &Fact) -> Vec<String> {
     {
         flatten("", evidence, &mut lines);
     }
+    if let Fact::ApprovalRequested(asked) = fact
+        && let Some(evidence) = &asked.evidence
+    {
+        flatten("", evidence, &mut lines);
+    }
     lines
 }
 

@@ -14,6 +14,7 @@ use crate::engine::judge::{Judgment, plan_hash};
 use crate::engine::values;
 use crate::model::action::TargetIdent;
 use crate::model::approval::{ApprovalOutcome, ApprovalRequested, AskedPlan, LinksFor, WRONG_LINKS_MAX, who};
+use crate::model::diagnosis::Diagnosis;
 use crate::model::duration::format_duration;
 use crate::model::fact::{Fact, NoticeFinished, NoticeIntended, StepRef};
 use crate::model::id::ActId;
@@ -22,6 +23,7 @@ use crate::model::moment::Moment;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::policy::Policy;
 use crate::playbook::definition::{ApprovalSpec, Playbook, Step};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -48,7 +50,9 @@ pub(in crate::engine) fn before_run(
         let known = Known { values: &values, container, service: question.service };
         let mut what = known.plan(steps, target);
         what.push_str(&known.afterwards(playbook));
-        let asked = Asked { plan: plan.clone(), terms, what, step: None, attempt, dry_run: question.dry_run() };
+        let evidence = evidence_of(question, target);
+        let asked =
+            Asked { plan: plan.clone(), terms, what, step: None, attempt, dry_run: question.dry_run(), evidence };
         request((incident, playbook), spec, target, asked)
     };
     let asked_anew = |approval: &Approval, detail: String, lapsed: Vec<Fact>| {
@@ -75,6 +79,21 @@ pub(in crate::engine) fn before_run(
     Some(Judgment { facts, effect: None })
 }
 
+/// What was found to be the matter with the very target; of another one nobody is told anything.
+fn evidence_of(question: &Question<'_>, target: Option<&TargetIdent>) -> Option<Value> {
+    let evidence = question.view?.evidence.as_ref()?;
+    let id = target?.id.container()?.as_str();
+    let about_it = evidence.pointer("/container/id").and_then(Value::as_str) == Some(id);
+    (about_it || evidence.get("error").is_some()).then(|| evidence.clone())
+}
+
+/// What the run's own capture has found.
+fn captured(run: &Run) -> Option<Value> {
+    let (finding, target) = (run.diagnosis.clone()?, run.target.as_ref()?);
+    let diagnosis = Diagnosis { findings: vec![finding] }.to_json();
+    Some(json!({"container": {"id": target.id.to_string(), "name": target.name.as_str()}, "diagnosis": diagnosis}))
+}
+
 /// Begins an `approve` step.
 pub(in crate::engine) fn before_steps(
     (incident, run): (&Incident, &Run),
@@ -91,8 +110,9 @@ pub(in crate::engine) fn before_steps(
     what.push_str(&known.afterwards(playbook));
     let place = advance::step_ref(run, step);
     let terms = Terms { incident, playbook, policy }.of(About::from(run), rest, now);
+    let evidence = captured(run);
     let plan = plan_of_step((incident, run), (run.index, &terms));
-    let asked = Asked { plan, terms, what, step: Some(place), attempt: run.attempt, dry_run: run.dry_run };
+    let asked = Asked { plan, terms, what, step: Some(place), attempt: run.attempt, dry_run: run.dry_run, evidence };
     request((incident, playbook), spec, run.target.as_ref(), asked)
 }
 
@@ -116,13 +136,14 @@ struct Asked {
     step: Option<StepRef>,
     attempt: AttemptNumber,
     dry_run: bool,
+    evidence: Option<Value>,
 }
 
 fn request(
     (incident, playbook): (&Incident, &Playbook),
     spec: &ApprovalSpec,
     target: Option<&TargetIdent>,
-    Asked { plan, terms, what, step, attempt, dry_run }: Asked,
+    Asked { plan, terms, what, step, attempt, dry_run, evidence }: Asked,
 ) -> Fact {
     Fact::ApprovalRequested(Box::new(ApprovalRequested {
         approval: incident.next_act(),
@@ -142,6 +163,7 @@ fn request(
         attempt,
         dry_run,
         no_links: !spec.links,
+        evidence,
         look: None,
     }))
 }
@@ -182,11 +204,14 @@ pub(super) fn ask(
         .unwrap_or_default();
     let silence = if asked.approve_on_timeout { " Silence counts as a yes." } else { "" };
     let (id, plan, what, who) = (asked.approval, asked.digits(), &asked.what, asked.who());
+    let found = asked.evidence.as_ref().map(Diagnosis::in_evidence).unwrap_or_default();
+    let found = found.first().map(|first| format!("Diagnosis: {} ({}). ", first.what, first.code));
+    let diagnosis = found.unwrap_or_default();
     let how = format!("sickbay approve {id} --plan {plan}, or: sickbay deny {id} --plan {plan}");
-    let facts =
-        format!("Approval {id}, plan {plan}: {what}. Needed: {who}{until}.{silence} Look at {}, then: {how}", {
-            policy.url.as_str()
-        });
+    let facts = format!(
+        "Approval {id}, plan {plan}: {what}. {diagnosis}Needed: {who}{until}.{silence} Look at {}, then: {how}",
+        { policy.url.as_str() }
+    );
     let message = message.map_or_else(|| facts.clone(), |message| format!("{message}\n{facts}"));
     let mark = if asked.dry_run { "[dry run] " } else { "" };
     let notice = Notice {

@@ -4,7 +4,7 @@
 use super::Approval;
 use super::words::Known;
 use crate::engine::advance;
-use crate::engine::gate::{self, Question};
+use crate::engine::gate::{Account, Question};
 use crate::engine::incident::{Incident, Run};
 use crate::engine::ruleset::Ruleset;
 use crate::engine::snapshot::ApprovalSummary;
@@ -36,8 +36,10 @@ pub(in crate::engine) fn shown(
     let afterwards = calls(&playbook.on_resolved);
     summary.calls.extend(afterwards.into_iter().map(|call| format!("when the alert has ended: {call}")));
     let question = Question { state, policy, playbook, incident, view: None, service: None, testimony: None, now };
-    let target = asked.target.as_ref().map(|target| target.name.as_str());
-    summary.room = gate::room(&question, target);
+    // An alert without a label that limits count by is refused: then there is nothing to be left.
+    if let Ok(account) = Account::of(&question, asked.target.as_ref().map(|target| &target.name)) {
+        (summary.room, summary.chill) = (account.rooms(now).collect(), account.chill(now));
+    }
     summary
 }
 

@@ -2,6 +2,7 @@
 //!
 //! They are asked twice: when the target is first known, and again right before each action. Read [`Question`] first.
 
+mod account;
 mod approval;
 mod back;
 mod blast_radius;
@@ -38,7 +39,8 @@ use crate::model::testimony::Testimony;
 use crate::playbook::definition::{Playbook, Step};
 use std::time::Duration;
 
-pub(super) use budget::{limit_key, room};
+pub(super) use account::Account;
+pub(super) use budget::limit_key;
 pub(super) use condition::foresee;
 pub(super) use fresh::{at_first_sight, complete};
 pub(super) use host::ask as on_host;

@@ -2,6 +2,7 @@
 //!
 //! [`State::apply`] is the only thing that changes it. One task owns it; readers get a `Snapshot`.
 
+mod budgets;
 mod charges;
 mod first_host;
 mod saved;

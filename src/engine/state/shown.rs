@@ -80,11 +80,13 @@ impl State {
                 origin: incident.origin.as_ref().map(|origin| (origin.of, origin.cause.as_str())),
             }
         };
+        let breakers = self.open_breakers(&ruleset.policy, now);
         Snapshot {
             last_seq: last_durable,
             open_episodes: self.open_episodes,
             pauses: self.pauses.iter().map(PauseSummary::from).collect(),
-            breakers: self.open_breakers(&ruleset.policy, now),
+            budgets: self.budgets(ruleset, &breakers, now),
+            breakers,
             approvals: self.approvals(ruleset, now),
             storm: self.storm.freeze_since(now).map(|(at, freeze)| StormSummary { since: at.wall, freeze }),
             incidents: self.oldest(SNAPSHOT_LISTED_MAX).into_iter().map(summary).collect(),

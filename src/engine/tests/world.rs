@@ -256,7 +256,7 @@ pub(super) fn view(container: Container) -> TargetView {
     let history = EventHistory::Known { now, touches: Vec::new(), complete_since, predecessor: None };
     let (dependents, peers) = (Vec::new(), Vec::new());
     let (stop_cause, memory_in_use) = (StopCause::NotAsked, MemoryInUse::NotAsked);
-    TargetView { container, dependents, peers, stop_cause, history, memory_in_use }
+    TargetView { container, dependents, peers, stop_cause, history, memory_in_use, evidence: None }
 }
 
 pub(super) fn found(container: Container) -> TargetReport {

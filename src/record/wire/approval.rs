@@ -7,8 +7,9 @@ use super::step::PlaceLine;
 use crate::model::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, VoteAnswer, VoteCast};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::AttemptNumber;
-use crate::record::text::{Cap, Text};
+use crate::record::text::{Cap, Text, cut_evidence};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(super) struct RequestedLine<'a> {
     dry_run: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     no_links: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evidence: Option<Cow<'a, Value>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     look: Option<LookLine<'a>>,
 }
@@ -71,6 +74,7 @@ impl<'a> RequestedLine<'a> {
             attempts: several.map(|attempt| attempt.count),
             dry_run: asked.dry_run,
             no_links: asked.no_links,
+            evidence: asked.evidence.as_ref().map(|evidence| cut_evidence(evidence, cap)),
             look: asked.look.as_deref().and_then(|look| LookLine::new(look, cap)),
         }
     }
@@ -100,6 +104,7 @@ impl TryFrom<RequestedLine<'_>> for ApprovalRequested {
             },
             dry_run: line.dry_run,
             no_links: line.no_links,
+            evidence: line.evidence.map(Cow::into_owned),
             look: line.look.map(LookLine::into_look).transpose()?,
         })
     }

@@ -1,12 +1,12 @@
-//! `/playbooks`: what each playbook did and how often it helped, and what keeps being treated in place of being mended.
+//! `/playbooks`: what each playbook did and how often it helped, what is left of its limits, and what keeps being treated in
+//! place of being mended.
 
 use super::handlers::frame;
 use super::render::page;
 use crate::model::duration::format_duration;
-use crate::model::pause::PauseScope;
-use crate::story::{Debt, PlaybookTally};
+use crate::story::Debt;
 use crate::web::routes::Site;
-use crate::web::tallies::{Span, tally};
+use crate::web::tallies::{PlaybookEntry, Span, entries, tally};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -30,8 +30,8 @@ struct Shown {
 #[derive(Serialize)]
 struct PlaybookRow {
     #[serde(flatten)]
-    tally: PlaybookTally,
-    state: &'static str,
+    entry: PlaybookEntry,
+    state: String,
     success: String,
     recovery: String,
     last: String,
@@ -53,10 +53,9 @@ pub(in crate::web) async fn playbooks(
 ) -> Response {
     let since = asked.since.unwrap_or_else(|| SINCE.to_owned());
     let counted = tally(&site, &Span { since: Some(since.clone()), until: None }).await;
-    let paused = paused(&site);
     let (status, playbooks, debts, problem) = match counted {
         Ok(tally) => {
-            let playbooks = tally.playbooks().into_iter().map(|tally| playbook_row(tally, &paused)).collect();
+            let playbooks = entries(&site, &tally).into_iter().map(playbook_row).collect();
             (StatusCode::OK, playbooks, tally.debts().into_iter().map(debt_row).collect(), None)
         }
         Err((status, problem)) => (status, Vec::new(), Vec::new(), Some(problem)),
@@ -66,26 +65,20 @@ pub(in crate::web) async fn playbooks(
     page(status, ("Playbooks", "playbooks.html"), &frame(&site, known.as_ref(), None), &facts)
 }
 
-/// What is paused: everything, or these playbooks.
-fn paused(site: &Site) -> Vec<PauseScope> {
-    site.inbox.snapshot().pauses.iter().map(|standing| standing.pause.scope.clone()).collect()
-}
-
-fn playbook_row(tally: PlaybookTally, paused: &[PauseScope]) -> PlaybookRow {
-    let holds = |scope: &PauseScope| match scope {
-        PauseScope::All => true,
-        PauseScope::Playbook(name) => **name == *tally.playbook,
-        PauseScope::Host(_) | PauseScope::Target(_) => false,
-    };
-    let state = match (&tally.revision, paused.iter().any(holds)) {
-        (None, _) => "not loaded",
-        (Some(_), true) => "paused",
-        (Some(_), false) => "loaded",
+fn playbook_row(entry: PlaybookEntry) -> PlaybookRow {
+    let PlaybookEntry { tally, budget, paused } = &entry;
+    let state = match budget {
+        None => "not loaded".to_owned(),
+        Some(budget) => {
+            let words = [(!budget.enabled, "disabled"), (!paused.is_empty(), "paused"), (budget.dry_run, "dry run")];
+            let words: Vec<&str> = words.into_iter().filter_map(|(so, word)| so.then_some(word)).collect();
+            if words.is_empty() { "loaded".to_owned() } else { words.join(", ") }
+        }
     };
     let success = tally.success.map_or_else(|| "–".to_owned(), |part| format!("{:.0} %", part * 100.0));
     let recovery = tally.recovery_seconds.map_or_else(|| "–".to_owned(), seconds);
     let last = tally.last_treated.map_or_else(String::new, time);
-    PlaybookRow { tally, state, success, recovery, last }
+    PlaybookRow { entry, state, success, recovery, last }
 }
 
 fn debt_row(debt: Debt) -> DebtRow {
