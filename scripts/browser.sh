@@ -13,9 +13,10 @@ bash "$ROOT/scripts/setup.sh" chromium
 engine_up
 cd "$ROOT"
 python=target/browser/bin/python
-if ! "$python" -c 'import playwright, axe_playwright_python' 2>/dev/null; then
+if ! "$python" -c 'import playwright, axe_playwright_python, oidc_provider_mock' 2>/dev/null; then
   python3 -m venv target/browser || die "a Python environment cannot be made; try: apt-get install python3-venv"
-  "$python" -m pip --quiet install playwright==1.65.2 axe-playwright-python==0.1.8
+  "$python" -m pip --quiet install playwright==1.65.2 axe-playwright-python==0.1.8 oidc-provider-mock==0.3.4
 fi
 cargo build --locked --quiet
 with_engine "$python" tests/browser/pages.py
+with_engine "$python" tests/browser/oidc.py

@@ -112,6 +112,7 @@ pub fn access(settings: &Settings) -> Access {
         external_url: web.external_url.clone(),
         forward: web.forward_auth.clone(),
         slack: settings.slack.clone(),
+        oidc: web.oidc.clone(),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Person {
     pub uid: Option<u32>,
     /// Who they are in Slack: the ID of a user of the app's workspace.
     pub slack_user: Option<String>,
+    /// Who they are to the provider of OpenID Connect: what the claim of `web.oidc` says.
+    pub oidc_user: Option<String>,
 }
 
 /// What somebody may do.

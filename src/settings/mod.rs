@@ -12,6 +12,7 @@ mod labels;
 mod layers;
 mod limits;
 mod notifiers;
+mod oidc;
 mod patient;
 mod people;
 mod problem;

@@ -34,13 +34,15 @@ impl Checks<'_> {
             }
             let by_slack = person.slack_user.is_some();
             let by_uid = web.socket.is_some() && person.uid.is_some();
-            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack;
+            let by_oidc = person.oidc_user.is_some();
+            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack || by_oidc;
             if by_slack && !has_app {
                 let message = "needs `slack` at the top of the file, with `signing_secret_file` and `team_id`: without \
                                them nobody could tell whose click it is; add it, or remove this";
                 self.fail(&format!("{key}.slack_user"), message);
             }
-            let person = self.person(&key, person, (&groups, otherwise_known));
+            let oidc_user = self.oidc_user(&key, person.oidc_user.clone(), web);
+            let person = Person { oidc_user, ..self.person(&key, person, (&groups, otherwise_known)) };
             let same = |token: &TokenHash| {
                 people.iter().find(|other| other.token.as_ref().is_some_and(|theirs| token.is(theirs).into()))
             };
@@ -59,6 +61,12 @@ impl Checks<'_> {
             if let Some(other) = people.iter().find(same) {
                 let message = format!("is the Slack user of `{}` too: nobody could tell them apart", other.name);
                 self.fail(&format!("{key}.slack_user"), message);
+            }
+            let same = |other: &&Person| other.oidc_user.is_some() && other.oidc_user == person.oidc_user;
+            if let Some(other) = people.iter().find(same) {
+                let message =
+                    format!("is the user of `{}` at the provider too: nobody could tell them apart", other.name);
+                self.fail(&format!("{key}.oidc_user"), message);
             }
             people.push(person);
         }
@@ -166,7 +174,7 @@ impl Checks<'_> {
         let slack_user = raw.slack_user.and_then(|id| {
             self.keep(&format!("{key}.slack_user"), slack_id(id, ["U", "W"], "the profile in Slack shows it"))
         });
-        Person { name: raw.name, groups: raw.groups, roles, password, token, uid: raw.uid, slack_user }
+        Person { name: raw.name, groups: raw.groups, roles, password, token, uid: raw.uid, slack_user, oidc_user: None }
     }
 
     fn token(&mut self, key: &str, hash: Option<String>, file: Option<String>) -> Option<TokenHash> {

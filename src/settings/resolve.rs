@@ -123,6 +123,13 @@ impl Checks<'_> {
         }
     }
 
+    /// Whether something is wrong with a key, or with what stands below it.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        let below =
+            |problem: &SettingsProblem| problem.key.strip_prefix(key).is_some_and(|rest| !rest.starts_with('_'));
+        self.problems.iter().any(below)
+    }
+
     /// Keeps a value, or reports why there is none.
     pub(super) fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.fail(key, message)).ok()
@@ -215,8 +222,9 @@ impl Checks<'_> {
             self.keep(key, TokenHash::of(token.expose_secret()));
         }
         let forward_auth = raw.forward_auth.and_then(|raw| self.forward_auth(raw));
+        let oidc = raw.oidc.and_then(|raw| self.oidc(raw, external_url.as_deref()));
         let socket = raw.socket.and_then(|raw| self.socket(&raw));
-        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket }
+        WebSettings { listen_addresses, external_url, api_token, forward_auth, oidc, socket }
     }
 
     fn webhook(&mut self, raw: RawWebhook) -> WebhookSettings {

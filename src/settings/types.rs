@@ -6,7 +6,7 @@ use super::problem::Place;
 use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
 use crate::model::ssh::SshAddress;
-use crate::people::{ForwardAuth, Person, Role, SlackApp};
+use crate::people::{ForwardAuth, OidcLogin, Person, Role, SlackApp};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -122,6 +122,8 @@ pub struct WebSettings {
     pub api_token: Option<SecretString>,
     /// The proxies that say who somebody is; `None`: nobody is believed.
     pub forward_auth: Option<ForwardAuth>,
+    /// The provider of OpenID Connect by which people log in; `None`: nobody does.
+    pub oidc: Option<OidcLogin>,
     /// Listened on beside the addresses.
     pub socket: Option<SocketSettings>,
 }

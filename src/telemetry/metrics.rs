@@ -97,6 +97,7 @@ struct WebhookMetrics {
     truncated: Counter,
     identities_ignored: Counter,
     slack_requests: Family<Clicked, Counter>,
+    oidc_logins: Family<Clicked, Counter>,
 }
 
 #[derive(Debug)]
@@ -151,6 +152,12 @@ impl WebhookMetrics {
                 registry,
                 "slack_requests",
                 "Requests that claim to be clicks in Slack, by what became of them",
+                Family::default(),
+            ),
+            oidc_logins: add(
+                registry,
+                "oidc_logins",
+                "Logins by the provider of OpenID Connect, by what became of them",
                 Family::default(),
             ),
         }
@@ -267,6 +274,11 @@ impl Metrics {
     /// A click in Slack, or what claims to be one, was dealt with.
     pub fn slack_clicked(&self, outcome: &'static str) {
         self.webhook.slack_requests.get_or_create(&Clicked { outcome }).inc();
+    }
+
+    /// Somebody was logged in by the provider, or was not.
+    pub fn oidc_login(&self, outcome: &'static str) {
+        self.webhook.oidc_logins.get_or_create(&Clicked { outcome }).inc();
     }
 
     /// Alerts of a delivery: how many firing, resolved, unreadable, and left out by the sender.

@@ -72,6 +72,7 @@ pub(super) fn people(password: &str) -> People {
         token: Some(TokenHash::of(&format!("{name}-has-a-long-token")).unwrap()),
         uid: None,
         slack_user: Some(format!("U0{}", name.to_uppercase())),
+        oidc_user: (name == "ada").then(|| "ada@example.org".to_owned()),
     };
     let password = PasswordHash::parse(&PasswordHash::make(password).unwrap()).ok();
     let ada = Person { password, ..person("ada", Role::Approve) };

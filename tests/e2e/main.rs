@@ -14,6 +14,7 @@ mod docker_faults;
 mod docker_wire;
 mod explain;
 mod hosts;
+mod oidc;
 mod pause;
 mod payloads;
 mod permits;
@@ -31,6 +32,8 @@ mod alerts;
 mod fake_docker;
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../support/oidc_provider.rs"]
+mod oidc_provider;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
