@@ -76,7 +76,12 @@ class Person:
         self.context.close()
 
 
-def there_and_back(browser, javascript):
+def there_and_back(browser):
+    for javascript in [True, False]:
+        one_goes_there_and_back(browser, javascript)
+
+
+def one_goes_there_and_back(browser, javascript):
     ada = Person(browser, java_script_enabled=javascript)
     ada.page.goto(URL + "/status")
     assert ada.page.get_by_label("Password").count() == 0, "nobody has a password"
@@ -109,9 +114,6 @@ def nobody_of_ours(browser):
         assert somebody.page.get_by_role("button", name="Log out").count() == 0
         assert all(cookie["name"] != "sickbay_session" for cookie in somebody.context.cookies(URL))
         somebody.close()
-
-
-def who_says_no(browser):
     ada = Person(browser)
     ada.page.goto(URL + "/login")
     found = Axe().run(ada.page).response["violations"]
@@ -141,9 +143,10 @@ def main():
             until("it is alive", lambda: urllib.request.urlopen(URL + "/-/healthy").status == 200)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-                for test, args in [(there_and_back, [True]), (there_and_back, [False]), (nobody_of_ours, []), (who_says_no, [])]:
-                    test(browser, *args)
-                    print(f"ok: {test.__name__} {args}")
+                for story in [there_and_back, nobody_of_ours]:
+                    if sys.argv[1:] in [[], [story.__name__]]:
+                        story(browser)
+                        print(f"ok: {story.__name__}")
                 browser.close()
         except BaseException:
             print((pathlib.Path(home) / "stderr").read_text(), file=sys.stderr)
