@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn said(changes: Value) -> Value {
+    fn said(changes: &Value) -> Value {
         let mut said = json!({
             "issuer": "https://id.example/a",
             "authorization_endpoint": "https://id.example/authorize?tenant=1",
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn what_a_provider_says_of_itself_is_read() {
         let read =
-            |changes: Value| Metadata::read(said(changes).to_string().as_bytes(), "https://id.example/a").unwrap();
+            |changes: Value| Metadata::read(said(&changes).to_string().as_bytes(), "https://id.example/a").unwrap();
         let plain = read(json!({}));
         assert_eq!(plain.authorization.as_str(), "https://id.example/authorize?tenant=1");
         assert!(!plain.names_itself && !plain.secret_in_body);
@@ -124,7 +124,7 @@ mod tests {
             (json!({"authorization_endpoint": "https://id.example/#a"}), "its authorization_endpoint"),
             (json!({"code_challenge_methods_supported": ["plain"]}), "PKCE with S256"),
         ] {
-            let text = said(changes).to_string();
+            let text = said(&changes).to_string();
             let error = Metadata::read(text.as_bytes(), "https://id.example/a").unwrap_err();
             assert!(error.contains(want), "{error} instead of {want}");
         }

@@ -1,4 +1,4 @@
-//! The provider, over the network: asked when somebody logs in and not before, with a deadline, and one question at a time.
+//! The provider, over the network: asked when somebody logs in and not before, with a deadline, and a few questions at a time.
 //!
 //! What it says of itself is kept for a while, and its keys for less; a key that is not known has them fetched once more.
 
@@ -16,9 +16,9 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 /// How long all that a login needs of the provider may take, before people are sent there and after they came back.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -32,17 +32,34 @@ const KEYS_LAST: Duration = Duration::from_secs(600);
 /// The longest answer that is read.
 const ANSWER_LEN_MAX: usize = 512 << 10;
 
-/// So many codes are exchanged at the same time.
-const EXCHANGES_MAX: usize = 4;
+/// So many questions are asked at the same time.
+const ASKING_MAX: usize = 4;
 
 /// The provider of the settings.
 pub struct Provider {
     login: OidcLogin,
     http: Result<Client, String>,
     logins: Logins,
-    metadata: Mutex<Option<(Instant, Arc<Metadata>)>>,
-    keys: Mutex<Option<(Instant, Arc<Keys>)>>,
-    exchanges: Semaphore,
+    metadata: Kept<Metadata>,
+    keys: Kept<Keys>,
+    asking: Semaphore,
+}
+
+/// What it has said, and since when that is known.
+struct Kept<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T> Kept<T> {
+    /// If it is no older than this.
+    fn get(&self, lasts: Duration) -> Option<Arc<T>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(since, _)| since.elapsed() < lasts).map(|(_, said)| Arc::clone(said))
+    }
+
+    fn keep(&self, said: T) -> Arc<T> {
+        let said = Arc::new(said);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&said)));
+        said
+    }
 }
 
 /// What a browser is given to begin a login.
@@ -96,9 +113,9 @@ impl Provider {
             login,
             http,
             logins: Logins::new(Instant::now()),
-            metadata: Mutex::default(),
-            keys: Mutex::default(),
-            exchanges: Semaphore::new(EXCHANGES_MAX),
+            metadata: Kept(Mutex::default()),
+            keys: Kept(Mutex::default()),
+            asking: Semaphore::new(ASKING_MAX),
         }
     }
 
@@ -170,7 +187,6 @@ impl Provider {
 
     /// The ID token for a code.
     async fn exchange(&self, metadata: &Metadata, begun: &Begun, code: &SecretString) -> Result<SecretString, Refused> {
-        let _turn = self.exchanges.acquire().await.map_err(|_closed| Refused::Busy)?;
         let OidcLogin { client_id, client_secret, redirect_url, .. } = &self.login;
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -188,7 +204,7 @@ impl Provider {
         }
         let body = serde_urlencoded::to_string(form).map_err(|_never| Refused::Code)?;
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
-        let (status, body) = answered(request).await?;
+        let (status, body) = self.ask(request).await?;
         if !status {
             tracing::warn!(issuer = self.login.issuer, error = oauth_error(&body), "a code was not taken");
             return Err(Refused::Code);
@@ -198,43 +214,39 @@ impl Provider {
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, Away> {
-        let mut kept = self.metadata.lock().await;
-        if let Some((since, metadata)) = &*kept
-            && since.elapsed() < METADATA_LASTS
-        {
-            return Ok(Arc::clone(metadata));
+        if let Some(metadata) = self.metadata.get(METADATA_LASTS) {
+            return Ok(metadata);
         }
         let place = Url::parse(&Metadata::place(&self.login.issuer));
         let place = place.map_err(|error| self.unusable(&format!("`web.oidc.issuer` is no URL: {error}")))?;
         let json = self.fetch(place).await?;
         let metadata = Metadata::read(&json, &self.login.issuer).map_err(|why| self.unusable(&why))?;
-        let metadata = Arc::new(metadata);
-        *kept = Some((Instant::now(), Arc::clone(&metadata)));
-        Ok(metadata)
+        Ok(self.metadata.keep(metadata))
     }
 
     /// Its keys; others than these, if there are.
     async fn keys(&self, metadata: &Metadata, but: Option<&Arc<Keys>>) -> Result<Arc<Keys>, Away> {
-        let mut kept = self.keys.lock().await;
-        if let Some((since, keys)) = &*kept
-            && since.elapsed() < KEYS_LAST
-            && but.is_none_or(|but| !Arc::ptr_eq(but, keys))
-        {
-            return Ok(Arc::clone(keys));
+        let others = |keys: &Arc<Keys>| but.is_none_or(|but| !Arc::ptr_eq(but, keys));
+        if let Some(keys) = self.keys.get(KEYS_LAST).filter(others) {
+            return Ok(keys);
         }
         let json = self.fetch(metadata.keys.clone()).await?;
         let keys = Keys::read(&json).ok_or_else(|| self.unusable("its keys cannot be read"))?;
-        let keys = Arc::new(keys);
-        *kept = Some((Instant::now(), Arc::clone(&keys)));
-        Ok(keys)
+        Ok(self.keys.keep(keys))
     }
 
     async fn fetch(&self, url: Url) -> Result<Vec<u8>, Away> {
         let shown = url.to_string();
-        match answered(self.http()?.get(url).header(ACCEPT, "application/json")).await? {
+        match self.ask(self.http()?.get(url).header(ACCEPT, "application/json")).await? {
             (true, body) => Ok(body),
             (false, _) => Err(self.unusable(&format!("{shown} does not answer with 200"))),
         }
+    }
+
+    /// Whether it is a 200, and its body.
+    async fn ask(&self, request: RequestBuilder) -> Result<(bool, Vec<u8>), Away> {
+        let _turn = self.asking.acquire().await.map_err(|_closed| Away::Unreachable)?;
+        answered(request).await
     }
 
     fn http(&self) -> Result<&Client, Away> {
@@ -254,6 +266,7 @@ impl fmt::Debug for Provider {
 }
 
 /// Within the deadline, all of it.
+#[expect(clippy::disallowed_methods, reason = "what is dropped is a question; nobody has been let in for it yet")]
 async fn in_time<T>(asking: impl Future<Output = Result<T, Refused>>) -> Result<T, Refused> {
     match tokio::time::timeout(DEADLINE, asking).await {
         Ok(asked) => asked,
@@ -261,7 +274,6 @@ async fn in_time<T>(asking: impl Future<Output = Result<T, Refused>>) -> Result<
     }
 }
 
-/// Whether it is a 200, and its body.
 async fn answered(request: RequestBuilder) -> Result<(bool, Vec<u8>), Away> {
     let away = |error: reqwest::Error| {
         // Addresses are left out: they are the provider's, and what was sent may stand in them.

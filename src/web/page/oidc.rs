@@ -35,10 +35,10 @@ pub(in crate::web) async fn begin_login(State(site): State<Arc<Site>>, head: Par
     let to = query.iter().find(|(key, _)| key == "to").map_or("/", |(_, to)| &**to);
     let begins = match site.guard.begin_login(&head, to).await {
         Ok(begins) => begins,
-        Err(not_in) => return told(&site, &head, not_in),
+        Err(not_in) => return told(&site, &head, &not_in),
     };
     let Ok(url) = HeaderValue::from_str(&begins.url) else {
-        return told(&site, &head, NotIn::Refused(Refused::Away(Away::Unusable)));
+        return told(&site, &head, &NotIn::Refused(Refused::Away(Away::Unusable)));
     };
     let kept = [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")];
     let mut response = (StatusCode::SEE_OTHER, kept).into_response();
@@ -63,7 +63,7 @@ pub(in crate::web) async fn finish_login(State(site): State<Arc<Site>>, head: Pa
             }
             response
         }
-        Err(not_in) => told(&site, &head, not_in),
+        Err(not_in) => told(&site, &head, &not_in),
     };
     set_cookie(&mut response, &site.guard.no_login_cookie());
     // The address of this page holds the provider's code.
@@ -72,10 +72,10 @@ pub(in crate::web) async fn finish_login(State(site): State<Arc<Site>>, head: Pa
 }
 
 /// Why somebody is not logged in, with the ways to do it.
-fn told(site: &Site, head: &Parts, not_in: NotIn) -> Response {
+fn told(site: &Site, head: &Parts, not_in: &NotIn) -> Response {
     site.metrics.oidc_login(not_in.as_str());
     tracing::warn!(why = %not_in, "somebody could not log in by the provider of `web.oidc`");
-    let status = match &not_in {
+    let status = match not_in {
         NotIn::Off => StatusCode::NOT_FOUND,
         NotIn::Denied(denied) => return turned_away(site, head, *denied),
         NotIn::Nobody(_) => StatusCode::FORBIDDEN,
