@@ -8,6 +8,7 @@
     reason = "helpers of tests are tests too: a panic names its line"
 )]
 
+mod canary;
 mod check_online;
 mod commands;
 mod docker_faults;
@@ -18,6 +19,7 @@ mod oidc;
 mod pause;
 mod payloads;
 mod permits;
+mod races;
 mod receiver;
 mod reload;
 mod reset;
