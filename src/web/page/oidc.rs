@@ -10,7 +10,7 @@ use crate::web::guard::{CameBack, NotIn};
 use crate::web::routes::Site;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
@@ -22,7 +22,9 @@ struct Entered {
 
 /// Where a login begins that leads back to the page that was asked for.
 pub(super) fn begin_path(site: &Site, head: &Parts) -> String {
-    let to = head.uri.path_and_query().map(|path| path.as_str()).filter(|path| !path.starts_with("/login"));
+    let shown = head.method == Method::GET;
+    let to = head.uri.path_and_query().map(|path| path.as_str());
+    let to = to.filter(|path| shown && !path.starts_with("/login"));
     let to = to.and_then(|to| serde_urlencoded::to_string([("to", to)]).ok());
     let query = to.map(|to| format!("?{to}")).unwrap_or_default();
     format!("{}login/oidc{query}", site.root)
