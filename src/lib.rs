@@ -20,6 +20,7 @@ pub mod http_client;
 pub mod inbox;
 pub mod incident_log;
 pub mod notifier;
+pub mod oidc;
 pub mod people;
 pub mod receiver;
 pub mod requester;

@@ -26,9 +26,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("notifier", &["model", "http_client"]),
     ("alertmanager", &["model", "http_client"]),
     ("requester", &["model", "http_client"]),
+    ("oidc", &["model", "people", "http_client"]),
     ("story", &["model", "record", "incident_log"]),
     ("receiver", &["model", "engine", "inbox"]),
-    ("web", &["model", "engine", "record", "people", "incident_log", "inbox", "receiver", "story", "telemetry"]),
+    (
+        "web",
+        &["model", "engine", "record", "people", "oidc", "incident_log", "inbox", "receiver", "story", "telemetry"],
+    ),
     (
         "daemon",
         &[

@@ -224,6 +224,7 @@ fn every_printed_settings_file_loads() {
             ("grafana_password", "p"),
             ("chat_url", "https://chat.example/x"),
             ("slack_url", "https://hooks.slack.com/services/x"),
+            ("oidc_client_secret", "s3cret"),
             ("slack_signing_secret", "0123456789abcdef0123456789abcdef"),
             ("link_secret", "0123456789abcdef0123456789abcdef"),
             ("joe_url", "https://mail.example/joe"),

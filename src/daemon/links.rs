@@ -77,6 +77,7 @@ mod tests {
             uid: None,
             slack_user: None,
             link_notifier: (name != "zoe").then(|| format!("{name}-mail")),
+            oidc_user: None,
         }
     }
 

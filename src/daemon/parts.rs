@@ -117,6 +117,7 @@ pub fn access(settings: &Settings) -> Access {
         forward: web.forward_auth.clone(),
         slack: settings.slack.clone(),
         links: settings.approvals.link_key.clone(),
+        oidc: web.oidc.clone(),
     }
 }
 

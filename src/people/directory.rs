@@ -71,6 +71,18 @@ impl People {
         self.0.iter().find(|person| person.slack_user.as_deref() == Some(id))
     }
 
+    /// Which of them is this user of the provider of OpenID Connect: byte by byte.
+    #[must_use]
+    pub fn by_oidc_user(&self, user: &str) -> Option<&Arc<Person>> {
+        self.0.iter().find(|person| person.oidc_user.as_deref() == Some(user))
+    }
+
+    /// Whether anybody has a password or a token.
+    #[must_use]
+    pub fn any_has_password(&self) -> bool {
+        self.0.iter().any(|person| person.password.is_some() || person.token.is_some())
+    }
+
     /// Who has this name and this password. Slow, and as slow where nobody has the name.
     #[must_use]
     pub fn by_password(&self, name: &str, password: &str) -> Option<Arc<Person>> {
@@ -113,6 +125,7 @@ mod tests {
             uid: None,
             slack_user: (name == "ada").then(|| "U0ADA".to_owned()),
             link_notifier: None,
+            oidc_user: (name == "ada").then(|| "ada@example.org".to_owned()),
         }
     }
 
@@ -148,6 +161,26 @@ mod tests {
             assert_eq!(name(people.by_password(who, password)).as_deref(), want, "{who} {password:?}");
         }
         assert!(PasswordHash::parse(NOBODYS).is_ok(), "what nobody has costs as much as what somebody has");
+    }
+
+    #[test]
+    fn a_user_of_the_provider_is_somebody_byte_by_byte() {
+        let people = people();
+        let name = |user: &str| people.by_oidc_user(user).map(|person| person.name.clone());
+        assert_eq!(name("ada@example.org").as_deref(), Some("ada"));
+        for nobody in [
+            "",
+            "ada",
+            "Ada@example.org",
+            "ada@example.org ",
+            "ada@example.org\0",
+            "\u{430}da@example.org",
+            "\u{ff41}da@example.org",
+            "ada@ex\u{430}mple.org",
+            "ada\u{200b}@example.org",
+        ] {
+            assert_eq!(name(nobody), None, "{nobody:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Person {
     pub slack_user: Option<String>,
     /// The notifier that reaches this person alone: signed links are sent there. `None`: they get none.
     pub link_notifier: Option<String>,
+    /// Who they are to the provider of OpenID Connect: what the claim of `web.oidc` says.
+    pub oidc_user: Option<String>,
 }
 
 /// What somebody may do.

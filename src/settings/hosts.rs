@@ -152,7 +152,7 @@ impl Checks<'_> {
         Some(DockerTls { ca: authority?, identity, files: files.join(", ") })
     }
 
-    fn pem(&mut self, key: &str, path: &Path) -> Option<String> {
+    pub(super) fn pem(&mut self, key: &str, path: &Path) -> Option<String> {
         let read = (self.read)(path);
         let path = path.display();
         let read = read.map_err(|cause| {

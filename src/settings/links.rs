@@ -13,7 +13,7 @@ impl Checks<'_> {
         let given = of_file || raw.link_secret.is_some();
         let secret = self.secret("approvals.link_secret", raw.link_secret, raw.link_secret_file);
         let link_key = secret.and_then(|secret| self.keep(key, LinkKey::new(secret)));
-        if given && web.external_url.is_none() && !self.has_problem_at("web.external_url") {
+        if given && web.external_url.is_none() && !self.is_wrong("web.external_url") {
             let message =
                 "needs `web.external_url`: signed links begin with it; set it to where people reach the pages";
             self.fail(key, message);
@@ -45,7 +45,7 @@ impl Checks<'_> {
                     self.fail(&key, format!("`{name}` posts in a channel that others read; name one with `http`"));
                 }
                 // What is wrong with its entry is told there.
-                None if self.has_problem_at("notifiers") => {}
+                None if self.is_wrong("notifiers") => {}
                 None => self.fail(&key, format!("`{name}` is none of `notifiers`: is the name right?")),
             }
         }

@@ -13,6 +13,7 @@ mod layers;
 mod limits;
 mod links;
 mod notifiers;
+mod oidc;
 mod patient;
 mod people;
 mod problem;

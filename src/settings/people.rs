@@ -35,14 +35,15 @@ impl Checks<'_> {
             let by_slack = person.slack_user.is_some();
             let by_uid = web.socket.is_some() && person.uid.is_some();
             let by_file = web.file.as_ref().is_some_and(|file| file.users.iter().any(|(user, _)| *user == person.name));
-            let by_link = person.link_notifier.is_some();
-            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack || by_file || by_link;
+            let (by_link, by_oidc) = (person.link_notifier.is_some(), person.oidc_user.is_some());
+            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack || by_file || by_link || by_oidc;
             if by_slack && !has_app {
                 let message = "needs `slack` at the top of the file, with `signing_secret_file` and `team_id`: without \
                                them nobody could tell whose click it is; add it, or remove this";
                 self.fail(&format!("{key}.slack_user"), message);
             }
-            let person = self.person(&key, person, (&groups, otherwise_known));
+            let oidc_user = self.oidc_user(&key, person.oidc_user.clone(), web);
+            let person = Person { oidc_user, ..self.person(&key, person, (&groups, otherwise_known)) };
             let same = |token: &TokenHash| {
                 people.iter().find(|other| other.token.as_ref().is_some_and(|theirs| token.is(theirs).into()))
             };
@@ -61,6 +62,12 @@ impl Checks<'_> {
             if let Some(other) = people.iter().find(same) {
                 let message = format!("is the Slack user of `{}` too: nobody could tell them apart", other.name);
                 self.fail(&format!("{key}.slack_user"), message);
+            }
+            let same = |other: &&Person| other.oidc_user.is_some() && other.oidc_user == person.oidc_user;
+            if let Some(other) = people.iter().find(same) {
+                let message =
+                    format!("is the user of `{}` at the provider too: nobody could tell them apart", other.name);
+                self.fail(&format!("{key}.oidc_user"), message);
             }
             people.push(person);
         }
@@ -169,7 +176,8 @@ impl Checks<'_> {
             self.keep(&format!("{key}.slack_user"), slack_id(id, ["U", "W"], "the profile in Slack shows it"))
         });
         let (name, groups, link_notifier) = (raw.name, raw.groups, raw.link_notifier);
-        Person { name, groups, roles, password, token, uid: raw.uid, slack_user, link_notifier }
+        let (uid, oidc_user) = (raw.uid, None);
+        Person { name, groups, roles, password, token, uid, slack_user, link_notifier, oidc_user }
     }
 
     fn token(&mut self, key: &str, hash: Option<String>, file: Option<String>) -> Option<TokenHash> {

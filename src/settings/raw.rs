@@ -40,6 +40,7 @@ pub(super) struct RawWeb {
     pub(super) api_token: Option<String>,
     pub(super) api_token_file: Option<String>,
     pub(super) forward_auth: Option<RawForwardAuth>,
+    pub(super) oidc: Option<RawOidc>,
     pub(super) socket: Option<RawSocket>,
     pub(super) config_file: Option<String>,
 }
@@ -59,6 +60,19 @@ pub(super) struct RawForwardAuth {
     pub(super) secret: Option<String>,
     pub(super) secret_file: Option<String>,
     pub(super) trusted: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOidc {
+    pub(super) issuer: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<String>,
+    pub(super) client_secret_file: Option<String>,
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) claim: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) ca_file: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -199,6 +213,7 @@ pub(super) struct RawPerson {
     pub(super) uid: Option<u32>,
     pub(super) slack_user: Option<String>,
     pub(super) link_notifier: Option<String>,
+    pub(super) oidc_user: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -128,9 +128,11 @@ impl Checks<'_> {
         }
     }
 
-    /// Whether something at or below this key is wrong already.
-    pub(super) fn has_problem_at(&self, key: &str) -> bool {
-        self.problems.iter().any(|problem| concerns(key, &problem.key))
+    /// Whether something is wrong with a key, or with what stands below it.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        let below =
+            |problem: &SettingsProblem| problem.key.strip_prefix(key).is_some_and(|rest| !rest.starts_with('_'));
+        self.problems.iter().any(below)
     }
 
     /// Keeps a value, or reports why there is none.
@@ -224,9 +226,10 @@ impl Checks<'_> {
             self.keep(key, TokenHash::of(token.expose_secret()));
         }
         let forward_auth = raw.forward_auth.and_then(|raw| self.forward_auth(raw));
+        let oidc = raw.oidc.and_then(|raw| self.oidc(raw, external_url.as_deref()));
         let socket = raw.socket.and_then(|raw| self.socket(&raw));
         let file = raw.config_file.and_then(|name| self.web_file(&name));
-        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket, file }
+        WebSettings { listen_addresses, external_url, api_token, forward_auth, oidc, socket, file }
     }
 
     /// TLS and users. Each of its problems has its place in that file.

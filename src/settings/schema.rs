@@ -91,6 +91,7 @@ static WEB: Table = Table {
         key("api_token", Text, "What a call that changes something must present. Better given as a file."),
         key("api_token_file", Text, "The file that holds `api_token`."),
         key("forward_auth", Holds::Map(&FORWARD_AUTH), "The proxies that say who somebody is."),
+        key("oidc", Holds::Map(&OIDC), "The provider of OpenID Connect by which people log in; needs `external_url`."),
         key("socket", Holds::Map(&SOCKET), "A socket in the file system: callers are known by their user ID."),
     ])
 };
@@ -99,6 +100,20 @@ static SOCKET: Table = table(&[
     key("path", Text, "Where its file is; at most 107 bytes.").needed(),
     key("mode", Text, "Who may open it, in octal digits.").default("\"0660\""),
 ]);
+
+static OIDC: Table = Table {
+    not_both: &[["client_secret", "client_secret_file"]],
+    ..table(&[
+        key("issuer", Text, "The provider, exactly as it writes its own address.").needed(),
+        key("client_id", Text, "What the provider calls sickbay.").needed(),
+        key("client_secret", Text, "What sickbay proves itself with there. Better given as a file."),
+        key("client_secret_file", Text, "The file that holds `client_secret`. Without both, a public client."),
+        key("scopes", List(&Text), "What is asked for. Left out: openid, and what `claim` needs."),
+        key("claim", Text, "The claim that tells people apart, compared with `oidc_user`.").default("\"sub\""),
+        key("name", Text, "What the button calls the provider. Left out: its host."),
+        key("ca_file", Text, "The authorities, in PEM, that are trusted instead of the usual ones."),
+    ])
+};
 
 static FORWARD_AUTH: Table = Table {
     one_of: &[&["secret", "secret_file"]],
@@ -244,6 +259,7 @@ static PERSON: Table = Table {
         key("uid", Count(0, 65533), "Their user ID on this machine, for `web.socket`."),
         key("slack_user", Text, "Their user ID in Slack, such as U012AB3CD, for `slack`."),
         key("link_notifier", Text, "The notifier that reaches them and nobody else: their signed links go there."),
+        key("oidc_user", Text, "Who they are to the provider of `web.oidc`, byte by byte: what `claim` says."),
     ])
 };
 
@@ -485,6 +501,7 @@ mod tests {
             r#"{"web": {"listen_address": 1}}"#,
             r#"{"web": {"api_token": "a", "api_token_file": "b"}}"#,
             r#"{"web": {"forward_auth": {"header": "a", "secret_header": "b", "secret": "c"}}}"#,
+            r#"{"web": {"oidc": {"issuer": "https://a"}}}"#,
             r#"{"webhook": {"senders": [{"name": "a"}]}}"#,
             r#"{"webhook": {"senders": [{"name": "a", "bearer_token": "b", "basic_auth": {"username": "c", "password": "d"}}]}}"#,
             r#"{"webhook": {"senders": [{"name": "a", "basic_auth": {"username": "c"}}]}}"#,

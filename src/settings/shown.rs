@@ -180,7 +180,8 @@ fn hide(node: &Spanned<Tree>, holds: Option<&Holds>, text: &str, secret: &mut Ve
 
 /// Whether a key holds a secret, or may: a file's name is none.
 fn is_secret(name: &str) -> bool {
-    let may = ["token", "password", "secret", "hash", "url", "headers"].iter().any(|word| name.contains(word));
+    let may =
+        ["token", "password", "secret", "hash", "url", "issuer", "headers"].iter().any(|word| name.contains(word));
     may && !name.ends_with("_file") && name != "external_url"
 }
 

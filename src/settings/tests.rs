@@ -43,9 +43,17 @@ fn file(text: &str) -> Result<Settings, String> {
 const SHAPE: &str = r#"
 web:
   listen_address: [127.0.0.1:10112, "[::1]:10113"]
-  external_url: http://sickbay.example:10112
+  external_url: https://sickbay.example:10112
   api_token_file: api_token
   forward_auth: {header: Remote-User, secret_header: X-Proxy-Secret, secret_file: long_token, trusted: [192.0.2.7, "10.0.0.0/8"]}
+  oidc:
+    issuer: https://id.example/realms/ops
+    client_id: sickbay
+    client_secret_file: token
+    scopes: [openid, groups]
+    claim: email
+    name: Example
+    ca_file: ca.pem
 webhook:
   senders:
     - {name: alertmanager, bearer_token_file: token}
@@ -69,7 +77,7 @@ limits:
 approvals: {approve_on_timeout: true, link_secret_file: slack_secret}
 slack: {signing_secret_file: slack_secret, team_id: T012AB3CD, app_id: A012AB3CD}
 people:
-  - {name: ada, groups: [sre, dba], roles: [view], token_file: long_token, link_notifier: other}
+  - {name: ada, groups: [sre, dba], roles: [view], token_file: long_token, link_notifier: other, oidc_user: ada@example.org}
   - {name: bob, groups: [sre], password_hash: "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe", token_hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, slack_user: U012AB3CD}
 groups:
   - {name: sre, roles: [operate]}
@@ -94,12 +102,18 @@ fn every_key_of_the_file_arrives() {
     let settings = file(SHAPE).unwrap();
     let addresses: Vec<String> = settings.web.listen_addresses.iter().map(ToString::to_string).collect();
     assert_eq!(addresses, ["127.0.0.1:10112", "[::1]:10113"]);
-    assert_eq!(settings.web.external_url.as_deref(), Some("http://sickbay.example:10112/"));
+    assert_eq!(settings.web.external_url.as_deref(), Some("https://sickbay.example:10112/"));
     assert_eq!(settings.web.api_token.as_ref().map(|token| token.expose_secret()), Some("the-api-token-of-all"));
     let forward = settings.web.forward_auth.as_ref().unwrap();
     assert_eq!((&*forward.header, &*forward.secret_header), ("Remote-User", "X-Proxy-Secret"));
     let trusts = |from: &str| forward.trusts(from.parse().ok(), b"a-token-that-nobody-guesses");
     assert!(trusts("192.0.2.7") && trusts("10.1.2.3") && !trusts("192.0.2.8"));
+    let oidc = settings.web.oidc.as_ref().unwrap();
+    assert_eq!([&*oidc.issuer, &oidc.client_id, &oidc.claim], ["https://id.example/realms/ops", "sickbay", "email"]);
+    assert_eq!(oidc.client_secret.as_ref().map(|secret| secret.expose_secret()), Some("s3cret"));
+    assert_eq!((&oidc.scopes[..], &*oidc.name), (&["openid".to_owned(), "groups".to_owned()][..], "Example"));
+    assert_eq!(oidc.ca.as_deref(), Some("-----BEGIN CERTIFICATE-----\n"));
+    assert_eq!(oidc.redirect_url, "https://sickbay.example:10112/login/oidc/callback");
     let [alertmanager, grafana] = &settings.webhook.senders[..] else { panic!() };
     assert!(matches!(&alertmanager.auth, SenderAuth::Bearer(token) if token.expose_secret() == "s3cret"));
     let SenderAuth::Basic { username, password } = &grafana.auth else { panic!() };
@@ -147,6 +161,7 @@ fn every_key_of_the_file_arrives() {
     assert_eq!((ada.slack_user.as_deref(), bob.slack_user.as_deref()), (None, Some("U012AB3CD")));
     assert!(settings.approvals.link_key.is_some() && settings.approvals.approve_on_timeout);
     assert_eq!((ada.link_notifier.as_deref(), bob.link_notifier.as_deref()), (Some("other"), None));
+    assert_eq!((ada.oidc_user.as_deref(), bob.oidc_user.as_deref()), (Some("ada@example.org"), None));
     assert_eq!((other.method.as_str(), other.headers[0].0.as_str()), ("PUT", "X-Team"));
     assert_eq!((settings.log.level, settings.log.format), (LogLevel::Warn, LogFormat::Json));
     let urls: Vec<&str> = settings.alertmanagers.iter().map(|alertmanager| alertmanager.url.as_str()).collect();
@@ -292,6 +307,52 @@ fn what_is_written_may_go_another_way_and_both_ways_are_protected() {
 
 /// A file and all that must stand in what is said about it.
 type Mistake = (&'static str, &'static [&'static str]);
+
+#[test]
+fn a_mistake_about_the_provider_is_named_with_what_to_do() {
+    let oidc = |url: &str, more: &str| {
+        format!("web: {{external_url: '{url}', oidc: {{issuer: 'https://id.example', client_id: a{more}}}}}\n")
+    };
+    let at = |more: &str| oidc("https://s.example", more);
+    let user = |user: &str| format!("{}people: [{{name: a, oidc_user: {user}}}]\n", at(""));
+    for (text, want) in [
+        ("people: [{name: a, oidc_user: x}]\n".to_owned(), "`people[0].oidc_user`: needs `web.oidc`"),
+        ("web: {oidc: {issuer: 'https://id.example', client_id: a}}\n".to_owned(), "needs `web.external_url`"),
+        (oidc("http://s.example", ""), "`web.oidc`: needs `web.external_url` to begin with https://"),
+        (at("").replace("https://id", "http://id"), "`web.oidc.issuer`: must be the provider's https:// address"),
+        (at("").replace("https://id", "https://a:b@id"), "`web.oidc.issuer`: must be the provider's https:// address"),
+        (at("").replace("https://id.example", "https://id.example/?a"), "`web.oidc.issuer`: must be"),
+        (at("").replace("https://id.example", "id.example"), "`web.oidc.issuer`: must be"),
+        (at("").replace("client_id: a", "client_id: ''"), "`web.oidc.client_id`: is empty"),
+        (at(", client_secret: a, client_secret_file: token"), "keep one of the two"),
+        (at(", client_secret_file: nowhere"), "`web.oidc.client_secret_file`: cannot read"),
+        (at(", scopes: [email]"), "`web.oidc.scopes`: needs `openid`"),
+        (at(", scopes: ['openid email']"), "`web.oidc.scopes`: a scope is"),
+        (at(", claim: iss"), "`web.oidc.claim`: is no claim that names a person"),
+        (at(", claim: 'a b'"), "`web.oidc.claim`: is no claim"),
+        (at(", name: \"a\\n\""), "`web.oidc.name`: is empty, too long, or holds control"),
+        (at(", ca_file: token"), "is not in PEM"),
+        (user("\u{430}da"), "`people[0].oidc_user`: is no name that is compared byte by byte"),
+        (user("'a b'"), "`people[0].oidc_user`: is no name"),
+        (user("''"), "`people[0].oidc_user`: is no name"),
+        (
+            format!("{}people: [{{name: a, oidc_user: x}}, {{name: b, oidc_user: x}}]\n", at("")),
+            "`people[1].oidc_user`: is the user of `a` at the provider too",
+        ),
+    ] {
+        let told = file(&text).unwrap_err();
+        assert!(told.contains(want), "{text}{told}");
+    }
+    // What follows from a mistake is not told as well.
+    let told = file(&format!("{}people: [{{name: a, oidc_user: x}}]\n", at(", claim: iss"))).unwrap_err();
+    assert!(!told.contains("needs `web.oidc`"), "{told}");
+    for (claim, want) in [("", "openid"), (", claim: email", "openid email"), (", claim: upn", "openid profile")] {
+        let oidc = file(&at(claim)).unwrap().web.oidc.unwrap();
+        assert_eq!((oidc.scopes.join(" "), &*oidc.name), (want.to_owned(), "id.example"));
+    }
+    assert!(file(&user("ada")).unwrap().people[0].oidc_user.is_some(), "and it needs no password");
+    assert!(file(&oidc("http://127.0.0.1:1", "").replace("https://id.example", "http://[::1]:2")).is_ok());
+}
 
 #[test]
 fn a_mistake_about_slack_is_named_with_what_to_do() {

@@ -7,7 +7,7 @@ use super::web_file::WebFile;
 use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
 use crate::model::ssh::SshAddress;
-use crate::people::{ForwardAuth, LinkKey, Person, Role, SlackApp};
+use crate::people::{ForwardAuth, LinkKey, OidcLogin, Person, Role, SlackApp};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -124,6 +124,8 @@ pub struct WebSettings {
     pub api_token: Option<SecretString>,
     /// The proxies that say who somebody is; `None`: nobody is believed.
     pub forward_auth: Option<ForwardAuth>,
+    /// The provider of OpenID Connect by which people log in; `None`: nobody does.
+    pub oidc: Option<OidcLogin>,
     /// Listened on beside the addresses.
     pub socket: Option<SocketSettings>,
     /// TLS, users and headers, as `config_file` says them.

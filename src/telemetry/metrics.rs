@@ -103,6 +103,7 @@ struct WebhookMetrics {
     certificate_expires: Family<NoLabels, Gauge>,
     slack_requests: Family<Clicked, Counter>,
     link_requests: Family<Clicked, Counter>,
+    oidc_logins: Family<Clicked, Counter>,
 }
 
 #[derive(Debug)]
@@ -175,6 +176,12 @@ impl WebhookMetrics {
                 registry,
                 "link_requests",
                 "Requests with a signed link or its code, by what became of them",
+                Family::default(),
+            ),
+            oidc_logins: add(
+                registry,
+                "oidc_logins",
+                "Logins by the provider of OpenID Connect, by what became of them",
                 Family::default(),
             ),
         }
@@ -309,6 +316,11 @@ impl Metrics {
     /// A request with a signed link or a code was dealt with.
     pub fn link_used(&self, outcome: &'static str) {
         self.webhook.link_requests.get_or_create(&Clicked { outcome }).inc();
+    }
+
+    /// Somebody was logged in by the provider, or was not.
+    pub fn oidc_login(&self, outcome: &'static str) {
+        self.webhook.oidc_logins.get_or_create(&Clicked { outcome }).inc();
     }
 
     /// Alerts of a delivery: how many firing, resolved, unreadable, and left out by the sender.

@@ -1,4 +1,5 @@
-//! Which path answers what. No path redirects: Alertmanager would follow with an empty GET and lose the notification.
+//! Which path answers what. No path redirects but the one that sends people to their provider to log in: Alertmanager would
+//! follow with an empty GET and lose the notification.
 //!
 //! [`Site`] holds what the pages need; [`router`] ties paths to it.
 
@@ -129,6 +130,8 @@ fn open_to_all() -> Router<Arc<Site>> {
         .route("/api/v1/breakers/{target}", delete(breakers::reset))
         .route("/api/v1/slack/interactive", post(slack::interactive))
         .route("/login", get(page::login).post(page::log_in))
+        .route("/login/oidc", get(page::begin_login))
+        .route("/login/oidc/callback", get(page::finish_login))
         .route("/logout", post(page::log_out))
         .route("/approvals/{id}", post(page::vote))
         .route("/a/{id}", get(link::start).post(link::answer))

@@ -79,6 +79,7 @@ pub(super) fn people(password: &str) -> People {
         uid: None,
         slack_user: Some(format!("U0{}", name.to_uppercase())),
         link_notifier: Some(format!("{name}-mail")),
+        oidc_user: (name == "ada").then(|| "ada@example.org".to_owned()),
     };
     let password = PasswordHash::parse(&PasswordHash::make(password).unwrap()).ok();
     let ada = Person { password, ..person("ada", Role::Approve) };

@@ -1,6 +1,5 @@
 //! Who is logged in with a browser. Kept in memory alone: a restart of the daemon ends all sessions.
 
-use crate::people::Person;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,30 +16,51 @@ const SESSIONS_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Standing>>);
 
+/// How somebody has logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By name, and password or token.
+    Password,
+    /// By the provider of OpenID Connect.
+    Oidc,
+}
+
+impl Way {
+    /// The word in the record of what they do.
+    pub(super) fn channel(self) -> &'static str {
+        match self {
+            Self::Password => "web",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
 /// One of them.
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     /// Whose it is.
     pub(super) person: String,
-    /// [`Person::credentials`] at the login: with others, it is over.
+    /// How they have logged in.
+    pub(super) way: Way,
+    /// What they proved themselves with at the login: with something else, it is over.
     pub(super) credentials: [u8; 32],
     since: Instant,
 }
 
 impl Sessions {
     /// Begins one; the secret that names it, for the cookie. `None` if the system gives no random numbers.
-    pub(super) fn begin(&self, person: &Person, now: Instant) -> Option<String> {
+    pub(super) fn begin(&self, person: &str, (way, credentials): (Way, [u8; 32]), now: Instant) -> Option<String> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).ok()?;
         let secret = hex::encode(secret);
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, standing| standing.lasts(now));
-        let own = sessions.iter().filter(|(_, standing)| standing.person == person.name);
+        let own = sessions.iter().filter(|(_, standing)| standing.person == person);
         let (count, oldest) = (own.clone().count(), own.min_by_key(|(_, standing)| standing.since));
         if let Some(oldest) = oldest.filter(|_| SESSIONS_MAX <= count).map(|(key, _)| *key) {
             sessions.remove(&oldest);
         }
-        let standing = Standing { person: person.name.clone(), credentials: person.credentials(), since: now };
+        let standing = Standing { person: person.to_owned(), way, credentials, since: now };
         sessions.insert(key(&secret), standing);
         Some(secret)
     }
@@ -83,28 +103,15 @@ fn key(secret: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::TokenHash;
 
-    fn person(name: &str) -> Person {
-        let token = TokenHash::of(&format!("{name}-has-a-long-token")).ok();
-        Person {
-            name: name.to_owned(),
-            groups: Vec::new(),
-            roles: Vec::new(),
-            password: None,
-            token,
-            uid: None,
-            slack_user: None,
-            link_notifier: None,
-        }
-    }
+    const PROOF: (Way, [u8; 32]) = (Way::Password, [7; 32]);
 
     #[test]
     fn a_session_is_found_by_its_secret_alone_until_its_time_is_over() {
         let (sessions, start) = (Sessions::default(), Instant::now());
         let whose = |secret: &str, now| sessions.find(secret, now).map(|standing| standing.person);
-        let secret = sessions.begin(&person("ada"), start).unwrap();
-        let other = sessions.begin(&person("bob"), start).unwrap();
+        let secret = sessions.begin("ada", PROOF, start).unwrap();
+        let other = sessions.begin("bob", PROOF, start).unwrap();
         assert!(secret != other && secret.len() == 64);
         for (presented, after, want) in [
             (&*secret, Duration::ZERO, Some("ada")),
@@ -126,11 +133,11 @@ mod tests {
     #[test]
     fn one_person_has_so_many_sessions_and_ends_nobody_elses() {
         let (sessions, start) = (Sessions::default(), Instant::now());
-        let adas = sessions.begin(&person("ada"), start).unwrap();
-        let first = sessions.begin(&person("bob"), start).unwrap();
+        let adas = sessions.begin("ada", PROOF, start).unwrap();
+        let first = sessions.begin("bob", PROOF, start).unwrap();
         let mut last = String::new();
         for number in 0..u64::try_from(SESSIONS_MAX).unwrap() {
-            last = sessions.begin(&person("bob"), start + Duration::from_millis(number + 1)).unwrap();
+            last = sessions.begin("bob", PROOF, start + Duration::from_millis(number + 1)).unwrap();
         }
         let stands = |secret: &str| sessions.find(secret, start).is_some();
         assert_eq!([stands(&first), stands(&last), stands(&adas)], [false, true, true]);

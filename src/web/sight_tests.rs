@@ -27,7 +27,7 @@ fn paths() -> Vec<String> {
 }
 
 /// What everybody may see, whoever is configured. Whoever adds a path decides about it here.
-const OPEN: [&str; 11] = [
+const OPEN: [&str; 13] = [
     "/-/healthy",
     "/healthz",
     "/livez",
@@ -37,6 +37,8 @@ const OPEN: [&str; 11] = [
     "/api/v1/status",
     "/api/v1/openapi.json",
     "/login",
+    "/login/oidc",
+    "/login/oidc/callback",
     "/assets/style.css",
     "/assets/live.js",
 ];

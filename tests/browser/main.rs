@@ -6,8 +6,12 @@
 use std::io::Write;
 use std::process::Command;
 
-/// Plays one story, which must come to its end.
+/// Plays one story of the pages, which must come to its end.
 fn play(story: &str) {
+    play_of("pages.py", story);
+}
+
+fn play_of(file: &str, story: &str) {
     let root = env!("CARGO_MANIFEST_DIR");
     let lock = std::env::temp_dir().join("sickbay-playwright.lock");
     let found =
@@ -16,7 +20,7 @@ fn play(story: &str) {
     assert!(found.status.success(), "the browser cannot be had: {said}");
     let python = String::from_utf8_lossy(&found.stdout).trim().to_owned();
     let played = Command::new(python)
-        .arg(format!("{root}/tests/browser/pages.py"))
+        .arg(format!("{root}/tests/browser/{file}"))
         .arg(story)
         .env("SICKBAY", env!("CARGO_BIN_EXE_sickbay"))
         .current_dir(root)
@@ -74,6 +78,16 @@ fn people_pause_and_resume_without_a_script() {
 #[test]
 fn nothing_moves_under_the_pointer() {
     play("nothing_moves_under_the_pointer");
+}
+
+#[test]
+fn the_provider_lets_somebody_in_who_goes_on_where_they_were_going() {
+    play_of("oidc.py", "there_and_back");
+}
+
+#[test]
+fn whom_the_provider_knows_and_we_do_not_is_not_let_in() {
+    play_of("oidc.py", "nobody_of_ours");
 }
 
 /// Each story has a test of its own.

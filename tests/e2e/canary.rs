@@ -57,6 +57,8 @@ log: {{level: debug}}
 web:
   api_token: c4nary-of-the-api-long-enough
   forward_auth: {{header: Remote-User, secret_header: X-Proxy-Secret, secret: c4nary-of-the-proxy-0123, trusted: [192.0.2.7]}}
+  external_url: http://127.0.0.1:{nowhere}/
+  oidc: {{issuer: 'http://127.0.0.1:{nowhere}', client_id: sickbay, client_secret: c4nary-of-the-client}}
 webhook:
   senders:
     - {{name: one, bearer_token_file: bearer}}
@@ -160,6 +162,12 @@ fn wrong_everything(sickbay: &Sickbay, approval: &str, told: &mut Vec<String>) {
         ),
         ("/-/reload", json, ("Authorization", "Bearer c4nary-wrong"), ""),
     ];
+    for path in ["/login/oidc", "/login/oidc/callback?code=c4nary-code&state=c4nary-state"] {
+        let cookie = ("Cookie", "sickbay_login=c4nary-login");
+        let answer = request(sickbay.port, &format!("GET {path}"), &[html, cookie], "").unwrap();
+        assert!(answer.status >= 400, "{path}: {answer:?}");
+        told.push(format!("{}\n{}", answer.head, answer.body));
+    }
     for (path, kind, proof, body) in posts {
         let answer = request(sickbay.port, &format!("POST {path}"), &[kind, proof], body).unwrap();
         told.push(format!("{}\n{}", answer.head, answer.body));
@@ -256,6 +264,7 @@ fn break_settings(sickbay: &Sickbay, home: &Path, told: &mut Vec<String>) {
         ("api_token: c4nary-of-the-api-long-enough", "api_token: c4nary"),
         ("api_token: c4nary-of-the-api-long-enough", "api_tokn: c4nary-of-the-api-long-enough"),
         ("'http://127.0.0.1", "'htp://me:c4nary@127.0.0.1"),
+        ("client_secret: c4nary-of-the-client", "client_secret: [c4nary-of-the-client]"),
         ("secret: c4nary-of-the-proxy-0123,", "secret: [c4nary-of-the-proxy-0123],"),
     ] {
         assert!(good.contains(right), "{right}");

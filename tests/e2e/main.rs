@@ -17,6 +17,7 @@ mod docker_wire;
 mod explain;
 mod hosts;
 mod links;
+mod oidc;
 mod pause;
 mod payloads;
 mod permits;
@@ -36,6 +37,8 @@ mod alerts;
 mod fake_docker;
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../support/oidc_provider.rs"]
+mod oidc_provider;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;

@@ -7,17 +7,20 @@
 
 mod denied;
 mod entrance;
+mod oidc;
 mod origin;
 mod presented;
 #[cfg(test)]
 mod tests;
 
-use super::sessions::{Sessions, form_token, is_form_token};
-use crate::people::{Attempts, ForwardAuth, LinkKey, People, Person, Role, SlackApp};
+use super::sessions::{Sessions, Way, form_token, is_form_token};
+use crate::oidc::Provider;
+use crate::people::{Attempts, ForwardAuth, LinkKey, OidcLogin, People, Person, Role, SlackApp};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 pub use denied::Denied;
 pub(in crate::web) use entrance::Entered;
+pub use oidc::{Begins, CameBack, NotIn};
 use origin::{address_of, is_foreign, is_local, origin_of, user_of};
 use presented::Presented;
 use secrecy::{ExposeSecret, SecretString};
@@ -67,6 +70,8 @@ pub struct Access {
     pub slack: Option<SlackApp>,
     /// What signed links are signed with.
     pub links: Option<LinkKey>,
+    /// The provider of OpenID Connect whose word counts for who has logged in.
+    pub oidc: Option<OidcLogin>,
 }
 
 /// Lets in, or not.
@@ -87,6 +92,8 @@ pub struct LoggedIn {
     pub person: Arc<Person>,
     secret: String,
     over_tls: bool,
+    /// The word in the record of what they do.
+    channel: &'static str,
     /// A proxy has them log in and out.
     by_proxy: bool,
 }
@@ -104,22 +111,33 @@ struct Known {
     forward: Option<Arc<ForwardAuth>>,
     slack: Option<Arc<SlackApp>>,
     links: Option<Arc<LinkKey>>,
+    oidc: Option<Arc<Provider>>,
 }
 
 impl From<Access> for Known {
-    fn from(Access { token, people, only_here, external_url, tls, forward, slack, links }: Access) -> Self {
+    fn from(access: Access) -> Self {
+        let Access { token, people, only_here, external_url, tls, forward, slack, links, oidc } = access;
         let token = token.map(|token| digest(token.expose_secret().as_bytes()));
         let origin = external_url.as_deref().and_then(origin_of).map(Arc::from);
         // Where there is a proxy, a request of this machine may be anybody's.
         let only_here = only_here && forward.is_none();
         let (forward, slack, links) = (forward.map(Arc::new), slack.map(Arc::new), links.map(Arc::new));
-        Self { token, people: Arc::new(people), only_here, origin, tls, forward, slack, links }
+        let oidc = oidc.map(|login| Arc::new(Provider::new(login)));
+        Self { token, people: Arc::new(people), only_here, origin, tls, forward, slack, links, oidc }
     }
 }
 
 impl Known {
     fn is_foreign(&self, headers: &HeaderMap) -> bool {
         is_foreign(headers, self.origin.as_deref(), self.tls)
+    }
+
+    /// What a session of this person rests on; `None` if there is no such way to log in any more.
+    fn credentials(&self, person: &Person, way: Way) -> Option<[u8; 32]> {
+        match way {
+            Way::Password => Some(person.credentials()),
+            Way::Oidc => self.oidc.as_ref().map(|provider| provider.login().credentials(person)),
+        }
     }
 
     fn over_tls(&self) -> bool {
@@ -160,7 +178,15 @@ impl Guard {
 
     /// From the next request on, the settings say this.
     pub fn change(&self, access: Access) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = access.into();
+        let mut new = Known::from(access);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Whoever is on the way there and back need not begin again.
+        if let Some((old, same)) = known.oidc.clone().zip(new.oidc.clone())
+            && old.login().is_same(same.login())
+        {
+            new.oidc = Some(old);
+        }
+        *known = new;
     }
 
     /// The people of the settings.
@@ -255,15 +281,17 @@ impl Guard {
             // Whom a trusted proxy names is nobody else, and who is unknown is nobody.
             let person = named?;
             let secret = self.key.map(|key| secret_of(&key, &person.name))?;
-            return Some(LoggedIn { person, secret, over_tls, by_proxy: true });
+            return Some(LoggedIn { person, secret, over_tls, channel: Way::Password.channel(), by_proxy: true });
         }
         let wanted = if over_tls { TLS_COOKIE } else { COOKIE };
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let (_, secret) = pairs.find(|(name, _)| *name == wanted)?;
+        let secret = cookie(headers, wanted)?;
         let of = self.sessions.find(secret, Instant::now())?;
-        let person = known.people.named(&of.person).filter(|person| person.credentials() == of.credentials)?;
-        Some(LoggedIn { person: Arc::clone(person), secret: secret.to_owned(), over_tls, by_proxy: false })
+        let person = known.people.named(&of.person)?;
+        if known.credentials(person, of.way) != Some(of.credentials) {
+            return None;
+        }
+        let (secret, channel) = (secret.to_owned(), of.way.channel());
+        Some(LoggedIn { person: Arc::clone(person), secret, over_tls, channel, by_proxy: false })
     }
 
     /// Who has sent a form of ours, if they have this role: the cookie alone is not enough.
@@ -305,9 +333,14 @@ impl Guard {
             return Err(Denied::Nobody);
         };
         self.attempts.succeeded(from);
-        let secret = self.sessions.begin(&person, Instant::now()).ok_or(Denied::Nobody)?;
+        let secret = self.begin_session(&person, (Way::Password, &known)).ok_or(Denied::Nobody)?;
         tracing::info!(person = person.name, "logged in");
-        Ok(LoggedIn { person, secret, over_tls: known.over_tls(), by_proxy: false })
+        let (over_tls, channel) = (known.over_tls(), Way::Password.channel());
+        Ok(LoggedIn { person, secret, over_tls, channel, by_proxy: false })
+    }
+
+    fn begin_session(&self, person: &Person, (way, known): (Way, &Known)) -> Option<String> {
+        self.sessions.begin(&person.name, (way, known.credentials(person, way)?), Instant::now())
     }
 
     /// Ends a session.
@@ -402,6 +435,12 @@ impl LoggedIn {
         self.by_proxy
     }
 
+    /// The word in the record of what they do.
+    #[must_use]
+    pub fn channel(&self) -> &'static str {
+        self.channel
+    }
+
     /// What each of their forms must bring back.
     #[must_use]
     pub fn form_token(&self) -> String {
@@ -442,6 +481,13 @@ impl Caller {
 /// Whether a user of `web.config_file` sends it: they may look.
 fn is_user(head: &Parts) -> bool {
     matches!(head.extensions.get::<Entered>(), Some(Entered::User(_)))
+}
+
+/// The value of a cookie of this name.
+fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 fn random() -> Option<[u8; 32]> {

@@ -1,9 +1,10 @@
 //! What each page and each form does.
 
+use super::oidc;
 use super::render::{self, Frame, page};
 use crate::engine::receipt::Switched;
 use crate::model::approval::Ballot;
-use crate::people::{Person, Role, WINDOW};
+use crate::people::{Role, WINDOW};
 use crate::web::api::{OpenApproval, PauseRequest, Status, VoteAnswered};
 use crate::web::change::{Refused, bad, read, reason, within};
 use crate::web::guard::{Denied, LoggedIn};
@@ -35,6 +36,14 @@ struct Questions {
 struct StatusShown {
     status: Status,
     operates: bool,
+}
+
+#[derive(Serialize)]
+struct LoginShown<'s> {
+    /// Where a login by the provider begins.
+    begin: String,
+    provider: Option<&'s str>,
+    password: bool,
 }
 
 #[derive(Deserialize)]
@@ -115,9 +124,14 @@ pub(in crate::web) async fn login(State(site): State<Arc<Site>>, head: Parts) ->
     ask_to_log_in(&site, &head, StatusCode::OK, None)
 }
 
-fn ask_to_log_in(site: &Site, head: &Parts, status: StatusCode, said: Said) -> Response {
+pub(super) fn ask_to_log_in(site: &Site, head: &Parts, status: StatusCode, said: Said) -> Response {
     let known = site.guard.session(head);
-    page(status, ("Log in", "login.html"), &frame(site, known.as_ref(), said), &serde_json::Map::new())
+    let provider = site.guard.provider();
+    let provider = provider.as_ref().map(|provider| provider.login().name.as_str());
+    // Where nobody could use it, nobody is asked for a password.
+    let password = provider.is_none() || site.guard.people().any_has_password();
+    let facts = LoginShown { begin: oidc::begin_path(site, head), provider, password };
+    page(status, ("Log in", "login.html"), &frame(site, known.as_ref(), said), &facts)
 }
 
 /// What a browser is shown that may not look.
@@ -174,9 +188,9 @@ pub(in crate::web) async fn log_out(State(site): State<Arc<Site>>, request: Requ
     response
 }
 
-fn set_cookie(response: &mut Response, cookie: &str) {
+pub(super) fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 
@@ -187,7 +201,7 @@ pub(in crate::web) async fn vote(State(site): State<Arc<Site>>, Path(id): Path<S
         Err(response) => return *response,
     };
     let asked = async {
-        let ballot = ballot(&id, &known.person, form)?;
+        let ballot = ballot(&id, &known, form)?;
         let plan = ballot.plan.clone();
         Ok::<_, Refused>((within(site.inbox.vote(ballot)).await?, plan))
     };
@@ -204,9 +218,9 @@ pub(in crate::web) async fn vote(State(site): State<Arc<Site>>, Path(id): Path<S
     questions(&site, &head, status, Some(said))
 }
 
-fn ballot(id: &str, person: &Person, form: VoteForm) -> Result<Ballot, Refused> {
+fn ballot(id: &str, known: &LoggedIn, form: VoteForm) -> Result<Ballot, Refused> {
     let VoteForm { plan, vote, comment, .. } = form;
-    approvals::ballot_of(id, (person, "web"), (&vote, plan, Some(comment)))
+    approvals::ballot_of(id, (&known.person, known.channel()), (&vote, plan, Some(comment)))
 }
 
 /// Somebody pauses.
@@ -284,7 +298,7 @@ fn fields<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 }
 
 /// A form of somebody who may not: they are told on a page of their own.
-fn turned_away(site: &Site, head: &Parts, denied: Denied) -> Response {
+pub(super) fn turned_away(site: &Site, head: &Parts, denied: Denied) -> Response {
     let words = match denied {
         Denied::Nobody => "your session is over; log in again".to_owned(),
         Denied::Foreign | Denied::Elsewhere | Denied::Token | Denied::Closed | Denied::Role(_) | Denied::TooOften => {

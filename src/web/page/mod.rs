@@ -6,11 +6,13 @@
 mod handlers;
 mod link;
 mod log;
+mod oidc;
 mod playbooks;
 mod render;
 
 pub(super) use handlers::{door, fragment, home, log_in, log_out, login, pause, resume, status, vote};
 pub(super) use link::{LinkQuestion, link, link_part, link_script};
 pub(super) use log::incidents;
+pub(super) use oidc::{begin_login, finish_login};
 pub(super) use playbooks::playbooks;
 pub(super) use render::{script, style};

@@ -15,11 +15,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                       trusted-types sickbay";
 
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("base.html", include_str!("base.html")),
     ("pending.html", include_str!("pending.html")),
     ("questions.html", include_str!("questions.html")),
     ("login.html", include_str!("login.html")),
+    ("entered.html", include_str!("entered.html")),
     ("status.html", include_str!("status.html")),
     ("log.html", include_str!("log.html")),
     ("playbooks.html", include_str!("playbooks.html")),
