@@ -9,7 +9,7 @@ use super::breakers;
 use super::events::{self, Streams};
 use super::guard::Guard;
 use super::health::Readiness;
-use super::incidents::{self, Stories};
+use super::incidents::Stories;
 use super::openapi;
 use super::page;
 use super::pauses;
@@ -45,7 +45,7 @@ POST /api/v1/incidents/ID/abort   nothing more is done about it
 GET  /api/v1/breakers  targets that runs did not help (JSON); DELETE resets
 GET  /api/v1/playbooks what each playbook did and how often it helped (JSON); ?since=30d
 GET  /api/v1/debts     targets that keep being treated (JSON); ?since=30d
-GET  /incidents/ID     what became of an incident, told as by `sickbay explain ID`
+GET  /incidents/ID     what became of an incident, told as by `sickbay explain ID`; a page for browsers
 GET  /                 for browsers: what people are asked, with forms to answer; /status, with forms to pause
 GET  /metrics          for Prometheus
 GET  /-/healthy        alive
@@ -143,7 +143,7 @@ fn for_viewers() -> Router<Arc<Site>> {
         .route("/api/v1/debts", get(tallies::debts))
         .route("/incidents", get(page::incidents))
         .route("/playbooks", get(page::playbooks))
-        .route("/incidents/{id}", get(incidents::story))
+        .route("/incidents/{id}", get(page::incident))
         .route("/", get(page::home))
         .route("/pending", get(page::fragment))
         .route("/status", get(page::status))

@@ -161,6 +161,7 @@ def with_a_script(browser, image):
     bob.question(container).wait_for(timeout=5000)
     print(f"shown without being loaded anew after {time.time() - began:.1f} s")
     assert "POST /containers/" in bob.question(container).inner_text()
+    incident = get("/api/v1/approvals")["approvals"][0]["incident"]
     ada.page.goto(URL + "/")
     picture(ada.page, "pending")
     ada.question(container).get_by_label("Comment").fill("looked at it")
@@ -175,25 +176,51 @@ def with_a_script(browser, image):
     bob.page.get_by_text("approved: it is carried out now").wait_for()
     until("it runs again", lambda: docker("inspect", "-f", "{{.State.Running}}", container) == "true")
     bob.page.get_by_text("Nobody is asked anything.").wait_for(timeout=60000)
+    the_incident(ada.page, incident)
     ada.close(), bob.close()
+
+
+def the_incident(page, incident):
+    """One incident as it went, with a script or without."""
+    ended = page.locator("main > p", has_text="Ended as recovered")
+    until("it is over", lambda: page.goto(f"{URL}/incidents/{incident}") and ended.is_visible())
+    course = page.locator("ol.course > li")
+    told = "\n".join(course.all_inner_texts())
+    order = [told.index(word) for word in ["alert", "ada said yes by web", "bob said yes by web", "succeeded", "recovered, seen for"]]
+    assert order == sorted(order), told
+    assert "POST /containers/" in told, told
+    page.get_by_text("What each gate said").last.click()
+    assert page.get_by_text("blast_radius yes").last.is_visible()
+    page.get_by_text("Its text, without secrets").click()
+    assert page.get_by_text("- restart: {start_if_stopped: true, stop_timeout: 1s}").is_visible()
+    assert page.get_by_text("It is loaded with this text now.").is_visible()
+    picture(page, "incident")
+    page.get_by_role("link", name="As plain text").click()
+    assert "every gate said yes" in page.inner_text("body")
 
 
 def text_from_outside(browser, image):
     container = dead_container(image)
     alarm(container, EVIL)
-    until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
+    asked = until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
+    incident = "/incidents/" + asked[0]["incident"]
     for scheme in ["light", "dark"]:
         for width in [1280, 360]:
             viewport = {"width": width, "height": 800}
             ada = Person(browser, "bob", viewport=viewport, color_scheme=scheme)
             shown = ada.question(container).inner_text()
             assert "<script>alert(2)</script>" in shown and "\\u{202e}" in shown and "\u202e" not in shown, shown
-            for path in ["/", "/incidents", "/playbooks", "/status", "/login"]:
+            for path in ["/", incident, "/incidents", "/playbooks", "/status", "/login"]:
                 ada.page.goto(URL + path)
+                if path == incident:
+                    ada.page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+                    shown = ada.page.inner_text("main")
+                    assert "<script>alert(2)</script>" in shown and "\\u{202e}" in shown and "\u202e" not in shown, shown
+                    assert "name: look-at-what-is-odd" in shown, shown
                 no_barriers(ada.page, f"{path} {scheme} {width}")
                 wide = ada.page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
-                picture(ada.page, f"{path.strip('/') or 'question'}-{scheme}-{width}")
+                picture(ada.page, f"{'incident' if path == incident else path.strip('/') or 'question'}-{scheme}-{width}")
             ada.close()
 
 
@@ -205,13 +232,14 @@ def without_a_script(browser, image):
     bob.page.get_by_text("denied: it is not carried out").wait_for()
     container = dead_container(image)
     alarm(container)
-    until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
+    asked = until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
     for name in ["ada", "bob"]:
         person = Person(browser, name, java_script_enabled=False)
         person.page.goto(URL + "/")
         person.question(container).get_by_role("button", name="Approve").click()
         person.close()
     until("it runs again", lambda: docker("inspect", "-f", "{{.State.Running}}", container) == "true")
+    the_incident(bob.page, asked[0]["incident"])
     bob.page.goto(URL + "/status")
     bob.page.get_by_label("Reason").fill("moving")
     bob.page.get_by_role("button", name="Pause").click()

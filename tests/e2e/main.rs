@@ -14,6 +14,7 @@ mod docker_faults;
 mod docker_wire;
 mod explain;
 mod hosts;
+mod page;
 mod pause;
 mod payloads;
 mod permits;

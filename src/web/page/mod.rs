@@ -4,11 +4,13 @@
 //! forms take the same way as the API. Read [`render`] for how text from outside is kept text, then [`handlers`].
 
 mod handlers;
+mod incident;
 mod log;
 mod playbooks;
 mod render;
 
 pub(super) use handlers::{door, fragment, home, log_in, log_out, login, pause, resume, status, vote};
+pub(super) use incident::incident;
 pub(super) use log::incidents;
 pub(super) use playbooks::playbooks;
 pub(super) use render::{script, style};

@@ -15,13 +15,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                       trusted-types sickbay";
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("base.html", include_str!("base.html")),
     ("pending.html", include_str!("pending.html")),
     ("questions.html", include_str!("questions.html")),
     ("login.html", include_str!("login.html")),
     ("status.html", include_str!("status.html")),
     ("log.html", include_str!("log.html")),
+    ("incident.html", include_str!("incident.html")),
     ("playbooks.html", include_str!("playbooks.html")),
     ("said.html", include_str!("said.html")),
 ];
