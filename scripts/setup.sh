@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the demo and the tests need and is not there: a Docker engine, Prometheus, Alertmanager, the blackbox
 # exporter, haproxy, a static busybox and a C compiler, all from the distribution's own packages. Does nothing if nothing is missing.
-# Usage: scripts/setup.sh [COMMAND[=PACKAGE]...]    further commands to have, each in a package of the same or that name
+# Usage: scripts/setup.sh [COMMAND[=PACKAGE]...]    further commands to have, each in a package of the same or that name, and
+# python3-venv
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -10,7 +11,14 @@ have cargo || die "Rust is missing; see https://rustup.rs, or: apt-get install r
 missing() {
   local command
   missing_packages
-  for command in "$@"; do have "${command%%=*}" || say "${command#*=}"; done
+  for command in "$@"; do
+    if [ "$command" = python3-venv ]; then
+      # Debian's Python says that it has `venv`, and fails without this.
+      python3 -c 'import ensurepip' 2>/dev/null || say python3-venv
+    else
+      have "${command%%=*}" || say "${command#*=}"
+    fi
+  done
 }
 
 mapfile -t packages < <(missing "$@" | sort -u)

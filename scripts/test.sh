@@ -9,7 +9,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 bash "$ROOT/scripts/setup.sh" strace faketime openssl ip=iproute2 nsenter=util-linux ssh=openssh-client \
-  sshd=openssh-server
+  sshd=openssh-server chromium python3 python3-venv
 engine_up
 cd "$ROOT"
 

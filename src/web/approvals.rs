@@ -32,7 +32,7 @@ pub(super) async fn one(State(site): State<Arc<Site>>, Path(id): Path<String>) -
     }
 }
 
-const NO_SUCH: &str = "no approval of this name is open; GET /api/v1/approvals lists those that are";
+const NO_SUCH: &str = "no approval of this name is open: it was decided before, its time is over, or its alert has ended; its incident says which";
 
 /// All that are open.
 pub(super) fn open(site: &Site) -> Vec<OpenApproval> {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The pages in headless Chromium, against the real daemon and a real Docker engine, with a script and without one.
 
-Needs Debian's `chromium`, and `playwright` and `axe-playwright-python` from PyPI. `make browser` runs it. With SCREENSHOTS=DIR
-it leaves pictures there.
+Needs Debian's `chromium`, and `playwright` and `axe-playwright-python` from PyPI. tests/browser/main.rs runs it, once for each of
+its stories: pages.py STORY. With SCREENSHOTS=DIR it leaves pictures there.
 """
 
 import json
@@ -20,8 +20,8 @@ from datetime import datetime, timezone
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-BINARY = os.environ.get("SICKBAY", "target/debug/sickbay")
-SCREENSHOTS = os.environ.get("SCREENSHOTS")
+BINARY = os.path.abspath(os.environ.get("SICKBAY", "target/debug/sickbay"))
+SCREENSHOTS = os.path.abspath(os.environ["SCREENSHOTS"]) if "SCREENSHOTS" in os.environ else None
 PREFIX = os.environ.get("SICKBAY_TEST_PREFIX", "sickbay-test")
 PORT = 20000 + secrets.randbelow(12000)
 URL = f"http://127.0.0.1:{PORT}"
@@ -51,6 +51,9 @@ playbooks:
     on_failure:
       - notify: {to: [log], message: 'failed'}
 """
+
+# The same, for people who do not say anything.
+HURRIED = RULES.replace("timeout: 10m", "timeout: 8s")
 
 SETTINGS = f"""
 web: {{listen_address: "127.0.0.1:{PORT}"}}
@@ -99,18 +102,29 @@ def box():
     return tag
 
 
-def dead_container(image):
-    name = f"{PREFIX}-browser-{secrets.token_hex(4)}"
+# The containers that this story has made.
+MADE = []
+
+
+def dead_container(image, name=None):
+    name = name or f"{PREFIX}-browser-{secrets.token_hex(4)}"
+    MADE.append(name)
     docker("run", "-d", "--name", name, "--network", "none", "--label", "sickbay.enable=true", image, "sleep", "1000000")
     docker("kill", name)
     return name
 
 
-def alarm(container, alertname="Down"):
+# When each alert began, by its container and name.
+BEGAN = {}
+
+
+def alarm(container, alertname="Down", status="firing"):
     now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
     labels = {"alertname": alertname, "container": container}
-    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": now, "endsAt": "0001-01-01T00:00:00Z"}
-    body = {"version": "4", "groupKey": "{}", "receiver": "sickbay", "status": "firing", "alerts": [alert],
+    began = BEGAN.setdefault((container, alertname), now)
+    ends = "0001-01-01T00:00:00Z" if status == "firing" else now
+    alert = {"status": status, "labels": labels, "annotations": {}, "startsAt": began, "endsAt": ends}
+    body = {"version": "4", "groupKey": "{}", "receiver": "sickbay", "status": status, "alerts": [alert],
             "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "truncatedAlerts": 0}
     headers = {"Content-Type": "application/json"}
     urllib.request.urlopen(urllib.request.Request(URL + "/webhook", json.dumps(body).encode(), headers))
@@ -151,59 +165,196 @@ def no_barriers(page, where):
     assert found == [], f"{where}: {told}"
 
 
-def with_a_script(browser, image):
+def asked_about(container, alertname="Down"):
+    """Tells of a fault, and waits until people are asked about it."""
+    alarm(container, alertname)
+    return until("people are asked", lambda: [asked for asked in get("/api/v1/approvals")["approvals"] if asked["target"] == container])[0]
+
+
+def is_running(container):
+    return docker("inspect", "-f", "{{.State.Running}}", container) == "true"
+
+
+def records(kind):
+    """The records of this kind, of all that the log holds."""
+    segments = [path for path in sorted(pathlib.Path("data").glob("**/*.jsonl")) if not path.is_symlink()]
+    lines = [line for path in segments for line in path.read_text().splitlines()]
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def done_once_and_verified():
+    """One restart was meant, one was done, and it has helped."""
+    closed = until("the incident is closed", lambda: records("incident.closed"))
+    assert [record["verdict"] for record in closed] == ["recovered"], closed
+    assert [record["op"] for record in records("action.intent")] == ["container.restart"], records("action.intent")
+    assert len(records("action.outcome")) == 1, records("action.outcome")
+
+
+def never_done(container):
+    assert records("action.intent") == [] and not is_running(container)
+
+
+def the_incident(page, incident):
+    """One incident as it went, with a script or without."""
+    page.goto(f"{URL}/incidents/{incident}")
+    page.get_by_text("Ended as recovered").wait_for()
+    told = "\n".join(page.locator("ol.course > li").all_inner_texts())
+    order = [told.index(words) for words in ["taken by playbook", "ada said yes by web", "bob said yes by web", "succeeded", "recovered, seen for"]]
+    assert order == sorted(order) and "POST /containers/" in told, told
+    page.get_by_text("What each gate said").last.click()
+    page.get_by_text("blast_radius yes").last.wait_for()
+    page.get_by_text("Its text, without secrets").click()
+    page.get_by_text("- restart: {start_if_stopped: true, stop_timeout: 1s}").wait_for()
+    assert page.get_by_text("It is loaded with this text now.").is_visible()
+    picture(page, "incident")
+    page.get_by_role("link", name="As plain text").click()
+    page.get_by_text("every gate said yes").wait_for()
+
+
+def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     container = dead_container(image)
     ada, bob = Person(browser, "ada"), Person(browser, "bob")
     assert bob.page.get_by_text("Nobody is asked anything.").is_visible()
-    alarm(container)
-    until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
+    incident = asked_about(container)["incident"]
     began = time.time()
     bob.question(container).wait_for(timeout=5000)
     print(f"shown without being loaded anew after {time.time() - began:.1f} s")
     assert "POST /containers/" in bob.question(container).inner_text()
-    incident = get("/api/v1/approvals")["approvals"][0]["incident"]
     ada.page.goto(URL + "/")
     picture(ada.page, "pending")
     ada.question(container).get_by_label("Comment").fill("looked at it")
     ada.question(container).get_by_role("button", name="Approve").click()
     ada.page.get_by_text("counted: 1 of 2 agreed").wait_for()
     bob.page.get_by_text("ada agreed").wait_for(timeout=5000)
+    never_done(container)
     # What somebody is writing is not taken from them.
     bob.question(container).get_by_label("Comment").fill("me too")
     time.sleep(2.5)
     assert bob.question(container).get_by_label("Comment").input_value() == "me too"
     bob.question(container).get_by_role("button", name="Approve").click()
     bob.page.get_by_text("approved: it is carried out now").wait_for()
-    until("it runs again", lambda: docker("inspect", "-f", "{{.State.Running}}", container) == "true")
+    until("it runs again", lambda: is_running(container))
     bob.page.get_by_text("Nobody is asked anything.").wait_for(timeout=60000)
+    done_once_and_verified()
     the_incident(ada.page, incident)
+    assert "looked at it" in ada.page.inner_text("body")
     ada.close(), bob.close()
 
 
-def the_incident(page, incident):
-    """One incident as it went, with a script or without."""
-    ended = page.locator("main > p", has_text="Ended as recovered")
-    until("it is over", lambda: page.goto(f"{URL}/incidents/{incident}") and ended.is_visible())
-    course = page.locator("ol.course > li")
-    told = "\n".join(course.all_inner_texts())
-    order = [told.index(word) for word in ["alert", "ada said yes by web", "bob said yes by web", "succeeded", "recovered, seen for"]]
-    assert order == sorted(order), told
-    assert "POST /containers/" in told, told
-    page.get_by_text("What each gate said").last.click()
-    assert page.get_by_text("blast_radius yes").last.is_visible()
-    page.get_by_text("Its text, without secrets").click()
-    assert page.get_by_text("- restart: {start_if_stopped: true, stop_timeout: 1s}").is_visible()
-    assert page.get_by_text("It is loaded with this text now.").is_visible()
-    picture(page, "incident")
-    page.get_by_role("link", name="As plain text").click()
-    assert "every gate said yes" in page.inner_text("body")
-
-
-def text_from_outside(browser, image):
+def two_people_have_it_done_without_a_script(browser, image):
     container = dead_container(image)
-    alarm(container, EVIL)
-    asked = until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
-    incident = "/incidents/" + asked[0]["incident"]
+    incident = asked_about(container)["incident"]
+    for name in ["ada", "bob"]:
+        person = Person(browser, name, java_script_enabled=False)
+        person.page.goto(URL + "/")
+        never_done(container)
+        assert "POST /containers/" in person.question(container).inner_text()
+        person.question(container).get_by_role("button", name="Approve").click()
+        person.page.get_by_text("1 of 2 agreed" if name == "ada" else "approved: it is carried out now").wait_for()
+        person.close()
+    until("it runs again", lambda: is_running(container))
+    done_once_and_verified()
+    bob = Person(browser, "bob", java_script_enabled=False)
+    bob.page.goto(URL + "/incidents")
+    bob.page.get_by_text("recovered").first.wait_for()
+    the_incident(bob.page, incident)
+    bob.close()
+
+
+def a_no_is_a_no(browser, image, **options):
+    container = dead_container(image)
+    ada, bob = Person(browser, "ada", **options), Person(browser, "bob", **options)
+    asked_about(container)
+    for person in [ada, bob]:
+        person.page.goto(URL + "/")
+    ada.question(container).get_by_role("button", name="Approve").click()
+    ada.page.get_by_text("1 of 2 agreed").wait_for()
+    bob.question(container).get_by_label("Comment").fill("not today")
+    bob.question(container).get_by_role("button", name="Deny").click()
+    bob.page.get_by_text("denied: it is not carried out").wait_for()
+    ada.page.goto(URL + "/")
+    ada.page.get_by_text("Nobody is asked anything.").wait_for()
+    until("the incident is closed", lambda: records("incident.closed"))
+    ended = records("approval.denied")
+    assert len(ended) == 1 and any(vote.get("comment") == "not today" for vote in records("approval.vote")), ended
+    never_done(container)
+    ada.close(), bob.close()
+
+
+def a_no_is_a_no_without_a_script(browser, image):
+    a_no_is_a_no(browser, image, java_script_enabled=False)
+
+
+def silence_is_a_no(browser, image):
+    """Nobody says anything in time. Whoever has the old page before them comes too late."""
+    container = dead_container(image)
+    watching, late = Person(browser, "ada"), Person(browser, "bob", java_script_enabled=False)
+    asked_about(container)
+    late.page.goto(URL + "/")
+    watching.question(container).wait_for(timeout=5000)
+    counted = watching.page.locator(".left")
+    first = counted.inner_text()
+    until("it counts down", lambda: counted.count() == 1 and counted.inner_text() != first)
+    watching.page.get_by_text("Nobody is asked anything.").wait_for(timeout=20000)
+    too_late(late, container)
+    assert len(records("approval.expired")) == 1
+    never_done(container)
+    watching.close(), late.close()
+
+
+def too_late(person, container):
+    """Agrees to what the page still shows, and is told that it is over."""
+    person.question(container).get_by_role("button", name="Approve").click()
+    person.page.get_by_text("its time is over, or its alert has ended").wait_for()
+    # A page that answers with a status of its own is told in the console too; by the browser, that is.
+    assert all("404 (Not Found)" in said for said in person.said), person.said
+    person.said.clear()
+
+
+def what_has_ended_meanwhile_is_asked_no_more(browser, image):
+    container = dead_container(image)
+    watching, late = Person(browser, "ada"), Person(browser, "bob", java_script_enabled=False)
+    asked_about(container)
+    late.page.goto(URL + "/")
+    watching.question(container).wait_for(timeout=5000)
+    alarm(container, status="resolved")
+    watching.page.get_by_text("Nobody is asked anything.").wait_for(timeout=20000)
+    too_late(late, container)
+    assert len(records("approval.cancelled")) == 1
+    never_done(container)
+    watching.close(), late.close()
+
+
+def another_container_is_another_question(browser, image):
+    """What was agreed to is for the container that was seen. One that has taken its name is asked about anew."""
+    container = dead_container(image)
+    ada, bob = Person(browser, "ada"), Person(browser, "bob")
+    seen = asked_about(container)
+    ada.page.goto(URL + "/")
+    ada.question(container).get_by_role("button", name="Approve").click()
+    ada.page.get_by_text("counted: 1 of 2 agreed").wait_for()
+    docker("rm", "-f", container)
+    dead_container(image, container)
+    bob.page.goto(URL + "/")
+    bob.question(container).get_by_role("button", name="Approve").click()
+    bob.page.get_by_text("approved: it is carried out now").wait_for()
+    asked = until("people are asked anew", lambda: [asked for asked in get("/api/v1/approvals")["approvals"] if asked["plan"] != seen["plan"]])[0]
+    assert asked["yes"] == [], asked
+    never_done(container)
+    bob.page.get_by_text("nobody agreed yet").wait_for(timeout=5000)
+    assert f"plan {asked['plan'][:12]}" in bob.question(container).inner_text()
+    for person in [ada, bob]:
+        person.page.goto(URL + "/")
+        person.question(container).get_by_role("button", name="Approve").click()
+        person.page.locator("main").get_by_text("agreed").or_(person.page.get_by_text("approved:")).first.wait_for()
+    until("it runs again", lambda: is_running(container))
+    done_once_and_verified()
+    ada.close(), bob.close()
+
+
+def text_from_outside_is_text_and_nobody_meets_a_barrier(browser, image):
+    container = dead_container(image)
+    incident = "/incidents/" + asked_about(container, EVIL)["incident"]
     for scheme in ["light", "dark"]:
         for width in [1280, 360]:
             viewport = {"width": width, "height": 800}
@@ -224,22 +375,8 @@ def text_from_outside(browser, image):
             ada.close()
 
 
-def without_a_script(browser, image):
+def people_pause_and_resume_without_a_script(browser, image):
     bob = Person(browser, "bob", java_script_enabled=False)
-    question = bob.page.locator("article", has_text="look-at-what-is-odd")
-    question.get_by_label("Comment").fill("not today")
-    question.get_by_role("button", name="Deny").click()
-    bob.page.get_by_text("denied: it is not carried out").wait_for()
-    container = dead_container(image)
-    alarm(container)
-    asked = until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
-    for name in ["ada", "bob"]:
-        person = Person(browser, name, java_script_enabled=False)
-        person.page.goto(URL + "/")
-        person.question(container).get_by_role("button", name="Approve").click()
-        person.close()
-    until("it runs again", lambda: docker("inspect", "-f", "{{.State.Running}}", container) == "true")
-    the_incident(bob.page, asked[0]["incident"])
     bob.page.goto(URL + "/status")
     bob.page.get_by_label("Reason").fill("moving")
     bob.page.get_by_role("button", name="Pause").click()
@@ -247,6 +384,8 @@ def without_a_script(browser, image):
     bob.page.get_by_label("Reason").first.fill("moved")
     bob.page.get_by_role("button", name="Resume all").click()
     bob.page.get_by_text("resumed all by bob").wait_for()
+    container = dead_container(image)
+    asked_about(container)
     bob.page.get_by_role("button", name="Log out").click()
     bob.page.get_by_text("logged out").wait_for()
     bob.page.goto(URL + "/")
@@ -254,10 +393,9 @@ def without_a_script(browser, image):
     bob.close()
 
 
-def under_the_pointer(browser, image):
+def nothing_moves_under_the_pointer(browser, image):
     first, second = dead_container(image), dead_container(image)
-    alarm(first)
-    until("people are asked", lambda: get("/api/v1/approvals")["approvals"])
+    asked_about(first)
     bob = Person(browser, "bob")
     bob.page.goto(URL + "/")
     button = bob.question(first).get_by_role("button", name="Deny")
@@ -276,30 +414,49 @@ def under_the_pointer(browser, image):
     bob.close()
 
 
-def main():
+STORIES = {
+    story.__name__: (story, rules)
+    for story, rules in [
+        (the_second_of_two_people_has_it_done_once_and_watches, RULES),
+        (two_people_have_it_done_without_a_script, RULES),
+        (a_no_is_a_no, RULES),
+        (a_no_is_a_no_without_a_script, RULES),
+        (silence_is_a_no, HURRIED),
+        (what_has_ended_meanwhile_is_asked_no_more, RULES),
+        (another_container_is_another_question, RULES),
+        (text_from_outside_is_text_and_nobody_meets_a_barrier, RULES),
+        (people_pause_and_resume_without_a_script, RULES),
+        (nothing_moves_under_the_pointer, RULES),
+    ]
+}
+
+
+def main(name):
+    story, rules = STORIES[name]
     image = box()
     with tempfile.TemporaryDirectory() as home:
+        os.chdir(home)
         hashed = subprocess.run([BINARY, "hash-password"], input="sesame\n", check=True, capture_output=True, text=True)
-        for name, text in [("rules.yaml", RULES), ("sickbay.yml", SETTINGS + "rules: {paths: [rules.yaml]}\n"), ("hash", hashed.stdout)]:
-            (pathlib.Path(home) / name).write_text(text)
-        log = open(pathlib.Path(home) / "stderr", "w")
-        daemon = subprocess.Popen([os.path.abspath(BINARY), "--config.file=sickbay.yml"], cwd=home, stderr=log)
+        for file, text in [("rules.yaml", rules), ("sickbay.yml", SETTINGS + "rules: {paths: [rules.yaml]}\n"), ("hash", hashed.stdout)]:
+            pathlib.Path(file).write_text(text)
+        daemon = subprocess.Popen([BINARY, "--config.file=sickbay.yml"], stderr=open("stderr", "w"))
         try:
             until("it is ready", lambda: urllib.request.urlopen(URL + "/-/ready").status == 200)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-                for test in [with_a_script, text_from_outside, without_a_script, under_the_pointer]:
-                    test(browser, image)
-                    print(f"ok: {test.__name__}")
+                story(browser, image)
                 browser.close()
         except BaseException:
-            print((pathlib.Path(home) / "stderr").read_text(), file=sys.stderr)
+            print(pathlib.Path("stderr").read_text(), file=sys.stderr)
             raise
         finally:
             daemon.terminate()
             daemon.wait()
-            for name in docker("ps", "-aq", "--filter", f"name={PREFIX}-browser-").split():
-                docker("rm", "-f", "-v", name)
+            os.chdir("/")
+            for container in MADE:
+                subprocess.run(["docker", "rm", "-f", "-v", container], capture_output=True)
 
 
-main()
+if len(sys.argv) != 2 or sys.argv[1] not in STORIES:
+    sys.exit("usage: pages.py STORY, one of:\n" + "\n".join(STORIES))
+main(sys.argv[1])
