@@ -153,7 +153,7 @@ playbooks:
     fn it_is_the_text_as_it_stands_in_the_file() {
         let (_, entry) = PLAIN.split_once("  - ").unwrap();
         let as_written: Vec<&str> =
-            entry.trim_end().lines().enumerate().map(|(at, line)| if at == 0 { line } else { &line[4..] }).collect();
+            entry.trim_end().lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
         assert_eq!(text_of(PLAIN), as_written.join("\n"));
     }
 
