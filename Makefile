@@ -2,7 +2,7 @@
 # engine if none answers, stop what they started, and need no image registry.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim browser newer-engine mutants lint bench build setup clean-demo up break log down
+.PHONY: help demo test sim races browser newer-engine mutants lint bench build setup clean-demo up break log down
 
 help: ## Lists what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,6 +15,9 @@ test: ## Runs every test, the ones on a real Docker engine, Prometheus and Alert
 
 sim: ## Plays simulated worlds: SEEDS=1000000 for so many, SEED=123 for one and its story
 	@SEED=$(SEED) SEEDS=$(SEEDS) bash scripts/sim.sh
+
+races: ## Plays races about approvals on the real daemon: ROUNDS=1000 of each
+	@ROUNDS=$(or $(ROUNDS),1000) cargo test --locked --test e2e races::
 
 browser: ## Runs the pages in headless Chromium, with a script and without one
 	@bash scripts/browser.sh

@@ -225,6 +225,8 @@ fn every_printed_settings_file_loads() {
             ("chat_url", "https://chat.example/x"),
             ("slack_url", "https://hooks.slack.com/services/x"),
             ("slack_signing_secret", "0123456789abcdef0123456789abcdef"),
+            ("link_secret", "0123456789abcdef0123456789abcdef"),
+            ("joe_url", "https://mail.example/joe"),
         ] {
             fs::write(folder.path().join(secret), text).unwrap();
         }

@@ -1,7 +1,8 @@
 //! `sickbay pending`, `approve` and `deny`: what people are asked, and somebody's answer, over HTTP.
 
-use super::ask::{DAEMON_URL, Question, REFUSED, ask, daemon_url, token_of, understood};
+use super::ask::{Question, REFUSED, ask, understood};
 use super::check::Output;
+use super::reach::{Reach, Way};
 use super::{complain, print_json};
 use crate::model::approval::{PLAN_DIGITS, who};
 use crate::model::duration::format_duration;
@@ -9,9 +10,7 @@ use crate::story::printable;
 use crate::web::api::{ApprovalList, OpenApproval, RoomLeft, VoteAnswered, VoteRequest};
 use clap::Args;
 use hyper::Method;
-use secrecy::SecretString;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The fewest characters by which a plan is found.
@@ -20,12 +19,8 @@ const SHORT_PLAN_MIN: usize = 4;
 /// Which daemon, and as whom.
 #[derive(Args, Clone, Debug)]
 struct Access {
-    /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
-    url: String,
-    /// The file that holds your token: that of one of `people` in the settings
-    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -60,7 +55,7 @@ pub struct VoteArgs {
 /// If the result cannot be printed.
 pub fn pending(args: &PendingArgs, out: &mut dyn Write) -> io::Result<u8> {
     let list = match args.access.list() {
-        Ok((list, _token)) => list,
+        Ok((list, _way)) => list,
         Err(code) => return Ok(code),
     };
     match args.access.output {
@@ -88,7 +83,7 @@ pub fn deny(args: &VoteArgs, out: &mut dyn Write) -> io::Result<u8> {
 }
 
 fn vote(vote: &str, args: &VoteArgs, out: &mut dyn Write) -> io::Result<u8> {
-    let (list, token) = match args.access.list() {
+    let (list, way) = match args.access.list() {
         Ok(known) => known,
         Err(code) => return Ok(code),
     };
@@ -109,9 +104,9 @@ fn vote(vote: &str, args: &VoteArgs, out: &mut dyn Write) -> io::Result<u8> {
     }
     let plan = args.plan.clone().unwrap_or_else(|| approval.plan.clone());
     let body = serde_json::to_vec(&VoteRequest { vote: vote.to_owned(), plan, comment: args.comment.clone() })?;
-    let (url, path) = (&*args.access.url, format!("/api/v1/approvals/{}", approval.id));
-    let question = Question { url, method: Method::POST, path: &path, token: token.as_ref(), body };
-    let answered: VoteAnswered = match understood(url, ask(question)) {
+    let path = format!("/api/v1/approvals/{}", approval.id);
+    let question = Question { way: &way, method: Method::POST, path: &path, body };
+    let answered: VoteAnswered = match understood(&way.url, ask(question)) {
         Ok(answered) => answered,
         Err(code) => return Ok(code),
     };
@@ -128,11 +123,11 @@ fn vote(vote: &str, args: &VoteArgs, out: &mut dyn Write) -> io::Result<u8> {
 }
 
 impl Access {
-    /// What people are asked, and the token that was read for it.
-    fn list(&self) -> Result<(ApprovalList, Option<SecretString>), u8> {
-        let token = token_of(self.token_file.as_deref())?;
-        let question = Question { token: token.as_ref(), ..Question::get(&self.url, "/api/v1/approvals") };
-        Ok((understood(&self.url, ask(question))?, token))
+    /// What people are asked, and how the daemon was reached.
+    fn list(&self) -> Result<(ApprovalList, Way), u8> {
+        let way = self.reach.way()?;
+        let list = understood(&way.url, ask(Question::get(&way, "/api/v1/approvals")))?;
+        Ok((list, way))
     }
 }
 

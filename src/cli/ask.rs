@@ -1,7 +1,7 @@
 //! One question to a running daemon over HTTP, and its answer.
 
-use super::{USAGE, complain};
-use crate::settings;
+use super::complain;
+use super::reach::Way;
 use crate::web::api::ApiError;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -10,11 +10,16 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use secrecy::{ExposeSecret, SecretString};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
-use std::path::Path;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
 
 /// The process's exit code where no daemon answers.
 pub(super) const UNREACHABLE: u8 = 4;
@@ -30,27 +35,25 @@ const ANSWER_LEN_MAX: usize = 4 << 20;
 
 /// What is asked.
 pub(super) struct Question<'a> {
-    /// Where the daemon answers.
-    pub(super) url: &'a str,
+    /// How the daemon is reached.
+    pub(super) way: &'a Way,
     /// How it is asked.
     pub(super) method: Method,
     /// The path, encoded.
     pub(super) path: &'a str,
-    /// What proves that we may ask.
-    pub(super) token: Option<&'a SecretString>,
     /// JSON; empty for none.
     pub(super) body: Vec<u8>,
 }
 
 impl<'a> Question<'a> {
     /// A question that changes nothing.
-    pub(super) fn get(url: &'a str, path: &'a str) -> Self {
-        Self { url, method: Method::GET, path, token: None, body: Vec::new() }
+    pub(super) fn get(way: &'a Way, path: &'a str) -> Self {
+        Self { way, method: Method::GET, path, body: Vec::new() }
     }
 }
 
 /// What `--url` begins with where the daemon listens on a socket in the file system.
-const SOCKET_SCHEME: &str = "unix://";
+pub(super) const SOCKET_SCHEME: &str = "unix://";
 
 /// What `--url` must be; anything else is wrong usage.
 pub(super) fn daemon_url(text: &str) -> Result<String, String> {
@@ -64,32 +67,25 @@ pub(super) fn daemon_url(text: &str) -> Result<String, String> {
     }
     let uri: hyper::Uri = text.parse().map_err(|error| format!("{error}; use one like {DAEMON_URL}"))?;
     match uri.scheme_str() {
-        Some("http") if uri.query().is_none() => Ok(text.to_owned()),
-        Some("http") => Err(format!("it has a query; use one like {DAEMON_URL}")),
-        Some("https") => Err("this version speaks plain HTTP only; use http://, or a tunnel to the daemon".to_owned()),
-        _ => Err(format!("it starts with neither http:// nor unix://; use one like {DAEMON_URL}")),
+        Some("http" | "https") if uri.query().is_none() => Ok(text.to_owned()),
+        Some("http" | "https") => Err(format!("it has a query; use one like {DAEMON_URL}")),
+        _ => Err(format!("it starts with none of http://, https:// and unix://; use one like {DAEMON_URL}")),
     }
-}
-
-/// The token in a file, if one is named; otherwise what to exit with, after the problem was told.
-pub(super) fn token_of(file: Option<&Path>) -> Result<Option<SecretString>, u8> {
-    file.map(settings::secret_file).transpose().map_err(|problem| {
-        complain(&problem);
-        USAGE
-    })
 }
 
 /// Asks. The error says why there is no answer.
 pub(super) fn ask(question: Question<'_>) -> Result<(StatusCode, Bytes), String> {
-    let url = question.url;
+    let way = question.way;
+    let url = &*way.url;
     let request = request(question)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
     runtime.block_on(async {
         let asked = async {
-            let answer = match url.strip_prefix(SOCKET_SCHEME) {
-                Some(path) => over_socket(path, request).await,
-                None => over_tcp(request).await,
+            let answer = match (way.socket(), &way.tls) {
+                (Some(path), _) => over_socket(path, request).await,
+                (None, Some(tls)) => over_tls(Arc::clone(tls), request).await,
+                (None, None) => over_tcp(request).await,
             };
             let answer = answer.map_err(|error| format!("no daemon answers at {url}: {error}"))?;
             let code = answer.status();
@@ -114,6 +110,47 @@ async fn over_tcp(request: Request<Full<Bytes>>) -> Result<Response<Incoming>, S
 /// The kernel tells the daemon which user is asking.
 async fn over_socket(path: &str, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
     let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+    over(stream, request).await
+}
+
+async fn over_tls(tls: Arc<ClientConfig>, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+    let uri = request.uri();
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = uri.port_u16().unwrap_or(443);
+    let stream = TcpStream::connect((&*host, port)).await.map_err(|error| error.to_string())?;
+    let name = ServerName::try_from(host.clone()).map_err(|error| format!("{host}: {error}"))?;
+    let greeted = TlsConnector::from(tls).connect(name, stream).await;
+    over(greeted.map_err(|error| greeting_failed(&error, &host))?, request).await
+}
+
+/// What went wrong with the greeting, and what to do.
+fn greeting_failed(error: &io::Error, host: &str) -> String {
+    use rustls::CertificateError as Wrong;
+    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return error.to_string();
+    };
+    if let rustls::Error::InvalidCertificate(wrong) = cause {
+        return if matches!(wrong, Wrong::UnknownIssuer | Wrong::BadSignature) {
+            "its certificate is signed by nobody who is trusted here; name the authority with --ca-file".to_owned()
+        } else if matches!(wrong, Wrong::NotValidForName | Wrong::NotValidForNameContext { .. }) {
+            format!("its certificate is not for {host}; use a name that stands in it")
+        } else if matches!(wrong, Wrong::Expired | Wrong::ExpiredContext { .. }) {
+            "its certificate has expired".to_owned()
+        } else {
+            format!("its certificate is not valid: {wrong}")
+        };
+    }
+    if matches!(cause, rustls::Error::InvalidMessage(_)) {
+        return "it does not speak TLS there; use http://".to_owned();
+    }
+    format!("TLS failed: {cause}")
+}
+
+/// Asks over one connection of our own.
+async fn over<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| root_cause(&error))?;
     #[expect(clippy::disallowed_methods, reason = "it ends with the command; what goes wrong is told by the answer")]
     tokio::spawn(connection);
@@ -129,23 +166,28 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 }
 
 fn request(question: Question<'_>) -> Result<Request<Full<Bytes>>, String> {
-    let Question { url, method, path, token, body } = question;
-    let over_socket = url.starts_with(SOCKET_SCHEME);
+    let Question { way, method, path, body } = question;
+    let (url, over_socket) = (&*way.url, way.socket().is_some());
     let base = if over_socket { "" } else { url.trim_end_matches('/') };
     let uri: hyper::Uri = format!("{base}{path}")
         .parse()
         .map_err(|error| format!("{url} is not a URL: {error}; use one like {DAEMON_URL}"))?;
     let mut request = Request::builder().method(method).uri(uri).header(header::ACCEPT, "application/json");
+    let authority = request.uri_ref().and_then(|uri| uri.authority()).map(|authority| authority.as_str().to_owned());
     if over_socket {
         request = request.header(header::HOST, "localhost");
+    } else if let Some(authority) = authority.filter(|_| way.tls.is_some()) {
+        request = request.header(header::HOST, authority);
     }
     if !body.is_empty() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
-    if let Some(token) = token {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+    if let Some(proof) = &way.proof {
+        request = request.header(header::AUTHORIZATION, proof.expose_secret());
     }
-    request.body(Full::from(body)).map_err(|_header| "the token holds what no HTTP header can carry".to_owned())
+    request
+        .body(Full::from(body))
+        .map_err(|_header| "the proof of who asks holds what no HTTP header can carry".to_owned())
 }
 
 /// The answer as what it should be; otherwise what to exit with, after the problem was told.

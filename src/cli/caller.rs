@@ -1,7 +1,8 @@
 //! Who asks a running daemon to change something, and how the answer is told: the same for every such command.
 
-use super::ask::{DAEMON_URL, Question, ask, daemon_url, token_of, understood};
+use super::ask::{Question, ask, understood};
 use super::check::Output;
+use super::reach::Reach;
 use super::{complain, print_json};
 use crate::settings;
 use clap::Args;
@@ -9,7 +10,6 @@ use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 /// Who asks which daemon.
 #[derive(Args, Clone, Debug)]
@@ -17,12 +17,8 @@ pub(super) struct Caller {
     /// Who you are [default: your login name]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
-    url: String,
-    /// The file that holds the token of `web.api_token_file`, if the daemon has one
-    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -50,12 +46,12 @@ impl Caller {
         request: &impl Serialize,
         out: &mut dyn Write,
     ) -> io::Result<u8> {
-        let token = match token_of(self.token_file.as_deref()) {
-            Ok(token) => token,
+        let way = match self.reach.way() {
+            Ok(way) => way,
             Err(code) => return Ok(code),
         };
-        let (url, body) = (&*self.url, serde_json::to_vec(request)?);
-        let changed: C = match understood(url, ask(Question { url, method, path, token: token.as_ref(), body })) {
+        let body = serde_json::to_vec(request)?;
+        let changed: C = match understood(&way.url, ask(Question { way: &way, method, path, body })) {
             Ok(changed) => changed,
             Err(code) => return Ok(code),
         };

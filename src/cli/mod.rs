@@ -14,6 +14,7 @@ pub mod log;
 pub mod new;
 pub mod pause;
 pub mod permissions;
+mod reach;
 pub mod reload;
 pub mod reset;
 mod rules;

@@ -1,15 +1,15 @@
 //! `sickbay reload`: a running daemon reads its settings and playbooks anew, over HTTP.
 
-use super::ask::{DAEMON_URL, Question, REFUSED, ask, daemon_url, token_of, understood};
+use super::ask::{Question, REFUSED, ask, understood};
 use super::caller::encoded;
 use super::check::Output;
+use super::reach::Reach;
 use super::{complain, print_json};
 use crate::settings;
 use crate::web::api::ReloadAnswer;
 use clap::Args;
 use hyper::Method;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 /// Read settings and playbooks anew: all of it is taken, or nothing.
 #[derive(Args, Clone, Debug)]
@@ -17,12 +17,8 @@ pub struct ReloadArgs {
     /// Who you are [default: your login name]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
-    url: String,
-    /// The file that holds the token of `web.api_token_file`, if the daemon has one
-    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -33,13 +29,13 @@ pub struct ReloadArgs {
 /// # Errors
 /// If the result cannot be printed.
 pub fn run(args: &ReloadArgs, out: &mut dyn Write) -> io::Result<u8> {
-    let token = match token_of(args.token_file.as_deref()) {
-        Ok(token) => token,
+    let way = match args.reach.way() {
+        Ok(way) => way,
         Err(code) => return Ok(code),
     };
     let by = args.by.clone().or_else(settings::login_name).unwrap_or_else(|| "unknown".to_owned());
-    let (url, path) = (&*args.url, &*format!("/-/reload?by={}", encoded(&by)));
-    let answer = ask(Question { url, method: Method::POST, path, token: token.as_ref(), body: Vec::new() });
+    let (url, path) = (&*way.url, &*format!("/-/reload?by={}", encoded(&by)));
+    let answer = ask(Question { way: &way, method: Method::POST, path, body: Vec::new() });
     // A refusal has the same shape, and another status.
     let refused = answer.as_ref().ok().and_then(|(_, body)| serde_json::from_slice::<ReloadAnswer>(body).ok());
     let answer = match refused.filter(|answer| !answer.is_reloaded()) {

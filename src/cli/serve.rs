@@ -40,6 +40,9 @@ pub struct ServeArgs {
     /// The URL under which people reach sickbay
     #[arg(long = "web.external-url", value_name = "URL")]
     external_url: Option<String>,
+    /// TLS and users, in the format of Prometheus' web configuration
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
     /// Accept alerts from anyone even on an address that is not loopback
     #[arg(long = "web.insecure-no-auth")]
     insecure_no_auth: bool,
@@ -82,6 +85,7 @@ fn prepare(args: &ServeArgs) -> Result<Prepared, Refused> {
     let overrides = Overrides {
         listen_addresses: args.listen_addresses.clone(),
         external_url: args.external_url.clone(),
+        web_config_file: args.web_config_file.clone(),
         storage_path: args.storage_path.clone(),
         rules: args.rules.clone(),
         dry_run: args.dry_run.then_some(true),

@@ -1,8 +1,9 @@
 //! `sickbay status` and `sickbay healthcheck`: what a running daemon says about itself, over HTTP.
 
-use super::ask::{DAEMON_URL, Question, UNREACHABLE, ask, daemon_url, token_of, understood};
+use super::ask::{Question, UNREACHABLE, ask, understood};
 use super::check::Output;
 use super::pause::standing;
+use super::reach::Reach;
 use super::reset::{frozen, open};
 use super::{complain, print_json};
 use crate::model::approval::who;
@@ -12,18 +13,13 @@ use crate::web::api::{OpenApproval, OpenIncident, Permission, Status};
 use clap::Args;
 use hyper::StatusCode;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Show what a running daemon is doing.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
-    /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
-    url: String,
-    /// The file that holds your token: that of one of `people` in the settings, or of `web.api_token_file`
-    #[arg(long, value_name = "FILE", env = "SICKBAY_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -32,9 +28,8 @@ pub struct StatusArgs {
 /// Exit with 0 if a daemon answers.
 #[derive(Args, Clone, Debug)]
 pub struct HealthcheckArgs {
-    /// Where the daemon answers
-    #[arg(long, value_name = "URL", default_value = DAEMON_URL, env = "SICKBAY_URL", value_parser = daemon_url)]
-    url: String,
+    #[command(flatten)]
+    reach: Reach,
     /// Ask whether it is ready (playbooks, log, Docker), not only alive
     #[arg(long)]
     ready: bool,
@@ -45,12 +40,11 @@ pub struct HealthcheckArgs {
 /// # Errors
 /// If the result cannot be printed.
 pub fn run(args: &StatusArgs, out: &mut dyn Write) -> io::Result<u8> {
-    let token = match token_of(args.token_file.as_deref()) {
-        Ok(token) => token,
+    let way = match args.reach.way() {
+        Ok(way) => way,
         Err(code) => return Ok(code),
     };
-    let question = Question { token: token.as_ref(), ..Question::get(&args.url, "/api/v1/status") };
-    let status: Status = match understood(&args.url, ask(question)) {
+    let status: Status = match understood(&way.url, ask(Question::get(&way, "/api/v1/status"))) {
         Ok(status) => status,
         // Whoever answers otherwise is no daemon that could be asked.
         Err(_) => return Ok(UNREACHABLE),
@@ -66,10 +60,15 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write) -> io::Result<u8> {
 #[must_use]
 pub fn healthcheck(args: &HealthcheckArgs) -> u8 {
     let path = if args.ready { "/-/ready" } else { "/-/healthy" };
-    match ask(Question::get(&args.url, path)) {
+    let way = match args.reach.way() {
+        Ok(way) => way,
+        // Docker knows 0 and 1 alone.
+        Err(_told) => return 1,
+    };
+    match ask(Question::get(&way, path)) {
         Ok((StatusCode::OK, _)) => 0,
         Ok((code, body)) => {
-            complain(&format!("{}{path} answered {code}: {}", args.url, String::from_utf8_lossy(&body).trim()));
+            complain(&format!("{}{path} answered {code}: {}", way.url, String::from_utf8_lossy(&body).trim()));
             1
         }
         Err(problem) => {

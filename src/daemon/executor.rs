@@ -4,6 +4,7 @@
 //! It decides nothing: what may be done was decided by the gates, and an action needs the permit they made.
 
 use super::hosts::{DockerHost, Hosts};
+use super::links::Links;
 use super::tasks::Tasks;
 use crate::alertmanager::Witnesses;
 use crate::diagnosis::with_diagnosis;
@@ -86,6 +87,8 @@ pub struct Outside {
     pub witnesses: Witnesses,
     /// What speaks to the systems that playbooks name.
     pub requester: Requester,
+    /// Who is sent signed links, and by which notifier.
+    pub links: Links,
 }
 
 /// Carries out effects.
@@ -95,6 +98,7 @@ pub struct Executor {
     notifiers: Notifiers,
     witnesses: Witnesses,
     requester: Requester,
+    links: Links,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
@@ -105,11 +109,11 @@ impl Executor {
     #[must_use]
     pub fn new(
         hosts: Hosts,
-        Outside { notifiers, witnesses, requester }: Outside,
+        Outside { notifiers, witnesses, requester, links }: Outside,
         results: mpsc::Sender<Event>,
         tasks: Tasks,
     ) -> Self {
-        Self { hosts, notifiers, witnesses, requester, results, tasks, asked: HashMap::new() }
+        Self { hosts, notifiers, witnesses, requester, links, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -346,11 +350,12 @@ impl Executor {
         let results = self.results.clone();
         let notifier = self.notifiers.get(&notice.notifier);
         let act = notice.act;
+        let link = asks.as_ref().and_then(|asks| self.links.of(&notice.notifier, asks));
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
         let work = async move {
             let outcome = match notifier {
                 Some(notifier) => {
-                    let sent = in_time(within, notifier.send(&notice, asks.as_ref(), repeat)).await;
+                    let sent = in_time(within, notifier.send(&notice, (asks.as_ref(), link.as_ref()), repeat)).await;
                     sent.unwrap_or_else(|error| NoticeOutcome::Failed { error })
                 }
                 None => {

@@ -2,14 +2,17 @@
 
 use super::executor::{Hands, Notifiers, Outside};
 use super::hosts::{DockerHost, Hosts};
+use super::links::Links;
 use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Observer, Reader, Tls, Writer};
 use crate::notifier::{HttpConfig, HttpNotifier, Notifier, NotifierError, Pace, SlackNotifier};
-use crate::people::People;
+use crate::people::{People, Users};
 use crate::receiver::auth::{Credential, Sender, Senders};
 use crate::requester::Requester;
+use crate::settings::web_file::WebFile;
 use crate::settings::{self, AlertmanagerSettings, NotifierTo, SenderAuth, Settings};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
+use crate::web::front::Door;
 use crate::web::guard::Access;
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
@@ -27,7 +30,7 @@ pub type Named = HashMap<String, Notifier>;
 /// Which of them cannot be made, and why.
 pub fn outside(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Outside, String> {
     let (notifiers, witnesses) = (Notifiers::new(notifiers(settings)?), alertmanagers(settings, metrics)?);
-    Ok(Outside { notifiers, witnesses, requester: Requester::new()? })
+    Ok(Outside { notifiers, witnesses, requester: Requester::new()?, links: Links::new(settings) })
 }
 
 /// All notifiers by name, the built-in `log` among them.
@@ -110,8 +113,21 @@ pub fn access(settings: &Settings) -> Access {
         people: People::new(settings.people.clone()),
         only_here: web.is_only_here(),
         external_url: web.external_url.clone(),
+        tls: web.speaks_tls(),
         forward: web.forward_auth.clone(),
         slack: settings.slack.clone(),
+        links: settings.approvals.link_key.clone(),
+    }
+}
+
+/// What stands before every path.
+#[must_use]
+pub fn door(file: Option<&WebFile>) -> Door {
+    let Some(file) = file else { return Door::default() };
+    Door {
+        tls: file.tls.as_ref().map(|tls| Arc::clone(&tls.config)),
+        users: Users::new(file.users.clone()),
+        headers: file.headers.clone(),
     }
 }
 

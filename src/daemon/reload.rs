@@ -8,6 +8,7 @@ use super::config::{self, Config, ConfigError, Sources};
 use super::executor::Outside;
 use super::parts;
 use super::permits;
+use super::web_file::Follower as WebFileFollower;
 use crate::alertmanager::Witnesses;
 use crate::engine::event::NewConfig;
 use crate::engine::ruleset::Changes;
@@ -41,6 +42,8 @@ pub struct Reloader {
     pub inbox: Inbox,
     /// Where senders and token are checked.
     pub site: Arc<Site>,
+    /// What `web.config_file` says.
+    pub web_file: WebFileFollower,
     /// Where messages go, and who is asked whether an alert still fires.
     pub outside: Outside,
     /// How much is logged.
@@ -107,6 +110,8 @@ impl Reloader {
     fn take(&mut self, settings: Settings, changes: &Changes, needs: Needs) {
         self.site.webhook.change(parts::senders(&settings), settings.webhook.max_body);
         self.site.guard.change(parts::access(&settings));
+        self.web_file.take(settings.web.file.clone());
+        self.outside.links.change(&settings);
         if let Err(error) = self.level.set(settings.log.level.as_str()) {
             tracing::error!(%error, "the log level stays");
         }

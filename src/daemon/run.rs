@@ -14,6 +14,7 @@ use super::reload::Reloader;
 use super::slack::answer_clicks;
 use super::switches::Switches;
 use super::tasks::Tasks;
+use super::web_file::Follower as WebFileFollower;
 use crate::docker::watch_events;
 use crate::engine::event::Event;
 use crate::engine::ruleset::Ruleset;
@@ -109,7 +110,7 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let (reloads, wishes) = mpsc::channel(WISHES_LEN_MAX);
     let (web_stopping, listening) = (CancellationToken::new(), bound(&listeners));
     let site = site(&settings, (&clock, listening), (inbox.clone(), reloads, clicks(&tasks)?), (&metrics, &condition));
-    let web = serve(listeners, router(Arc::clone(&site)), ServerLimits::default(), web_stopping.clone());
+    let (web, web_file) = web(listeners, (&site, &settings), (&tasks, &web_stopping));
     listen_to((&hosts, permits), &tasks, (&metrics, &clock, &condition));
 
     let mut state = State::default();
@@ -130,8 +131,8 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     let file_read = switches.watch(&tasks, results.clone()).await;
     let executor = Executor::new(hosts, outside.clone(), results, tasks.clone());
     let ruleset = Ruleset::new(playbooks, settings.policy_at(listening));
-    let reloader =
-        Reloader { sources, listening, settings, inbox, site, outside, level, condition: Arc::clone(&condition) };
+    let told = Arc::clone(&condition);
+    let reloader = Reloader { sources, listening, settings, inbox, site, web_file, outside, level, condition: told };
     tasks.watch("reload", reloader.run(wishes, hangups));
     let dispatcher = Dispatcher::new(Parts { state, ruleset, clock, log: writer, executor, metrics, snapshot });
     let incoming = Incoming { inbox: deliveries, results: returned, log, stopping: stopping.clone() };
@@ -154,6 +155,19 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
     web_stopping.cancel();
     last_answers(web).await;
     outcome
+}
+
+/// Serves the pages, and follows the files that say who comes in and over which TLS.
+fn web(
+    listeners: Vec<Listener>,
+    (site, settings): (&Arc<Site>, &Settings),
+    (tasks, stopping): (&Tasks, &CancellationToken),
+) -> (impl Future<Output = ()> + use<>, WebFileFollower) {
+    let file = settings.web.file.clone();
+    let follower = WebFileFollower::new(file, Arc::clone(&site.front), Arc::clone(&site.metrics));
+    tasks.watch("web file", follower.clone().follow());
+    let routed = (router(Arc::clone(site)), Arc::clone(&site.front));
+    (serve(listeners, routed, ServerLimits::default(), stopping.clone()), follower)
 }
 
 /// Hears each Docker's events, and asks it now and then whether it is there, and what it lets us do.
@@ -240,6 +254,7 @@ fn site(
     Arc::new(Site {
         webhook: Webhook::new(inbox.clone(), parts::senders(settings), limits, Arc::clone(&wall)),
         inbox,
+        front: Arc::default(),
         guard: Guard::new(parts::access(settings)),
         reloads,
         readiness: Readiness::new(condition.subscribe()),

@@ -74,6 +74,8 @@ pub struct ApprovalSummary {
     pub yes: Vec<String>,
     /// Whether enough have, and nothing has come of it yet.
     pub approved: bool,
+    /// Whether a vote by a signed link may count.
+    pub takes_links: bool,
     /// The `alertname` of the alert behind it.
     pub alertname: String,
     /// What would be sent to Docker and to other systems, in order.
@@ -103,6 +105,7 @@ impl ApprovalSummary {
             left: now.remaining(&approval.since, approval.asked.timeout),
             yes: approval.yes.clone(),
             approved: approval.is_agreed(),
+            takes_links: approval.takes_links(),
             alertname: String::new(),
             calls: Vec::new(),
             room: Vec::new(),

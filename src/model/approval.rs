@@ -9,6 +9,7 @@ use super::fact::StepRef;
 use super::id::ActId;
 use super::incident::AttemptNumber;
 use super::reason::codes;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,12 @@ pub const EXECUTE_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// The digits of a plan that people are shown, and the fewest that name it in a vote.
 pub const PLAN_DIGITS: usize = 12;
+
+/// The channel of a vote that a signed link, or its code, has brought.
+pub const BY_LINK: &str = "link";
+
+/// After so many links and codes that fit nobody, none is taken for this approval any more.
+pub const WRONG_LINKS_MAX: u32 = 10;
 
 /// The question that people are asked, once it is recorded.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +59,8 @@ pub struct ApprovalRequested {
     pub attempt: AttemptNumber,
     /// Nothing will be changed in any case.
     pub dry_run: bool,
+    /// Whether the playbook takes no votes by signed links: whoever reads somebody's mail has those.
+    pub no_links: bool,
     /// What Docker showed of the target, as far as the gates read it.
     pub look: Option<Arc<TargetReport>>,
 }
@@ -76,6 +85,12 @@ impl ApprovalRequested {
         self.plan.get(..PLAN_DIGITS).unwrap_or(&self.plan)
     }
 
+    /// Until when people may decide, by the wall clock of when they were asked; `None` where no calendar goes that far.
+    #[must_use]
+    pub fn until(&self, since: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        since.checked_add_signed(TimeDelta::from_std(self.timeout).ok()?)
+    }
+
     /// Who must agree, in words.
     #[must_use]
     pub fn who(&self) -> String {
@@ -97,6 +112,17 @@ pub struct AskedPlan {
     pub approval: ActId,
     /// SHA-256 of the plan, hex, whole.
     pub plan: String,
+    /// Whose signed links are taken, and until when; `None` if nobody's are.
+    pub links: Option<LinksFor>,
+}
+
+/// Whose signed links may answer a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinksFor {
+    /// Groups or people who may decide.
+    pub from: Vec<String>,
+    /// Until when, by the wall clock.
+    pub until: DateTime<Utc>,
 }
 
 /// What somebody says about a plan.
@@ -110,7 +136,7 @@ pub struct Ballot {
     pub person: String,
     /// Their groups.
     pub groups: Vec<String>,
-    /// By which way it came: `cli`, `web` and the like.
+    /// By which way it came: `api`, `web`, [`BY_LINK`] and the like.
     pub channel: String,
     /// Yes or no.
     pub approve: bool,
@@ -194,6 +220,10 @@ codes! {
         AlreadyDecided = "already_decided",
         /// There is no such approval, or its incident is closed.
         Unknown = "unknown",
+        /// The vote came by a signed link, and none is taken here: the playbook wants none, or too many wrong ones were tried.
+        NoLinks = "no_links",
+        /// No vote: somebody tried a link or a code that fits nobody.
+        WrongLink = "wrong_link",
         /// No vote: an earlier yes of this person counts no more, because the settings let them decide no longer.
         Lapsed = "lapsed",
     }
@@ -212,6 +242,8 @@ impl VoteAnswer {
             | Self::TooLate
             | Self::AlreadyDecided
             | Self::Unknown
+            | Self::NoLinks
+            | Self::WrongLink
             | Self::Lapsed => false,
         }
     }
@@ -239,6 +271,7 @@ mod tests {
             step: None,
             attempt: AttemptNumber::ONLY,
             dry_run: false,
+            no_links: false,
             look: None,
         }
     }

@@ -4,6 +4,7 @@
 //! is usually a secret. A try is repeated only where the other side may not have seen it or asks for it.
 //! Read [`HttpNotifier::send`] first.
 
+use super::link::SignedLink;
 use crate::http_client;
 use crate::model::notice::{Notice, NoticeOutcome};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -102,9 +103,9 @@ impl HttpNotifier {
         Ok(Self { client, method, url, headers: headers(config)?, pace })
     }
 
-    /// Sends a notice, a few times if need be.
-    pub async fn send(&self, notice: &Notice, repeat: bool) -> NoticeOutcome {
-        self.post(notice, &body(notice, repeat)).await
+    /// Sends a notice, a few times if need be, with a link for the one person whom this notifier reaches.
+    pub async fn send(&self, notice: &Notice, link: Option<&SignedLink>, repeat: bool) -> NoticeOutcome {
+        self.post(notice, &body(notice, link, repeat)).await
     }
 
     /// Sends a notice as somebody else has written it.
@@ -203,8 +204,8 @@ fn headers(config: &HttpConfig) -> Result<HeaderMap, NotifierError> {
     Ok(headers)
 }
 
-fn body(notice: &Notice, repeat: bool) -> String {
-    let body = serde_json::json!({
+fn body(notice: &Notice, link: Option<&SignedLink>, repeat: bool) -> String {
+    let mut body = serde_json::json!({
         "incident": notice.act.incident.to_string(),
         "act": notice.act.to_string(),
         "playbook": notice.playbook,
@@ -215,6 +216,10 @@ fn body(notice: &Notice, repeat: bool) -> String {
         "dry_run": notice.dry_run,
         "repeat": repeat,
     });
+    if let (Some(SignedLink { person, url, code }), Some(members)) = (link, body.as_object_mut()) {
+        let link = serde_json::json!({"for": person, "url": url.expose_secret(), "code": code.expose_secret()});
+        members.insert("link".to_owned(), link);
+    }
     body.to_string()
 }
 
@@ -289,7 +294,7 @@ mod tests {
     #[tokio::test]
     async fn a_failing_service_is_tried_again_with_the_same_key() {
         let (_tasks, url, seen) = service(&[500, 429, 200]).await;
-        assert_eq!(notifier(&url).send(&notice(), true).await, NoticeOutcome::Delivered);
+        assert_eq!(notifier(&url).send(&notice(), None, true).await, NoticeOutcome::Delivered);
         let seen = seen.lock().unwrap();
         assert_eq!(seen.len(), 3);
         for (_, headers, body) in seen.iter() {
@@ -307,6 +312,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_signed_link_goes_with_the_question_and_is_told_nowhere_else() {
+        let link = SignedLink {
+            person: "alice".to_owned(),
+            url: SecretString::from("https://sickbay.example/a/i12.1#alice.1.c4nary"),
+            code: SecretString::from("C4NAR-Y0000"),
+        };
+        let (_tasks, url, seen) = service(&[200, 404]).await;
+        let notifier = notifier(&url);
+        assert_eq!(notifier.send(&notice(), Some(&link), false).await, NoticeOutcome::Delivered);
+        let want = serde_json::json!({
+            "for": "alice", "url": "https://sickbay.example/a/i12.1#alice.1.c4nary", "code": "C4NAR-Y0000",
+        });
+        assert_eq!(seen.lock().unwrap()[0].2["link"], want);
+        let NoticeOutcome::Failed { error } = notifier.send(&notice(), Some(&link), false).await else { panic!() };
+        let told = format!("{error} {link:?}");
+        assert!(!told.to_lowercase().contains("c4nar"), "{told}");
+    }
+
+    #[tokio::test]
     async fn failures_are_told_without_the_urls_secrets() {
         for (codes, tries, why) in [
             (&[500][..], 3, "answered 500"),
@@ -316,7 +340,7 @@ mod tests {
         ] {
             let (_tasks, url, seen) = service(codes).await;
             let notifier = notifier(&url);
-            let NoticeOutcome::Failed { error } = notifier.send(&notice(), false).await else { panic!("{why}") };
+            let NoticeOutcome::Failed { error } = notifier.send(&notice(), None, false).await else { panic!("{why}") };
             assert!(error.starts_with("127.0.0.1:") && error.ends_with(why), "{error}");
             assert!(!error.contains("s3cret") && !format!("{notifier:?}").contains("s3cret"), "{error}");
             let seen = seen.lock().unwrap();
@@ -330,7 +354,7 @@ mod tests {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/s3cret", free.local_addr().unwrap());
         drop(free);
-        let NoticeOutcome::Failed { error } = notifier(&url).send(&notice(), false).await else { panic!() };
+        let NoticeOutcome::Failed { error } = notifier(&url).send(&notice(), None, false).await else { panic!() };
         assert!(error.contains("refused") && !error.contains("s3cret"), "{error}");
     }
 

@@ -4,10 +4,12 @@
 //! settings only; alert text is always data. Read [`Notifier`] first.
 
 mod http;
+mod link;
 mod slack;
 mod slack_answer;
 
 pub use http::{HttpConfig, HttpNotifier, NotifierError, Pace};
+pub use link::SignedLink;
 pub use slack::SlackNotifier;
 pub use slack_answer::SlackAnswers;
 
@@ -26,14 +28,21 @@ pub enum Notifier {
 }
 
 impl Notifier {
-    /// Sends a notice; `asks` is what people can decide with it, and `repeat` says that it may have been sent before.
-    pub async fn send(&self, notice: &Notice, asks: Option<&AskedPlan>, repeat: bool) -> NoticeOutcome {
+    /// Sends a notice; `asks` is what people can decide with it, `link` what one person can decide by, and `repeat` says
+    /// that it may have been sent before.
+    pub async fn send(
+        &self,
+        notice: &Notice,
+        (asks, link): (Option<&AskedPlan>, Option<&SignedLink>),
+        repeat: bool,
+    ) -> NoticeOutcome {
         match self {
             Self::Log => {
                 log(notice, repeat);
                 NoticeOutcome::Delivered
             }
-            Self::Http(http) => http.send(notice, repeat).await,
+            // A line of the log and a channel are read by many: no link goes there.
+            Self::Http(http) => http.send(notice, link, repeat).await,
             Self::Slack(slack) => slack.send(notice, asks, repeat).await,
         }
     }

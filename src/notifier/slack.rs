@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn asks() -> AskedPlan {
-        AskedPlan { approval: ActId { incident: IncidentId(Seq(12)), number: 1 }, plan: "ab".repeat(32) }
+        AskedPlan { approval: ActId { incident: IncidentId(Seq(12)), number: 1 }, plan: "ab".repeat(32), links: None }
     }
 
     #[test]

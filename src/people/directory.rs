@@ -84,6 +84,14 @@ impl People {
         }
     }
 
+    /// Those who get signed links and may decide about a plan that names these groups and people.
+    pub fn by_link<'a>(&'a self, from: &'a [String]) -> impl Iterator<Item = &'a Arc<Person>> {
+        let may = |person: &&Arc<Person>| {
+            person.link_notifier.is_some() && person.may(Role::Approve) && person.is_among(from)
+        };
+        self.0.iter().filter(may)
+    }
+
     /// The names of those who may decide about a plan that names these groups and people.
     pub fn who_may_decide<'a>(&'a self, from: &'a [String]) -> impl Iterator<Item = &'a str> {
         let may = |person: &&Arc<Person>| person.may(Role::Approve) && person.is_among(from);
@@ -104,6 +112,7 @@ mod tests {
             token: Some(TokenHash::of(&format!("{name}-has-a-long-token")).unwrap()),
             uid: None,
             slack_user: (name == "ada").then(|| "U0ADA".to_owned()),
+            link_notifier: None,
         }
     }
 

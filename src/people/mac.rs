@@ -25,6 +25,11 @@ impl Mac {
         bool::from(self.0.as_ref().ct_eq(&presented)) && is_one
     }
 
+    /// The proof itself.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+
     /// In hexadecimal digits, for whoever carries it.
     #[must_use]
     pub fn hex(&self) -> String {

@@ -21,6 +21,8 @@ pub struct Person {
     pub uid: Option<u32>,
     /// Who they are in Slack: the ID of a user of the app's workspace.
     pub slack_user: Option<String>,
+    /// The notifier that reaches this person alone: signed links are sent there. `None`: they get none.
+    pub link_notifier: Option<String>,
 }
 
 /// What somebody may do.

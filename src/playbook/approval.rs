@@ -50,6 +50,7 @@ pub(super) fn approval(
             .push(note.hint("leave `on_timeout` out, or set `approvals: {approve_on_timeout: true}` in the settings"));
     }
     let prevent_self_approval = fields.boolean("prevent_self_approval", true, findings);
+    let links = fields.boolean("links", true, findings);
     let message = fields.get("message").map(|field| template(field, (ids, sees), findings));
     let ask = if fields.get("ask").is_some() { recipients(&fields, "ask", reading)? } else { Vec::new() };
     Some(ApprovalSpec {
@@ -58,6 +59,7 @@ pub(super) fn approval(
         timeout: timeout?,
         approve_on_timeout: approve_on_timeout?,
         prevent_self_approval,
+        links,
         ask,
         message: message.map_or(Some(None), |message| message.map(Some))?,
     })

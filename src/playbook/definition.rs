@@ -422,6 +422,8 @@ pub struct ApprovalSpec {
     pub approve_on_timeout: bool,
     /// Whether who caused the run may not agree to it.
     pub prevent_self_approval: bool,
+    /// Whether votes by signed links count.
+    pub links: bool,
     /// The notifiers that carry the question.
     pub ask: Vec<String>,
     /// The question; `None` for the default.

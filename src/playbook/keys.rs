@@ -253,6 +253,7 @@ pub(crate) static APPROVAL: Shape = Shape {
         key("timeout", Duration, "How long they have; at most 7d.").needed(),
         key("on_timeout", Word(&["deny", "approve"]), "What counts when nobody decided in time.").default("deny"),
         key("prevent_self_approval", Bool, "Whether who caused the run may not agree to it.").default("true"),
+        key("links", Bool, "Whether a vote by a signed link counts: it proves no more than a mailbox.").default("true"),
         key("ask", List(&Text), "The notifiers that carry the question."),
         key("message", Template, "The question."),
     ],

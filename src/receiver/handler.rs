@@ -139,6 +139,13 @@ impl Webhook {
         }
     }
 
+    /// Whether the headers prove that a configured sender sends it. Where none is configured, nobody's do.
+    #[must_use]
+    pub fn knows(&self, headers: &HeaderMap) -> bool {
+        let door = Arc::clone(&self.door.read().unwrap_or_else(PoisonError::into_inner));
+        !door.senders.is_empty() && door.senders.verify(headers).is_ok()
+    }
+
     async fn take(
         &self,
         request: Request,

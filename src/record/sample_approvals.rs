@@ -29,6 +29,7 @@ fn asked(text: &str, whole: bool) -> ApprovalRequested {
         step: whole.then_some(StepRef { branch: Branch::Steps, index: 1, id: None, verb: "approve" }),
         attempt: if whole { AttemptNumber { number: 1, count: 2 } } else { AttemptNumber::ONLY },
         dry_run: whole,
+        no_links: whole,
         look: whole.then(|| Arc::new(look(text))),
     }
 }

@@ -189,6 +189,7 @@ pub(super) fn of_approvals() -> Vec<(&'static str, Vec<Member>)> {
                 ("timeout_ms", count()),
                 ("approve_on_timeout?", flag()),
                 ("prevent_self_approval", flag()),
+                ("no_links?", flag()),
                 ("cause?", named("text")),
                 ("step?", named("step")),
                 ("attempt?", count()),

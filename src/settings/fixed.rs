@@ -7,8 +7,16 @@ use super::types::{LogFormat, Settings};
 use std::net::SocketAddr;
 
 /// The keys that are read at the start alone.
-pub const FIXED: [&str; 7] =
-    ["web.listen_address", "web.socket", "storage.path", "docker.hosts", "labels.prefix", "dry_run", "log.format"];
+pub const FIXED: [&str; 8] = [
+    "web.listen_address",
+    "web.socket",
+    "web.config_file",
+    "storage.path",
+    "docker.hosts",
+    "labels.prefix",
+    "dry_run",
+    "log.format",
+];
 
 impl Settings {
     /// Every key that `new` sets to something else than this, although it cannot change while the daemon runs.
@@ -39,6 +47,7 @@ impl Settings {
                 Some(socket) => format!("{} with mode {:04o}", socket.path.display(), socket.mode),
                 None => "none".to_owned(),
             },
+            "web.config_file" => self.web.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.to_string()),
             "storage.path" => self.storage_path.display().to_string(),
             "docker.hosts" => {
                 let hosts: Vec<String> = self.docker.hosts.iter().map(ToString::to_string).collect();

@@ -144,9 +144,11 @@ fn flags(overrides: &Overrides) -> Vec<(&'static str, &'static str, Value)> {
     let many = |texts: &[String]| (!texts.is_empty()).then(|| Value::from(texts.to_vec()));
     let text = |text: &Option<String>| text.clone().map(Value::from);
     let storage = overrides.storage_path.as_ref().map(|path| Value::from(path.to_string_lossy().into_owned()));
+    let web_config = overrides.web_config_file.as_ref().map(|path| Value::from(path.to_string_lossy().into_owned()));
     let all = [
         ("web.listen_address", "--web.listen-address", many(&overrides.listen_addresses)),
         ("web.external_url", "--web.external-url", text(&overrides.external_url)),
+        ("web.config_file", "--web.config.file", web_config),
         ("storage.path", "--storage.path", storage),
         ("rules.paths", "--rules", many(&overrides.rules)),
         ("dry_run", "--dry-run", overrides.dry_run.map(Value::from)),
@@ -253,34 +255,48 @@ fn of_file(path: &str, mistakes: Vec<shape::Mistake>) -> Vec<SettingsProblem> {
 
 /// The file, and all that has the wrong shape in it; or why none of it can be read.
 fn read_file(path: &str, text: &str) -> Result<(Spanned<Tree>, Vec<shape::Mistake>), Box<SettingsProblem>> {
-    let problem = |line, column, message: String| {
-        Box::new(SettingsProblem::of_all(Place::File { path: path.to_owned(), line, column }, message))
-    };
-    if FILE_BYTES_MAX < text.len() {
-        return Err(problem(0, 0, "the file is larger than 1 MiB; a settings file is not".to_owned()));
+    let tree = parsed(path, text)?;
+    if is_blank(text) {
+        return Ok((tree, Vec::new()));
     }
-    let at = |error: serde_saphyr::Error| {
-        let (line, column) = error.location().map_or((0, 0), |location| (location.line(), location.column()));
-        let text = error.to_string();
-        let message = text.split(" at line ").next().unwrap_or(&text);
-        problem(line, column, in_words(&without_value(message.trim_end_matches([',', ':']))))
-    };
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        let location = serde_saphyr::Location::UNKNOWN;
-        return Ok((Spanned::new(Tree::Map(Vec::new()), location, location), Vec::new()));
-    }
-    let tree = serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options()).map_err(at)?;
-    let Err(refused) = typed(text).map_err(at) else { return Ok((tree, Vec::new())) };
+    let Err(refused) = typed(text).map_err(|error| of_yaml(path, &error)) else { return Ok((tree, Vec::new())) };
     let mistakes = shape::mistakes(&tree, text);
     // What the file is at all decides whether anything of it can be read.
     match mistakes.iter().find(|mistake| mistake.key.is_empty()) {
-        Some(whole) => Err(problem(whole.at.0, whole.at.1, whole.message.clone())),
+        Some(whole) => Err(of_text(path, whole.at, whole.message.clone())),
         None if mistakes.is_empty() => {
             let key = key_at(&tree.value, &refused.place);
             Err(Box::new(SettingsProblem { key, ..*refused }))
         }
         None => Ok((tree, mistakes)),
     }
+}
+
+/// A file as YAML with places; one that says nothing is an empty map.
+pub(super) fn parsed(path: &str, text: &str) -> Result<Spanned<Tree>, Box<SettingsProblem>> {
+    if FILE_BYTES_MAX < text.len() {
+        return Err(of_text(path, (0, 0), "the file is larger than 1 MiB; a settings file is not".to_owned()));
+    }
+    if is_blank(text) {
+        let location = serde_saphyr::Location::UNKNOWN;
+        return Ok(Spanned::new(Tree::Map(Vec::new()), location, location));
+    }
+    serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options()).map_err(|error| of_yaml(path, &error))
+}
+
+fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+}
+
+fn of_text(path: &str, (line, column): (u64, u64), message: String) -> Box<SettingsProblem> {
+    Box::new(SettingsProblem::of_all(Place::File { path: path.to_owned(), line, column }, message))
+}
+
+fn of_yaml(path: &str, error: &serde_saphyr::Error) -> Box<SettingsProblem> {
+    let at = error.location().map_or((0, 0), |location| (location.line(), location.column()));
+    let text = error.to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text);
+    of_text(path, at, in_words(&without_value(message.trim_end_matches([',', ':']))))
 }
 
 /// The key that stands last before a place: the one a value there belongs to.

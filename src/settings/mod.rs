@@ -11,6 +11,7 @@ mod hosts;
 mod labels;
 mod layers;
 mod limits;
+mod links;
 mod notifiers;
 mod patient;
 mod people;
@@ -26,6 +27,7 @@ mod slack;
 mod socket;
 mod source;
 mod types;
+pub mod web_file;
 
 pub use problem::{About, Place, SettingsError, SettingsProblem};
 pub use shown::{Mark, ShownFile};

@@ -34,7 +34,9 @@ impl Checks<'_> {
             }
             let by_slack = person.slack_user.is_some();
             let by_uid = web.socket.is_some() && person.uid.is_some();
-            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack;
+            let by_file = web.file.as_ref().is_some_and(|file| file.users.iter().any(|(user, _)| *user == person.name));
+            let by_link = person.link_notifier.is_some();
+            let otherwise_known = web.forward_auth.is_some() || by_uid || by_slack || by_file || by_link;
             if by_slack && !has_app {
                 let message = "needs `slack` at the top of the file, with `signing_secret_file` and `team_id`: without \
                                them nobody could tell whose click it is; add it, or remove this";
@@ -166,7 +168,8 @@ impl Checks<'_> {
         let slack_user = raw.slack_user.and_then(|id| {
             self.keep(&format!("{key}.slack_user"), slack_id(id, ["U", "W"], "the profile in Slack shows it"))
         });
-        Person { name: raw.name, groups: raw.groups, roles, password, token, uid: raw.uid, slack_user }
+        let (name, groups, link_notifier) = (raw.name, raw.groups, raw.link_notifier);
+        Person { name, groups, roles, password, token, uid: raw.uid, slack_user, link_notifier }
     }
 
     fn token(&mut self, key: &str, hash: Option<String>, file: Option<String>) -> Option<TokenHash> {

@@ -41,7 +41,7 @@ pub(super) struct RawWeb {
     pub(super) api_token_file: Option<String>,
     pub(super) forward_auth: Option<RawForwardAuth>,
     pub(super) socket: Option<RawSocket>,
-    pub(super) config_file: Later,
+    pub(super) config_file: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +171,8 @@ pub(super) struct RawStorm {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawApprovals {
     pub(super) approve_on_timeout: Option<bool>,
+    pub(super) link_secret: Option<String>,
+    pub(super) link_secret_file: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +198,7 @@ pub(super) struct RawPerson {
     pub(super) token_file: Option<String>,
     pub(super) uid: Option<u32>,
     pub(super) slack_user: Option<String>,
+    pub(super) link_notifier: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -10,9 +10,9 @@ use super::problem::{About, Place, SettingsError, SettingsProblem};
 use super::raw::{Later, OneOrMany, RawBasicAuth, RawDocker, RawLog, RawSender, RawStorage, RawWeb, RawWebhook};
 use super::secret;
 use super::types::{
-    ApprovalSettings, DockerSettings, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings,
-    WebhookSettings,
+    DockerSettings, LogFormat, LogLevel, LogSettings, Sender, SenderAuth, Settings, WebSettings, WebhookSettings,
 };
+use super::web_file::WebFile;
 use crate::model::duration::parse_duration;
 use crate::model::matcher::AnchoredRegex;
 use crate::model::policy::{Policy, ProtectedName};
@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an Alertmanager with a huge group may send.
@@ -49,11 +50,13 @@ pub(super) fn resolve(layered: Layered, inputs: &Inputs, read: ReadFile<'_>) -> 
     let docker = checks.docker(raw.docker, inputs);
     let labels = checks.labels(raw.labels);
     let limits = checks.limits(raw.limits);
-    let approvals = ApprovalSettings { approve_on_timeout: raw.approvals.approve_on_timeout.unwrap_or(false) };
+    let has_links = raw.approvals.link_secret.is_some() || raw.approvals.link_secret_file.is_some();
+    let approvals = checks.approvals(raw.approvals, &web);
     let has_app = raw.slack.is_some();
     let slack = raw.slack.and_then(|raw| checks.slack(raw));
     let people = checks.people((raw.people, raw.groups), &web, has_app);
     let notifiers = checks.notifiers(raw.notifiers, has_app);
+    checks.link_notifiers(&people, &notifiers, has_links);
     let alertmanagers = checks.alertmanagers(raw.alertmanagers);
     let log = checks.log(&raw.log);
     match docker {
@@ -102,7 +105,9 @@ fn concerns(left_out: &str, key: &str) -> bool {
     let depends = within("web.listen_address", key) || within("people", key) || within("groups", key);
     let decides = ["web", "webhook", "people", "groups"].iter().any(|top| within(top, left_out));
     let of_slack = within("slack", left_out) && (within("people", key) || within("notifiers", key));
-    within(left_out, key) || within(key, left_out) || (depends && decides) || of_slack
+    let of_links = (within("approvals", left_out) || within("notifiers", left_out)) && within("people", key);
+    let of_url = within("web", left_out) && within("approvals", key);
+    within(left_out, key) || within(key, left_out) || (depends && decides) || of_slack || of_links || of_url
 }
 
 impl Checks<'_> {
@@ -121,6 +126,11 @@ impl Checks<'_> {
             let place = self.origins.place(key);
             self.problems.push(SettingsProblem { place, key: key.to_owned(), message, about });
         }
+    }
+
+    /// Whether something at or below this key is wrong already.
+    pub(super) fn has_problem_at(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| concerns(key, &problem.key))
     }
 
     /// Keeps a value, or reports why there is none.
@@ -199,7 +209,6 @@ impl Checks<'_> {
     }
 
     fn web(&mut self, raw: RawWeb) -> WebSettings {
-        self.refuse_later("web.config_file", raw.config_file);
         let key = "web.listen_address";
         let mut listen_addresses = Vec::new();
         for text in self.texts(key, raw.listen_address, "127.0.0.1:10112") {
@@ -216,7 +225,24 @@ impl Checks<'_> {
         }
         let forward_auth = raw.forward_auth.and_then(|raw| self.forward_auth(raw));
         let socket = raw.socket.and_then(|raw| self.socket(&raw));
-        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket }
+        let file = raw.config_file.and_then(|name| self.web_file(&name));
+        WebSettings { listen_addresses, external_url, api_token, forward_auth, socket, file }
+    }
+
+    /// TLS and users. Each of its problems has its place in that file.
+    fn web_file(&mut self, name: &str) -> Option<Arc<WebFile>> {
+        let key = "web.config_file";
+        if name.is_empty() {
+            self.fail(key, "is empty; name the file, or remove it");
+            return None;
+        }
+        match WebFile::read(&self.path(key, name)) {
+            Ok(file) => Some(Arc::new(file)),
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| self.fail(key, problem));
+                None
+            }
+        }
     }
 
     fn webhook(&mut self, raw: RawWebhook) -> WebhookSettings {

@@ -42,7 +42,7 @@ pub(super) struct Table {
     not_both: &'static [[&'static str; 2]],
 }
 
-const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
     Key { name, holds, about, default: None, needed: false }
 }
 
@@ -51,12 +51,12 @@ impl Key {
         Self { default: Some(default), ..self }
     }
 
-    const fn needed(self) -> Self {
+    pub(super) const fn needed(self) -> Self {
         Self { needed: true, ..self }
     }
 }
 
-const fn table(keys: &'static [Key]) -> Table {
+pub(super) const fn table(keys: &'static [Key]) -> Table {
     Table { keys, one_of: &[], not_both: &[] }
 }
 
@@ -87,6 +87,7 @@ static WEB: Table = Table {
         key("listen_address", Texts, "IP:PORT, or :PORT for all addresses of the machine; a list is allowed.")
             .default("\"127.0.0.1:10112\""),
         key("external_url", Text, "How people and other programs reach it."),
+        key("config_file", Text, "TLS and users, in the format of Prometheus' `--web.config.file`."),
         key("api_token", Text, "What a call that changes something must present. Better given as a file."),
         key("api_token_file", Text, "The file that holds `api_token`."),
         key("forward_auth", Holds::Map(&FORWARD_AUTH), "The proxies that say who somebody is."),
@@ -195,9 +196,20 @@ static LIMITS: Table = table(&[
         .default("\"10m\""),
 ]);
 
-static APPROVALS: Table =
-    table(&[key("approve_on_timeout", Flag, "Whether a playbook may take silence for a yes: `on_timeout: approve`.")
-        .default("false")]);
+static APPROVALS: Table = Table {
+    not_both: &[["link_secret", "link_secret_file"]],
+    ..table(&[
+        key("approve_on_timeout", Flag, "Whether a playbook may take silence for a yes: `on_timeout: approve`.")
+            .default("false"),
+        key("link_secret", Text, "What signed links are signed with. Better given as a file."),
+        key(
+            "link_secret_file",
+            Text,
+            "The file that holds `link_secret`, at least 32 characters: with it, people with a `link_notifier` are sent \
+             signed links. Another secret makes all links of before worthless.",
+        ),
+    ])
+};
 
 static SLACK: Table = Table {
     one_of: &[&["signing_secret", "signing_secret_file"]],
@@ -231,6 +243,7 @@ static PERSON: Table = Table {
         key("token_file", Text, "The file that holds their token, at least 16 characters."),
         key("uid", Count(0, 65533), "Their user ID on this machine, for `web.socket`."),
         key("slack_user", Text, "Their user ID in Slack, such as U012AB3CD, for `slack`."),
+        key("link_notifier", Text, "The notifier that reaches them and nobody else: their signed links go there."),
     ])
 };
 

@@ -8,11 +8,10 @@ use super::schema::{Holds, Key, SETTINGS, Table};
 use serde_saphyr::Spanned;
 
 /// Keys that `raw` reads so that they can be refused by name.
-pub(super) const LATER: [&str; 19] = [
+pub(super) const LATER: [&str; 18] = [
     "alertmanager",
     "apprise",
     "client_certificate",
-    "config_file",
     "discord",
     "email",
     "google_chat",
@@ -58,8 +57,17 @@ fn outer(key: &str) -> String {
 
 /// All of them, in the order of the file.
 pub(super) fn mistakes(tree: &Spanned<Tree>, text: &str) -> Vec<Mistake> {
-    let mut reader = Reader { text, found: Vec::new() };
-    reader.map(tree, &SETTINGS, ("", place(tree)));
+    mistakes_by((&SETTINGS, &LATER), tree, text)
+}
+
+/// The same of a file that has other keys, some of which are refused elsewhere.
+pub(super) fn mistakes_by(
+    (top, later): (&'static Table, &'static [&'static str]),
+    tree: &Spanned<Tree>,
+    text: &str,
+) -> Vec<Mistake> {
+    let mut reader = Reader { top, later, text, found: Vec::new() };
+    reader.map(tree, top, ("", place(tree)));
     reader.found.sort_by_key(|mistake| mistake.at);
     reader.found
 }
@@ -71,6 +79,8 @@ fn place<T>(node: &Spanned<T>) -> Place {
 }
 
 struct Reader<'t> {
+    top: &'static Table,
+    later: &'static [&'static str],
     text: &'t str,
     found: Vec<Mistake>,
 }
@@ -97,8 +107,8 @@ impl Reader<'_> {
             let below = if path.is_empty() { key.value.clone() } else { format!("{path}.{}", key.value) };
             match table.keys.iter().find(|known| known.name == key.value) {
                 Some(known) => self.value(value, &known.holds, (&below, place(key))),
-                None if LATER.contains(&&*key.value) => {}
-                None => self.unknown(place(key), &below, unknown(&key.value, table)),
+                None if self.later.contains(&&*key.value) => {}
+                None => self.unknown(place(key), &below, unknown(&key.value, table, self.top)),
             }
         }
         let missing = |key: &&Key| key.needed && !entries.iter().any(|(there, _)| there.value == key.name);
@@ -172,7 +182,7 @@ impl Reader<'_> {
     }
 }
 
-fn unknown(key: &str, table: &Table) -> String {
+fn unknown(key: &str, table: &Table, top: &Table) -> String {
     if KEY_CHARS_MAX < key.chars().count() {
         let head: String = key.chars().take(KEY_CHARS_MAX).collect();
         return format!("unknown key `{head}…`; no key is that long");
@@ -184,7 +194,7 @@ fn unknown(key: &str, table: &Table) -> String {
     if let Some((_, name)) = near {
         return format!("unknown key `{key}`; did you mean `{name}`?");
     }
-    match SETTINGS.keys.iter().find(|outer| matches!(&outer.holds, Holds::Map(table) if has(table, key))) {
+    match top.keys.iter().find(|outer| matches!(&outer.holds, Holds::Map(table) if has(table, key))) {
         Some(outer) if table.keys.iter().any(|known| known.name == outer.name) => {
             format!("unknown key `{key}`; it belongs under `{}`", outer.name)
         }
@@ -202,7 +212,7 @@ pub(super) fn unknown_path(path: &str) -> Option<String> {
     let mut table = &SETTINGS;
     for part in path.split('.') {
         let Some(key) = table.keys.iter().find(|known| known.name == part) else {
-            return (!LATER.contains(&part)).then(|| unknown(part, table));
+            return (!LATER.contains(&part)).then(|| unknown(part, table, &SETTINGS));
         };
         let Holds::Map(inner) = &key.holds else { return None };
         table = inner;

@@ -137,6 +137,7 @@ fn shown(text: &str) -> String {
         return String::new();
     }
     secret.extend(comments(text));
+    secret.extend(passwords_of_urls(text));
     hidden(text, &secret)
 }
 
@@ -181,6 +182,19 @@ fn hide(node: &Spanned<Tree>, holds: Option<&Holds>, text: &str, secret: &mut Ve
 fn is_secret(name: &str) -> bool {
     let may = ["token", "password", "secret", "hash", "url", "headers"].iter().any(|word| name.contains(word));
     may && !name.ends_with("_file") && name != "external_url"
+}
+
+/// What stands before the `@` of a URL, also where none of it belongs.
+fn passwords_of_urls(text: &str) -> Vec<Range<usize>> {
+    let ends = |letter: char| letter.is_whitespace() || "/'\",]}".contains(letter);
+    let after = text.match_indices("://").map(|(at, sign)| at + sign.len());
+    let whole = |start: usize| {
+        let authority = text.get(start..)?.split(ends).next()?;
+        let (told, _) = authority.rsplit_once('@')?;
+        let (user, _) = told.split_once(':')?;
+        Some(start + user.len()..start + told.len())
+    };
+    after.filter_map(whole).collect()
 }
 
 /// From each comment's sign to the end of its line.
@@ -233,7 +247,8 @@ mod tests {
     #[test]
     fn what_could_be_a_secret_is_never_shown() {
         let text = "\
-web: {api_token: s3cret1, external_url: http://a/}
+web: {api_token: s3cret1, external_url: \"http://u:s3cret0@b/\"}
+slack: {answer_origin: http://me:s3cret8@:s3cret9@a/}
 # bearer_token: s3cret2
 webhook:
   senders:
@@ -245,7 +260,9 @@ notifiers: [{name: a, http: {url: http://s3cret6/, headers: {x: s3cret7}}}]
         let told = shown(text);
         assert!(!told.contains("s3cret"), "{told}");
         assert_eq!((told.len(), told.lines().count()), (text.len(), text.lines().count()));
-        for word in ["api_token:", "http://a/", "name: am", "bearer_tokn:", "username: me"] {
+        for word in
+            ["api_token:", "http://u:*******@b/", "http://me:*", "@a/", "name: am", "bearer_tokn:", "username: me"]
+        {
             assert!(told.contains(word), "{word}: {told}");
         }
         assert!(!shown("web: [\n  api_token: s3cret\n").contains("s3cret"));

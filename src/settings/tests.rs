@@ -66,10 +66,10 @@ limits:
   global: [{runs: 10, per: 1h}]
   per_target: [{runs: 3, per: 1h}, {runs: 7, per: 1d}]
   max_parallel: 4
-approvals: {approve_on_timeout: true}
+approvals: {approve_on_timeout: true, link_secret_file: slack_secret}
 slack: {signing_secret_file: slack_secret, team_id: T012AB3CD, app_id: A012AB3CD}
 people:
-  - {name: ada, groups: [sre, dba], roles: [view], token_file: long_token}
+  - {name: ada, groups: [sre, dba], roles: [view], token_file: long_token, link_notifier: other}
   - {name: bob, groups: [sre], password_hash: "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe", token_hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, slack_user: U012AB3CD}
 groups:
   - {name: sre, roles: [operate]}
@@ -145,6 +145,8 @@ fn every_key_of_the_file_arrives() {
     assert_eq!(slack.answer_origin, "https://hooks.slack.com");
     assert_eq!(slack.signing_secret.expose_secret(), "0123456789abcdef0123456789abcdef");
     assert_eq!((ada.slack_user.as_deref(), bob.slack_user.as_deref()), (None, Some("U012AB3CD")));
+    assert!(settings.approvals.link_key.is_some() && settings.approvals.approve_on_timeout);
+    assert_eq!((ada.link_notifier.as_deref(), bob.link_notifier.as_deref()), (Some("other"), None));
     assert_eq!((other.method.as_str(), other.headers[0].0.as_str()), ("PUT", "X-Team"));
     assert_eq!((settings.log.level, settings.log.format), (LogLevel::Warn, LogFormat::Json));
     let urls: Vec<&str> = settings.alertmanagers.iter().map(|alertmanager| alertmanager.url.as_str()).collect();
@@ -339,6 +341,48 @@ fn a_mistake_about_slack_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_mistake_about_signed_links_is_named_with_what_to_do() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let on = format!("web: {{external_url: \"https://x/\"}}\napprovals: {{link_secret: {secret}}}\n");
+    let mail = "notifiers: [{name: mail, http: {url: \"https://x\"}}, {name: team, slack: {url: \"https://x\"}}]\n";
+    for (text, parts) in [
+        (
+            format!("approvals: {{link_secret: {secret}}}\n"),
+            &["`approvals.link_secret`: needs `web.external_url`: signed links begin with it"][..],
+        ),
+        (
+            "approvals: {link_secret: canary}\n".to_owned(),
+            &["`approvals.link_secret`: is shorter than 32 characters", "sickbay hash-password --token"],
+        ),
+        (
+            "approvals: {link_secret_file: nowhere}\n".to_owned(),
+            &["`approvals.link_secret_file`: cannot read the secret"],
+        ),
+        (
+            format!("{mail}people: [{{name: a, link_notifier: mail}}]\n"),
+            &["`people[0].link_notifier`: needs `approvals: {link_secret_file: FILE}`", "or remove this"],
+        ),
+        (
+            format!("{on}{mail}people: [{{name: a, link_notifier: mail}}, {{name: b, link_notifier: mail}}]\n"),
+            &["`people[1].link_notifier`: is that of `a` too", "give each a notifier of their own"],
+        ),
+        (
+            format!("{on}{mail}people: [{{name: a, link_notifier: team}}]\n"),
+            &["`team` posts in a channel that others read; name one with `http`"],
+        ),
+        (format!("{on}{mail}people: [{{name: a, link_notifier: log}}]\n"), &["`log` is none of `notifiers`"]),
+        (format!("{on}people: [{{name: a, link_notifier: mial}}]\n"), &["`mial` is none of `notifiers`"]),
+    ] {
+        let said = file(&text).unwrap_err();
+        assert!(parts.iter().all(|part| said.contains(part)) && !said.contains("canary"), "{text}: {said}");
+    }
+    let settings = file(&format!("{on}{mail}people: [{{name: a, link_notifier: mail}}]\n")).unwrap();
+    assert_eq!(settings.people[0].link_notifier.as_deref(), Some("mail"), "a link proves who they are");
+    assert!(!format!("{settings:?}").contains(secret));
+    assert!(file("").unwrap().approvals.link_key.is_none(), "off unless switched on");
+}
+
+#[test]
 fn a_mistake_is_named_with_its_line_and_its_key() {
     let cases: &[Mistake] = &[
         ("web:\n  listn: x\n", &["sickbay.yml:2:3: ", "listn"]),
@@ -349,7 +393,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("- a\n", &["sickbay.yml:1:1: ", "a map of keys and values belongs here"]),
         ("web: [\n", &["sickbay.yml:"]),
         ("a: &a [x]\nb: *a\n", &["sickbay.yml:1:1: ", "`a`"]),
-        ("web:\n  config_file: web.yml\n", &["sickbay.yml:2:3: `web.config_file`: ", "does not execute it; remove it"]),
+        ("web:\n  config_file: no.yml\n", &["sickbay.yml:2:3: `web.config_file`: cannot read /etc/sickbay/no.yml"]),
         ("people:\n  - {name: alice}\n", &["sickbay.yml:2:5: `people[0]`: ", "nobody could tell who it is"]),
         ("storage:\n  retention: 400d\n", &["2:3: `storage.retention`: ", "does not execute"]),
         ("storage:\n  segment_size: 64MiB\n", &["`storage.segment_size`: ", "does not execute"]),
@@ -459,7 +503,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
 
 #[test]
 fn all_mistakes_are_reported_together_in_the_order_of_the_file() {
-    let said = file("log: {level: x}\nweb: {config_file: a}\nwebhook:\n  max_body: 1\nlimits: {max_parallel: 0}\n")
+    let said = file("log: {level: x}\nweb: {config_file: a.yml}\nwebhook:\n  max_body: 1\nlimits: {max_parallel: 0}\n")
         .unwrap_err();
     let places: Vec<&str> = said.lines().filter_map(|line| line.split(": ").next()).collect();
     let at = |place: &str| format!("/etc/sickbay/sickbay.yml:{place}");

@@ -3,14 +3,16 @@
 //! Secrets are [`SecretString`]s: they are neither printed nor serialised. Read [`Settings`] first.
 
 use super::problem::Place;
+use super::web_file::WebFile;
 use crate::model::limit::{Breaker, Storm, Window};
 use crate::model::policy::{Policy, ProtectedName};
 use crate::model::ssh::SshAddress;
-use crate::people::{ForwardAuth, Person, Role, SlackApp};
+use crate::people::{ForwardAuth, LinkKey, Person, Role, SlackApp};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// All settings.
@@ -124,6 +126,8 @@ pub struct WebSettings {
     pub forward_auth: Option<ForwardAuth>,
     /// Listened on beside the addresses.
     pub socket: Option<SocketSettings>,
+    /// TLS, users and headers, as `config_file` says them.
+    pub file: Option<Arc<WebFile>>,
 }
 
 /// `web.socket`: callers on this machine are known by their user ID.
@@ -144,6 +148,12 @@ impl SocketSettings {
 }
 
 impl WebSettings {
+    /// Whether its addresses are spoken to over TLS.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.tls.is_some())
+    }
+
     /// Where people reach the pages: `external_url`, or else the first listen address, as it was bound. Ends in `/`.
     #[must_use]
     pub fn url(&self, listening: Option<SocketAddr>) -> String {
@@ -155,7 +165,8 @@ impl WebSettings {
                 (IpAddr::V6(_), true) => IpAddr::V6(Ipv6Addr::LOCALHOST),
                 (host, false) => host,
             };
-            Some(format!("http://{}/", SocketAddr::new(host, address.port())))
+            let scheme = if self.speaks_tls() { "https" } else { "http" };
+            Some(format!("{scheme}://{}/", SocketAddr::new(host, address.port())))
         };
         self.external_url.clone().or_else(listening).unwrap_or_default()
     }
@@ -334,10 +345,12 @@ pub struct LimitSettings {
 }
 
 /// `approvals`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ApprovalSettings {
     /// Whether a playbook may take silence for a yes: `on_timeout: approve`.
     pub approve_on_timeout: bool,
+    /// What signed links are signed with; `None`: there are none, and none is taken.
+    pub link_key: Option<LinkKey>,
 }
 
 /// One entry of `notifiers`.
@@ -451,6 +464,8 @@ pub struct Overrides {
     pub listen_addresses: Vec<String>,
     /// `--web.external-url`
     pub external_url: Option<String>,
+    /// `--web.config.file`
+    pub web_config_file: Option<PathBuf>,
     /// `--storage.path`
     pub storage_path: Option<PathBuf>,
     /// `--rules`, repeatable.

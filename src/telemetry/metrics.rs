@@ -17,6 +17,9 @@ use std::time::Duration;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
+/// Of what is there only once it was set.
+type NoLabels = [(&'static str, &'static str); 0];
+
 /// Which build is running.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct BuildInfo {
@@ -96,7 +99,10 @@ struct WebhookMetrics {
     alerts: Family<Status, Counter>,
     truncated: Counter,
     identities_ignored: Counter,
+    web_config_successful: Family<NoLabels, Gauge>,
+    certificate_expires: Family<NoLabels, Gauge>,
     slack_requests: Family<Clicked, Counter>,
+    link_requests: Family<Clicked, Counter>,
 }
 
 #[derive(Debug)]
@@ -147,10 +153,28 @@ impl WebhookMetrics {
                 "Requests that named a person in the header of proxies and came from no trusted one",
                 Counter::default(),
             ),
+            web_config_successful: add(
+                registry,
+                "web_config_last_read_successful",
+                "Whether the files of web.config_file were taken as they are now",
+                Family::default(),
+            ),
+            certificate_expires: add(
+                registry,
+                "web_certificate_expiry_timestamp_seconds",
+                "When the certificate ends that clients are shown",
+                Family::default(),
+            ),
             slack_requests: add(
                 registry,
                 "slack_requests",
                 "Requests that claim to be clicks in Slack, by what became of them",
+                Family::default(),
+            ),
+            link_requests: add(
+                registry,
+                "link_requests",
+                "Requests with a signed link or its code, by what became of them",
                 Family::default(),
             ),
         }
@@ -264,9 +288,27 @@ impl Metrics {
         self.webhook.identities_ignored.inc_by(count);
     }
 
+    /// What `web.config_file` names was taken; the certificate, if there is one, ends then.
+    pub fn web_config_taken(&self, certificate_ends: Option<u64>) {
+        self.webhook.web_config_successful.get_or_create(&[]).set(1);
+        if let Some(ends) = certificate_ends {
+            self.webhook.certificate_expires.get_or_create(&[]).set(i64::try_from(ends).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// What `web.config_file` names has changed and cannot be taken: what was there before stays.
+    pub fn web_config_refused(&self) {
+        self.webhook.web_config_successful.get_or_create(&[]).set(0);
+    }
+
     /// A click in Slack, or what claims to be one, was dealt with.
     pub fn slack_clicked(&self, outcome: &'static str) {
         self.webhook.slack_requests.get_or_create(&Clicked { outcome }).inc();
+    }
+
+    /// A request with a signed link or a code was dealt with.
+    pub fn link_used(&self, outcome: &'static str) {
+        self.webhook.link_requests.get_or_create(&Clicked { outcome }).inc();
     }
 
     /// Alerts of a delivery: how many firing, resolved, unreadable, and left out by the sender.

@@ -452,6 +452,7 @@ pub(crate) static ANSWER_INPUT: Shape = shape(
         key("by", Text, "Who answers.").needed(),
         key("groups", List(&Text), "The groups that person is in."),
         key("comment", Text, "What that person says."),
+        key("by_link", Bool, "Whether they answer by a signed link.").default("false"),
         key("plan", Text, "The digits of the plan they mean, or `outdated`; left out: the one that is asked about."),
     ],
 );

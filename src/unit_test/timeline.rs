@@ -6,6 +6,7 @@ use super::read::Reader;
 use super::values::{labels, one_or_many, signed_ms, some_time, texts, time, unknown, word};
 use super::{alerts, keys};
 use crate::engine::event::NewConfig;
+use crate::model::approval::BY_LINK;
 use crate::model::pause::{Pause, PauseScope};
 use crate::model::target::{ComposeService, TargetName};
 use crate::playbook::keys::Shape;
@@ -451,6 +452,7 @@ fn answer(field: Field<'_>, reader: &mut Reader<'_>) -> Option<Input> {
         None => Vec::new(),
     };
     let comment = fields.get("comment").and_then(|field| field.text(findings)).unwrap_or_default().to_owned();
+    let channel = if fields.boolean("by_link", false, findings) { BY_LINK } else { "test" };
     let plan = match fields.get("plan").and_then(|field| field.text(findings)) {
         None => PlanSaid::AsAsked,
         Some("outdated") => PlanSaid::OfTheOneBefore,
@@ -461,7 +463,7 @@ fn answer(field: Field<'_>, reader: &mut Reader<'_>) -> Option<Input> {
         plan,
         person: by?,
         groups,
-        channel: "test".to_owned(),
+        channel: channel.to_owned(),
         approve: field.name == "approve",
         comment,
     }))

@@ -84,7 +84,7 @@ pub struct RoomLeft {
 impl OpenApproval {
     /// One question, with those of these people who may decide.
     pub(super) fn of(summary: &ApprovalSummary, people: &People, base: &str) -> Self {
-        let ApprovalSummary { asked, since, left, yes, approved, alertname, calls, room } = summary;
+        let ApprovalSummary { asked, since, left, yes, approved, takes_links: _, alertname, calls, room } = summary;
         let incident = asked.approval.incident.to_string();
         let target = asked.target.as_ref();
         Self {
@@ -176,6 +176,8 @@ impl VoteAnswered {
             | VoteAnswer::TooLate
             | VoteAnswer::AlreadyDecided
             | VoteAnswer::Unknown
+            | VoteAnswer::NoLinks
+            | VoteAnswer::WrongLink
             | VoteAnswer::Lapsed => format!("counted: {yes} of {required} agreed"),
         };
         let outcome = outcome.map(|outcome| outcome.as_str().to_owned());

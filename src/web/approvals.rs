@@ -32,7 +32,15 @@ pub(super) async fn one(State(site): State<Arc<Site>>, Path(id): Path<String>) -
     }
 }
 
-const NO_SUCH: &str = "no approval of this name is open: it was decided before, its time is over, or its alert has ended; its incident says which";
+pub(super) const NO_SUCH: &str = "no approval of this name is open: it was decided before, its time is over, or its alert has ended; its incident says which";
+
+/// Why no link is taken.
+pub(super) const NO_LINKS: &str = "no link is taken for this approval: its playbook wants another way, or too many wrong \
+                                   ones were tried; decide on the page, in Slack or with `sickbay approve`";
+
+/// Why a link is not taken.
+pub(super) const WRONG_LINK: &str = "this link or code does not fit this approval: it is for another one, or not whole; \
+                                     after ten that do not fit, none is taken any more";
 
 /// All that are open.
 pub(super) fn open(site: &Site) -> Vec<OpenApproval> {
@@ -117,6 +125,8 @@ pub(super) fn refusal(voted: &Voted) -> Option<(StatusCode, String)> {
             StatusCode::CONFLICT,
             "this is not the plan that people are asked about; look at it again, it may have changed".to_owned(),
         ),
+        VoteAnswer::NoLinks => (StatusCode::FORBIDDEN, NO_LINKS.to_owned()),
+        VoteAnswer::WrongLink => (StatusCode::FORBIDDEN, WRONG_LINK.to_owned()),
         VoteAnswer::TooLate => (StatusCode::GONE, "the time to decide is over".to_owned()),
         VoteAnswer::AlreadyDecided => (StatusCode::CONFLICT, format!("it had been decided before{ended}")),
         VoteAnswer::Unknown | VoteAnswer::Lapsed => (StatusCode::NOT_FOUND, NO_SUCH.to_owned()),

@@ -109,7 +109,9 @@ fn every_answer_has_a_status_and_words_of_its_own() {
         let refusal = super::approvals::refusal(&voted(*answer));
         let want = match answer {
             VoteAnswer::Counted | VoteAnswer::Approved | VoteAnswer::Denied | VoteAnswer::Repeated => None,
-            VoteAnswer::NotEligible | VoteAnswer::SelfApproval => Some(StatusCode::FORBIDDEN),
+            VoteAnswer::NotEligible | VoteAnswer::SelfApproval | VoteAnswer::NoLinks | VoteAnswer::WrongLink => {
+                Some(StatusCode::FORBIDDEN)
+            }
             VoteAnswer::WrongPlan | VoteAnswer::AlreadyDecided => Some(StatusCode::CONFLICT),
             VoteAnswer::TooLate => Some(StatusCode::GONE),
             VoteAnswer::Unknown | VoteAnswer::Lapsed => Some(StatusCode::NOT_FOUND),

@@ -6,6 +6,7 @@
 pub mod api;
 mod api_approvals;
 pub mod events;
+pub mod front;
 pub mod guard;
 pub mod health;
 pub mod incidents;
@@ -19,6 +20,7 @@ mod abort;
 mod approvals;
 mod breakers;
 mod change;
+mod link;
 mod openapi;
 mod page;
 mod pauses;
@@ -27,6 +29,7 @@ mod sessions;
 mod sight;
 mod stream;
 mod tallies;
+mod tls;
 
 #[cfg(test)]
 mod approvals_tests;
@@ -34,6 +37,8 @@ mod approvals_tests;
 mod breakers_tests;
 #[cfg(test)]
 mod events_tests;
+#[cfg(test)]
+mod front_tests;
 #[cfg(test)]
 mod openapi_tests;
 #[cfg(test)]

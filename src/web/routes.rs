@@ -7,9 +7,11 @@ use super::api::{ApiError, Status};
 use super::approvals;
 use super::breakers;
 use super::events::{self, Streams};
+use super::front::{self, Front};
 use super::guard::Guard;
 use super::health::Readiness;
 use super::incidents::Stories;
+use super::link;
 use super::openapi;
 use super::page;
 use super::pauses;
@@ -46,6 +48,7 @@ GET  /api/v1/breakers  targets that runs did not help (JSON); DELETE resets
 GET  /api/v1/playbooks what each playbook did and how often it helped (JSON); ?since=30d
 GET  /api/v1/debts     targets that keep being treated (JSON); ?since=30d
 GET  /incidents/ID     what became of an incident, told as by `sickbay explain ID`; a page for browsers
+GET  /a/ID             for whoever was sent a signed link: decide by it
 GET  /                 for browsers: what people are asked, with forms to answer; /status, with forms to pause
 GET  /metrics          for Prometheus
 GET  /-/healthy        alive
@@ -68,6 +71,8 @@ pub struct Site {
     pub webhook: Webhook,
     /// Gives copies of the state.
     pub inbox: Inbox,
+    /// What stands before every path.
+    pub front: Arc<Front>,
     /// Who may change something.
     pub guard: Guard,
     /// Takes those who want a reload.
@@ -100,6 +105,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .merge(for_viewers().route_layer(from_fn_with_state(Arc::clone(&site), sight::needed)))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&site), front::needed))
         .with_state(site)
 }
 
@@ -125,10 +131,13 @@ fn open_to_all() -> Router<Arc<Site>> {
         .route("/login", get(page::login).post(page::log_in))
         .route("/logout", post(page::log_out))
         .route("/approvals/{id}", post(page::vote))
+        .route("/a/{id}", get(link::start).post(link::answer))
+        .route("/a/{id}/show", post(link::show))
         .route("/pause", post(page::pause))
         .route("/resume", post(page::resume))
         .route("/assets/style.css", get(page::style))
         .route("/assets/live.js", get(page::script))
+        .route("/assets/link.js", get(page::link_script))
 }
 
 /// What only those see who may look ([`Guard::look`]); what is posted there is guarded by itself.

@@ -72,6 +72,7 @@ pub(super) fn people(password: &str) -> People {
         token: Some(TokenHash::of(&format!("{name}-has-a-long-token")).unwrap()),
         uid: None,
         slack_user: Some(format!("U0{}", name.to_uppercase())),
+        link_notifier: Some(format!("{name}-mail")),
     };
     let password = PasswordHash::parse(&PasswordHash::make(password).unwrap()).ok();
     let ada = Person { password, ..person("ada", Role::Approve) };
@@ -97,6 +98,7 @@ fn question() -> ApprovalSummary {
         step: None,
         attempt: AttemptNumber::ONLY,
         dry_run: false,
+        no_links: false,
         look: None,
     };
     ApprovalSummary {
@@ -105,6 +107,7 @@ fn question() -> ApprovalSummary {
         left: Duration::from_secs(600),
         yes: Vec::new(),
         approved: false,
+        takes_links: true,
         alertname: "<script>alert(1)</script>".to_owned(),
         calls: vec!["POST /containers/abc/restart".to_owned()],
         room: Vec::new(),
@@ -151,6 +154,7 @@ fn site_of(limits: WebhookLimits, access: Access, approvals: Vec<ApprovalSummary
     let site = Arc::new(Site {
         webhook: Webhook::new(inbox.clone(), Senders::new(&[]), limits, Arc::clone(&clock)),
         inbox,
+        front: Arc::default(),
         guard: Guard::new(access),
         reloads,
         readiness: Readiness::new(readiness),
@@ -218,8 +222,16 @@ async fn reload_in_turns(mut wishes: mpsc::Receiver<Wish>) {
 async fn stand_in(mut deliveries: mpsc::Receiver<Delivery>) {
     while let Some(Delivery { event, ack }) = deliveries.recv().await {
         if let Event::VoteCast(ballot) = event {
-            assert!(matches!(&*ballot.channel, "api" | "web" | "slack") && ballot.groups == ["sre"]);
-            let answer = if ballot.approve { VoteAnswer::Counted } else { VoteAnswer::Denied };
+            let is_wrong = ballot.channel == "link" && ballot.person.is_empty();
+            assert!(matches!(&*ballot.channel, "api" | "web" | "slack" | "link"));
+            assert!(is_wrong || ballot.groups == ["sre"]);
+            let answer = if is_wrong {
+                VoteAnswer::WrongLink
+            } else if ballot.approve {
+                VoteAnswer::Counted
+            } else {
+                VoteAnswer::Denied
+            };
             _ = ack.send(Reply::Voted(Voted { answer, outcome: None, yes: 1, required: 2 }));
             continue;
         }

@@ -3,10 +3,12 @@
 //! axum's own server has no deadline for headers, bodies or idle connections, so a few hundred slow clients would shut
 //! Alertmanager out. Here each wait for a client ends, and a full house makes room (see `seats`). Read [`serve`] first.
 
+use super::front::Front;
 use super::guard::Peer;
 use super::listener::{Listener, Stream, counted_as};
 use super::seats::{NoSeat, Seat, Seats, Waiting};
 use super::stream::{Watched, WatchedBody};
+use super::tls;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -21,6 +23,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,12 +63,18 @@ impl Default for ServerLimits {
 }
 
 /// Serves until `shutdown`: then it closes the listeners, lets requests under way finish within the grace, and returns.
-pub async fn serve(listeners: Vec<Listener>, router: Router, limits: ServerLimits, shutdown: CancellationToken) {
+pub async fn serve(
+    listeners: Vec<Listener>,
+    (router, front): (Router, Arc<Front>),
+    limits: ServerLimits,
+    shutdown: CancellationToken,
+) {
     let server = Server {
         seats: Seats::new(limits),
         connections: TaskTracker::new(),
         http: http(),
         router,
+        front,
         grace: limits.grace,
         shutdown,
     };
@@ -93,6 +102,7 @@ struct Server {
     connections: TaskTracker,
     http: http1::Builder,
     router: Router,
+    front: Arc<Front>,
     grace: Duration,
     shutdown: CancellationToken,
 }
@@ -142,15 +152,36 @@ async fn seat((stream, peer): (Stream, Peer), server: &Server) {
     }
 }
 
-/// Serves one connection to its end.
+/// Greets a client, over TLS where that is spoken, and serves the connection to its end.
 async fn connection((stream, peer): (Stream, Peer), seat: Arc<Seat>, server: Server) {
+    // Whoever comes over the socket in the file system is on this machine, and known by the kernel.
+    let tls = server.front.door().tls.clone().filter(|_| matches!(peer, Peer::Address(_)));
+    let Some(config) = tls else {
+        let stream = Watched::new(stream, Arc::clone(&seat));
+        return serve_connection((stream, peer), seat, server).await;
+    };
+    // The greeting has the time of the first header: whoever does not end it gives up the seat.
+    let greeted = tokio::select! {
+        greeted = tls::greet(stream, config, &seat) => greeted,
+        () = seat.leave.cancelled() => return,
+        () = server.shutdown.cancelled() => return,
+    };
+    match greeted {
+        Ok(stream) => serve_connection((stream, peer), seat, server).await,
+        Err(error) => tracing::debug!(%error, "a connection ended before its first request"),
+    }
+}
+
+async fn serve_connection<S>((stream, peer): (S, Peer), seat: Arc<Seat>, server: Server)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let router = server.router;
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         answer(request, router.clone(), Arc::clone(&seat))
     });
-    let stream = TokioIo::new(Watched::new(stream, Arc::clone(&seat)));
-    let mut http = pin!(server.http.serve_connection(stream, service));
+    let mut http = pin!(server.http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = http.as_mut() => Some(ended),
         () = seat.leave.cancelled() => return,

@@ -1,9 +1,14 @@
 //! The real accept loop on loopback, against clients that behave badly.
 
+use super::front::Door;
 use super::listener::Listener;
 use super::routes_tests::{ALERT, TestSite, short_limits, site};
 use super::server::{ServerLimits, serve};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,8 +36,26 @@ async fn start(limits: ServerLimits) -> Server {
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let mut running = JoinSet::new();
-    running.spawn(serve(vec![Listener::Tcp(listener)], site.router.clone(), limits, shutdown.clone()));
+    running.spawn(serve(
+        vec![Listener::Tcp(listener)],
+        (site.router.clone(), Arc::clone(&site.site.front)),
+        limits,
+        shutdown.clone(),
+    ));
     Server { address, shutdown, running, _site: site }
+}
+
+/// As [`start`], over TLS with the certificate of `tests/fixtures/tls`.
+async fn start_tls(limits: ServerLimits) -> Server {
+    let server = start(limits).await;
+    let pem = |name: &str| std::fs::read(format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let chain = CertificateDer::pem_slice_iter(&pem("server.pem")).collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&pem("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    server._site.site.front.change(Door { tls: Some(Arc::new(config)), ..Door::default() });
+    server
 }
 
 impl Server {
@@ -123,6 +146,40 @@ async fn a_slow_header_is_cut_off_on_a_used_connection_too() {
     let started = Instant::now();
     assert_eq!(read_all(&mut client).await, "");
     assert!(started.elapsed() < SHORT * 4, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_greeting_over_tls_that_does_not_end_gives_up_its_seat() {
+    let server = start_tls(limits()).await;
+    // Nothing, the beginning of a greeting, and one that announces more than it sends.
+    for bytes in [&b""[..], &[0x16], &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]] {
+        let begun = Instant::now();
+        let mut client = server.connect().await;
+        client.write_all(bytes).await.unwrap();
+        assert!(!read_all(&mut client).await.contains("HTTP"), "{bytes:?}");
+        assert!(begun.elapsed() < PATIENCE / 2, "{bytes:?}: {:?}", begun.elapsed());
+    }
+    // However steadily it drips.
+    let (mut client, begun) = (server.connect().await, Instant::now());
+    let dripped = async {
+        for _ in 0..1000 {
+            if client.write_all(&[0x16]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(SHORT / 30).await;
+        }
+    };
+    dripped.await;
+    assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn plain_http_where_tls_is_spoken_is_told_so_and_reaches_nothing() {
+    let server = start_tls(limits()).await;
+    let answer = server.exchange(b"GET /-/healthy HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("begin the address with https\"}\n"), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
 }
 
 #[tokio::test]

@@ -95,6 +95,7 @@ mod tests {
             token,
             uid: None,
             slack_user: None,
+            link_notifier: None,
         }
     }
 

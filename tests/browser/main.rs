@@ -91,3 +91,13 @@ fn no_story_is_left_out() {
         assert!(tests.contains(&format!("play(\"{story}\")")), "{story} has no test");
     }
 }
+
+#[test]
+fn a_link_shows_the_question_and_a_button_decides() {
+    play("a_link_shows_the_question_and_a_button_decides");
+}
+
+#[test]
+fn a_code_does_the_same_without_a_script() {
+    play("a_code_does_the_same_without_a_script");
+}

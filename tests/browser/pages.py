@@ -5,6 +5,9 @@ Needs Debian's `chromium`, and `playwright` and `axe-playwright-python` from PyP
 its stories: pages.py STORY. With SCREENSHOTS=DIR it leaves pictures there.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -25,6 +28,7 @@ SCREENSHOTS = os.path.abspath(os.environ["SCREENSHOTS"]) if "SCREENSHOTS" in os.
 PREFIX = os.environ.get("SICKBAY_TEST_PREFIX", "sickbay-test")
 PORT = 20000 + secrets.randbelow(12000)
 URL = f"http://127.0.0.1:{PORT}"
+LINK_SECRET = secrets.token_hex(16)
 EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script> \u202etxt.exe'
 
 RULES = """
@@ -56,13 +60,16 @@ playbooks:
 HURRIED = RULES.replace("timeout: 10m", "timeout: 8s")
 
 SETTINGS = f"""
-web: {{listen_address: "127.0.0.1:{PORT}"}}
+web: {{listen_address: "127.0.0.1:{PORT}", external_url: "{URL}/"}}
+approvals: {{link_secret: "{LINK_SECRET}"}}
+notifiers: [{{name: joe-mail, http: {{url: "http://127.0.0.1:9/"}}}}]
 storage: {{path: data}}
 docker: {{hands_off: 0s}}
 limits: {{global: [{{runs: 1000, per: 1h}}], max_parallel: 10}}
 people:
   - {{name: ada, groups: [sre], password_hash_file: hash}}
   - {{name: bob, groups: [sre], roles: [approve, operate], password_hash_file: hash}}
+  - {{name: joe, groups: [sre], link_notifier: joe-mail}}
 """
 
 
@@ -414,6 +421,74 @@ def nothing_moves_under_the_pointer(browser, image):
     bob.close()
 
 
+def link_for_joe(asked):
+    """What his mail would hold: the link, and the code."""
+    until = str(int(datetime.fromisoformat(asked["until"].replace("Z", "+00:00")).timestamp()))
+    text = "|".join(["approve/v1", asked["id"], asked["plan"], "joe", until])
+    proof = hmac.new(LINK_SECRET.encode(), text.encode(), hashlib.sha256).digest()
+    token = f"joe.{until}." + base64.urlsafe_b64encode(proof).decode().rstrip("=")
+    bits = int.from_bytes(proof[:7], "big")
+    code = "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[bits >> (51 - 5 * place) & 31] for place in range(10))
+    return f"{URL}/a/{asked['id']}#{token}", code
+
+
+def a_link_shows_the_question_and_a_button_decides(browser, image):
+    container = dead_container(image)
+    link, code = link_for_joe(asked_about(container, "Odd"))
+    for scheme, width in [("light", 1280), ("dark", 390)]:
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
+        page, said = context.new_page(), []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(link)
+        question = page.locator("article", has_text=container)
+        question.wait_for()
+        assert "POST /containers/" in question.inner_text() and "joe" in question.inner_text()
+        assert not page.get_by_label("Code").is_visible()
+        no_barriers(page, f"a link, {scheme}")
+        picture(page, f"link-{scheme}")
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{wide} pixels too wide"
+        # Who presses Enter while writing has pressed no button.
+        question.get_by_label("Reason").fill("by mail")
+        question.get_by_label("Reason").press("Enter")
+        time.sleep(0.5)
+        assert records("approval.vote") == [] and page.locator("article").count() == 1
+        if scheme == "dark":
+            question.get_by_role("button", name="Approve").click()
+            page.get_by_text("approved: it is carried out now").wait_for()
+            assert page.locator("article").count() == 0
+        assert said == [], f"the console is not clean: {said}"
+        context.close()
+    until("it runs again", lambda: is_running(container))
+    done_once_and_verified()
+    votes = [(vote["by"], vote["channel"], vote["comment"]) for vote in records("approval.vote")]
+    assert votes == [("joe", "link", "by mail")], votes
+
+
+def a_code_does_the_same_without_a_script(browser, image):
+    container = dead_container(image)
+    link, code = link_for_joe(asked_about(container, "Odd"))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(link)
+    no_scripts = page.get_by_label("Code")
+    no_scripts.fill("0000000000")
+    page.get_by_role("button", name="Show the question").click()
+    page.get_by_text("does not fit this approval").wait_for()
+    page.get_by_label("Code").fill(code.lower())
+    page.get_by_role("button", name="Show the question").click()
+    question = page.locator("article", has_text=container)
+    assert "POST /containers/" in question.inner_text()
+    question.get_by_label("Code").fill(code)
+    question.get_by_role("button", name="Deny").click()
+    page.get_by_text("denied: it is not carried out").wait_for()
+    assert code not in page.content()
+    context.close()
+    until("the incident is closed", lambda: records("incident.closed"))
+    never_done(container)
+
+
 STORIES = {
     story.__name__: (story, rules)
     for story, rules in [
@@ -427,6 +502,8 @@ STORIES = {
         (text_from_outside_is_text_and_nobody_meets_a_barrier, RULES),
         (people_pause_and_resume_without_a_script, RULES),
         (nothing_moves_under_the_pointer, RULES),
+        (a_link_shows_the_question_and_a_button_decides, RULES),
+        (a_code_does_the_same_without_a_script, RULES),
     ]
 }
 

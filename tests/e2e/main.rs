@@ -8,16 +8,19 @@
     reason = "helpers of tests are tests too: a panic names its line"
 )]
 
+mod canary;
 mod check_online;
 mod commands;
 mod docker_faults;
 mod docker_wire;
 mod explain;
 mod hosts;
+mod links;
 mod page;
 mod pause;
 mod payloads;
 mod permits;
+mod races;
 mod receiver;
 mod reload;
 mod reset;
@@ -25,6 +28,7 @@ mod rules;
 mod service_wire;
 mod slack;
 mod socket;
+mod web_file;
 
 #[path = "../support/alerts.rs"]
 mod alerts;

@@ -19,14 +19,14 @@ const SECRET: &str = "c4nary-of-the-signing-secret-0123456789";
 const WEBHOOK: &str = "/services/T0US/c4nary-of-the-webhook";
 const RESPONSE: &str = "/actions/T0US/c4nary-of-the-response";
 
-/// Takes what is posted to Slack.
-struct Slack {
-    port: u16,
+/// Takes what is posted to Slack, or to any other service.
+pub(crate) struct Slack {
+    pub(crate) port: u16,
     posted: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Slack {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let posted = Arc::new(Mutex::new(Vec::new()));
@@ -39,7 +39,7 @@ impl Slack {
         Self { port, posted }
     }
 
-    fn posted(&self, path: &str) -> Vec<Value> {
+    pub(crate) fn posted(&self, path: &str) -> Vec<Value> {
         let posted = self.posted.lock().unwrap();
         posted.iter().filter(|(to, _)| to == path).map(|(_, body)| body.clone()).collect()
     }

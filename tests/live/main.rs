@@ -40,6 +40,7 @@ mod storm;
 mod support;
 mod swarm;
 mod swarm_crash;
+mod web_file;
 mod when;
 mod witness;
 

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub(crate) struct Sickbay {
     pub(crate) port: u16,
     /// The command that runs it, if it is not run as it is.
     launcher: Vec<String>,
+    /// What tells that it is ready, if a question over plain HTTP does not.
+    ready: Option<Box<dyn Fn() -> bool + Send + Sync>>,
     child: Option<Child>,
 }
 
@@ -30,8 +32,13 @@ impl Sickbay {
     /// of it: tests side by side make the engine forget within seconds who did what before sickbay ran, so nothing is kept
     /// from what may have been touched. It is not started.
     pub(crate) fn new(rules: &str, settings: &str) -> Self {
-        let sickbay =
-            Self { directory: tempfile::tempdir().unwrap(), port: free_port(), launcher: Vec::new(), child: None };
+        let sickbay = Self {
+            directory: tempfile::tempdir().unwrap(),
+            port: free_port(),
+            launcher: Vec::new(),
+            ready: None,
+            child: None,
+        };
         sickbay.write(rules, settings);
         sickbay
     }
@@ -65,13 +72,29 @@ impl Sickbay {
         command.arg("--config.file=sickbay.yml").arg(format!("--web.listen-address=127.0.0.1:{}", self.port));
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         self.child = Some(command.spawn().unwrap());
-        let ready = || request(self.port, "GET /-/ready", &[], "").is_ok_and(|answer| answer.status == 200);
+        let asked = || request(self.port, "GET /-/ready", &[], "").is_ok_and(|answer| answer.status == 200);
+        let ready = || self.ready.as_ref().map_or_else(asked, |ready| ready());
         self.until("it is ready", || ready().then_some(()));
     }
 
     /// Runs one of the program's other commands in the same directory.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).output().unwrap()
+    }
+
+    /// Its directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Writes a file into its directory.
+    pub(crate) fn write_file(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
+    /// From the next start on, this tells that it is ready.
+    pub(crate) fn ready_when(&mut self, ready: impl Fn() -> bool + Send + Sync + 'static) {
+        self.ready = Some(Box::new(ready));
     }
 
     /// From the next start on, another command runs it: the world in which it runs.

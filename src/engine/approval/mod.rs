@@ -15,7 +15,9 @@ mod vote;
 mod words;
 
 use super::incident::{Incident, Phase, Run, Stage};
-use crate::model::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, EXECUTE_WITHIN, VoteAnswer, VoteCast};
+use crate::model::approval::{
+    ApprovalEnded, ApprovalOutcome, ApprovalRequested, EXECUTE_WITHIN, VoteAnswer, VoteCast, WRONG_LINKS_MAX,
+};
 use crate::model::fact::Fact;
 use crate::model::id::ActId;
 use crate::model::moment::Moment;
@@ -47,7 +49,9 @@ pub struct Approval {
     pub voted: Moment,
     /// How many votes were recorded that do not count.
     pub vain: u32,
-    /// How many notifiers have carried the question.
+    /// How many links and codes were tried that fit nobody.
+    pub wrong_links: u32,
+    /// How many notifiers have carried the question, and then that links are taken no more.
     pub told: usize,
     /// The question that is on its way.
     pub asking: Option<Notice>,
@@ -83,6 +87,7 @@ impl Approval {
             said: String::new(),
             voted: since,
             vain: 0,
+            wrong_links: 0,
             told: 0,
             asking: None,
             end: None,
@@ -112,6 +117,12 @@ impl Approval {
     #[must_use]
     pub fn outcome(&self) -> Option<ApprovalOutcome> {
         self.end.as_ref().map(|end| end.outcome)
+    }
+
+    /// Whether a vote by a signed link may count.
+    #[must_use]
+    pub fn takes_links(&self) -> bool {
+        !self.asked.no_links && self.wrong_links < WRONG_LINKS_MAX
     }
 
     /// Whether people's time has surely passed: only then does silence mean anything.
@@ -195,13 +206,15 @@ impl Incident {
             VoteAnswer::Counted | VoteAnswer::Approved => approval.yes.push(vote.ballot.person.clone()),
             VoteAnswer::Denied => approval.no = Some(vote.ballot.person.clone()),
             VoteAnswer::Lapsed => approval.yes.retain(|person| *person != vote.ballot.person),
+            VoteAnswer::WrongLink => approval.wrong_links = approval.wrong_links.saturating_add(1),
             VoteAnswer::Repeated
             | VoteAnswer::NotEligible
             | VoteAnswer::SelfApproval
             | VoteAnswer::WrongPlan
             | VoteAnswer::TooLate
             | VoteAnswer::AlreadyDecided
-            | VoteAnswer::Unknown => approval.vain = approval.vain.saturating_add(1),
+            | VoteAnswer::Unknown
+            | VoteAnswer::NoLinks => approval.vain = approval.vain.saturating_add(1),
         }
     }
 

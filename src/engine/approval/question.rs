@@ -13,7 +13,7 @@ use crate::engine::incident::{Incident, Run};
 use crate::engine::judge::{Judgment, plan_hash};
 use crate::engine::values;
 use crate::model::action::TargetIdent;
-use crate::model::approval::{ApprovalOutcome, ApprovalRequested, AskedPlan, who};
+use crate::model::approval::{ApprovalOutcome, ApprovalRequested, AskedPlan, LinksFor, WRONG_LINKS_MAX, who};
 use crate::model::duration::format_duration;
 use crate::model::fact::{Fact, NoticeFinished, NoticeIntended, StepRef};
 use crate::model::id::ActId;
@@ -22,7 +22,6 @@ use crate::model::moment::Moment;
 use crate::model::notice::{Notice, NoticeOutcome};
 use crate::model::policy::Policy;
 use crate::playbook::definition::{ApprovalSpec, Playbook, Step};
-use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -142,6 +141,7 @@ fn request(
         step,
         attempt,
         dry_run,
+        no_links: !spec.links,
         look: None,
     }))
 }
@@ -161,12 +161,14 @@ pub(super) fn ask(
     (now, resuming): (&Moment, bool),
 ) -> Move {
     let asked = &approval.asked;
-    let asks = Some(AskedPlan { approval: asked.approval, plan: asked.plan.clone() });
+    let asks = asks(approval).filter(|_| approval.told < spec.ask.len());
     if let Some(notice) = &approval.asking {
         let again = || Move::Do(Effect::SendNotice { notice: notice.clone(), repeat: true, asks, within: None });
         return if resuming { again() } else { Move::Rest };
     }
-    let Some(notifier) = spec.ask.get(approval.told) else { return Move::Rest };
+    let Some(notifier) = spec.ask.get(approval.told) else {
+        return links_are_closed(incident, approval, spec);
+    };
     let about = Run::of_approval(asked, *now);
     let values = values::of_run(incident, incident.run().unwrap_or(&about), playbook, policy);
     let message = spec.message.as_ref().map(|template| {
@@ -174,8 +176,10 @@ pub(super) fn ask(
     });
     let target = asked.target.as_ref().map(|target| target.name.to_string());
     let on = target.clone().unwrap_or_else(|| incident.alert.labels.value("alertname").to_owned());
-    let until = TimeDelta::from_std(asked.timeout).ok().and_then(|span| approval.since.wall.checked_add_signed(span));
-    let until = until.map(|until| format!(" until {}", until.format("%F %T UTC"))).unwrap_or_default();
+    let until = asked
+        .until(approval.since.wall)
+        .map(|until| format!(" until {}", until.format("%F %T UTC")))
+        .unwrap_or_default();
     let silence = if asked.approve_on_timeout { " Silence counts as a yes." } else { "" };
     let (id, plan, what, who) = (asked.approval, asked.digits(), &asked.what, asked.who());
     let how = format!("sickbay approve {id} --plan {plan}, or: sickbay deny {id} --plan {plan}");
@@ -196,6 +200,37 @@ pub(super) fn ask(
         dry_run: asked.dry_run,
     };
     let effect = Effect::SendNotice { notice: notice.clone(), repeat: false, asks, within: None };
+    Move::RecordAndDo(Fact::NoticeIntended(NoticeIntended { notice }), effect)
+}
+
+/// What people can decide with a message.
+fn asks(approval: &Approval) -> Option<AskedPlan> {
+    let asked = &approval.asked;
+    let links = asked.until(approval.since.wall).filter(|_| approval.takes_links());
+    let links = links.map(|until| LinksFor { from: asked.from.clone(), until });
+    Some(AskedPlan { approval: asked.approval, plan: asked.plan.clone(), links })
+}
+
+/// Tells all who were asked that somebody has guessed at links until none was taken any more.
+fn links_are_closed(incident: &Incident, approval: &Approval, spec: &ApprovalSpec) -> Move {
+    let asked = &approval.asked;
+    let notifier = approval.told.checked_sub(spec.ask.len()).and_then(|told| spec.ask.get(told));
+    let Some(notifier) = notifier.filter(|_| WRONG_LINKS_MAX <= approval.wrong_links) else { return Move::Rest };
+    let id = asked.approval;
+    let notice = Notice {
+        act: incident.next_act(),
+        notifier: notifier.clone(),
+        severity: "warning".to_owned(),
+        title: format!("{}: links are closed for approval {id}", asked.playbook),
+        message: format!(
+            "{WRONG_LINKS_MAX} links or codes were tried for approval {id} that fit nobody, so none is taken for it any \
+             more: somebody may be guessing. Decide on the page, in Slack or with sickbay approve {id}."
+        ),
+        playbook: asked.playbook.to_string(),
+        target: asked.target.as_ref().map(|target| target.name.to_string()),
+        dry_run: asked.dry_run,
+    };
+    let effect = Effect::SendNotice { notice: notice.clone(), repeat: false, asks: None, within: None };
     Move::RecordAndDo(Fact::NoticeIntended(NoticeIntended { notice }), effect)
 }
 

@@ -5,7 +5,7 @@ use super::course::not_carried_out;
 use crate::engine::decide::Draft;
 use crate::engine::incident::Incident;
 use crate::engine::receipt::{Reply, Voted};
-use crate::model::approval::{ApprovalEnded, ApprovalOutcome, Ballot, EXECUTE_WITHIN, VoteAnswer, VoteCast};
+use crate::model::approval::{ApprovalEnded, ApprovalOutcome, BY_LINK, Ballot, EXECUTE_WITHIN, VoteAnswer, VoteCast};
 use crate::model::fact::Fact;
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
@@ -43,16 +43,22 @@ pub(in crate::engine) fn vote(draft: &mut Draft<'_>, ballot: Ballot) {
         | VoteAnswer::TooLate
         | VoteAnswer::AlreadyDecided
         | VoteAnswer::Unknown
+        | VoteAnswer::NoLinks
+        | VoteAnswer::WrongLink
         | VoteAnswer::Lapsed => approval.outcome(),
     };
     draft.decision.reply =
         Reply::Voted(Voted { answer, outcome, yes: u32::try_from(yes).unwrap_or(u32::MAX), required });
     let recorded = match answer {
         VoteAnswer::Repeated | VoteAnswer::AlreadyDecided | VoteAnswer::Unknown | VoteAnswer::Lapsed => false,
-        VoteAnswer::Counted | VoteAnswer::Approved | VoteAnswer::Denied => true,
-        VoteAnswer::NotEligible | VoteAnswer::SelfApproval | VoteAnswer::WrongPlan | VoteAnswer::TooLate => {
-            approval.vain < VAIN_VOTES_MAX
-        }
+        VoteAnswer::Counted | VoteAnswer::Approved | VoteAnswer::Denied | VoteAnswer::WrongLink => true,
+        // Once they are closed, who goes on guessing is only answered.
+        VoteAnswer::NoLinks if ballot.person.is_empty() => false,
+        VoteAnswer::NoLinks
+        | VoteAnswer::NotEligible
+        | VoteAnswer::SelfApproval
+        | VoteAnswer::WrongPlan
+        | VoteAnswer::TooLate => approval.vain < VAIN_VOTES_MAX,
     };
     if !recorded {
         return;
@@ -60,7 +66,8 @@ pub(in crate::engine) fn vote(draft: &mut Draft<'_>, ballot: Ballot) {
     let (mut after, fact) = (incident.clone(), Fact::VoteCast(VoteCast { ballot, answer }));
     after.apply(&fact, *draft.now);
     draft.decision.facts.push(fact);
-    if matches!(answer, VoteAnswer::Approved | VoteAnswer::Denied) {
+    let closes_links = answer == VoteAnswer::WrongLink && !after.open_approval().is_some_and(Approval::takes_links);
+    if matches!(answer, VoteAnswer::Approved | VoteAnswer::Denied) || (closes_links && after.waits_for_people()) {
         draft.carry_on(after, false);
     }
 }
@@ -119,6 +126,13 @@ fn answer(approval: &Approval, ballot: &Ballot, (policy, now): (&Policy, &Moment
     // A no counts until what was agreed to has begun: whoever sees the mistake late still sees it in time.
     if !approval.is_pending() && (ballot.approve || !approval.is_agreed()) {
         return VoteAnswer::AlreadyDecided;
+    }
+    if ballot.channel == BY_LINK && !approval.takes_links() {
+        return VoteAnswer::NoLinks;
+    }
+    // Whoever carries it has found nobody whom the link fits.
+    if ballot.channel == BY_LINK && ballot.person.is_empty() {
+        return VoteAnswer::WrongLink;
     }
     // Whoever carries the vote may go by settings that a reload has just replaced.
     if !asked.may_decide(&ballot.person, &ballot.groups) || !policy.lets_decide(asked, &ballot.person) {

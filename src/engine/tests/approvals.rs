@@ -23,6 +23,7 @@ pub(super) fn spec(required: u32) -> ApprovalSpec {
         timeout: Duration::from_secs(TIMEOUT_S),
         approve_on_timeout: false,
         prevent_self_approval: true,
+        links: true,
         ask: vec![],
         message: None,
     }

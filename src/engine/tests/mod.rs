@@ -20,6 +20,7 @@ mod gates;
 mod hands_off;
 mod hosts;
 mod limits;
+mod links;
 mod pauses;
 mod recount;
 mod reload;

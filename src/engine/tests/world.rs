@@ -292,6 +292,7 @@ pub(in crate::engine) fn denied_incident() -> crate::engine::incident::Incident 
         timeout: Duration::from_secs(900),
         approve_on_timeout: false,
         prevent_self_approval: true,
+        links: true,
         ask: vec![],
         message: None,
     });

@@ -43,6 +43,8 @@ pub(super) struct RequestedLine<'a> {
     attempts: Option<u32>,
     #[serde(default, skip_serializing_if = "is_false")]
     dry_run: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    no_links: bool,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     look: Option<LookLine<'a>>,
 }
@@ -68,6 +70,7 @@ impl<'a> RequestedLine<'a> {
             attempt: several.map(|attempt| attempt.number),
             attempts: several.map(|attempt| attempt.count),
             dry_run: asked.dry_run,
+            no_links: asked.no_links,
             look: asked.look.as_deref().and_then(|look| LookLine::new(look, cap)),
         }
     }
@@ -96,6 +99,7 @@ impl TryFrom<RequestedLine<'_>> for ApprovalRequested {
                 (_, _) => AttemptNumber::ONLY,
             },
             dry_run: line.dry_run,
+            no_links: line.no_links,
             look: line.look.map(LookLine::into_look).transpose()?,
         })
     }

@@ -29,6 +29,12 @@ pub enum Denied {
     /// A person without the role.
     #[error("you are known, and may not do this: it takes the role `{}` in the settings", .0.as_str())]
     Role(Role),
+    /// None of the users who may come in.
+    #[error(
+        "needs a user of `basic_auth_users` in `web.config_file`, or the token or password of one of `people`, or the \
+         token of `web.api_token_file`"
+    )]
+    Closed,
     /// Too many failures.
     #[error("too many attempts to prove who you are failed; try again in a minute")]
     TooOften,
@@ -41,7 +47,7 @@ impl Denied {
         match self {
             Self::Foreign | Self::Elsewhere | Self::Role(_) => StatusCode::FORBIDDEN,
             Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
-            Self::Token | Self::Nobody => StatusCode::UNAUTHORIZED,
+            Self::Token | Self::Nobody | Self::Closed => StatusCode::UNAUTHORIZED,
         }
     }
 }
@@ -54,6 +60,11 @@ impl IntoResponse for Denied {
             Self::TooOften => {
                 let later = [(header::RETRY_AFTER, WINDOW.as_secs().to_string())];
                 (self.status(), later, body).into_response()
+            }
+            Self::Closed => {
+                // Browsers ask for name and password then.
+                let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"sickbay\"")];
+                (self.status(), challenge, body).into_response()
             }
             Self::Token | Self::Nobody => {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"sickbay\"")];

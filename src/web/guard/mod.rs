@@ -6,16 +6,18 @@
 //! [`Guard::admit`] first.
 
 mod denied;
+mod entrance;
 mod origin;
 mod presented;
 #[cfg(test)]
 mod tests;
 
 use super::sessions::{Sessions, form_token, is_form_token};
-use crate::people::{Attempts, ForwardAuth, People, Person, Role, SlackApp};
+use crate::people::{Attempts, ForwardAuth, LinkKey, People, Person, Role, SlackApp};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 pub use denied::Denied;
+pub(in crate::web) use entrance::Entered;
 use origin::{address_of, is_foreign, is_local, origin_of, user_of};
 use presented::Presented;
 use secrecy::{ExposeSecret, SecretString};
@@ -57,10 +59,14 @@ pub struct Access {
     pub only_here: bool,
     /// How people reach the pages, where the settings say it.
     pub external_url: Option<String>,
+    /// Whether the daemon speaks TLS itself.
+    pub tls: bool,
     /// The proxies that say who somebody is.
     pub forward: Option<ForwardAuth>,
     /// The Slack app whose word counts for who has clicked.
     pub slack: Option<SlackApp>,
+    /// What signed links are signed with.
+    pub links: Option<LinkKey>,
 }
 
 /// Lets in, or not.
@@ -94,28 +100,36 @@ struct Known {
     only_here: bool,
     /// The origin of the pages' URL.
     origin: Option<Arc<str>>,
+    tls: bool,
     forward: Option<Arc<ForwardAuth>>,
     slack: Option<Arc<SlackApp>>,
+    links: Option<Arc<LinkKey>>,
 }
 
 impl From<Access> for Known {
-    fn from(Access { token, people, only_here, external_url, forward, slack }: Access) -> Self {
+    fn from(Access { token, people, only_here, external_url, tls, forward, slack, links }: Access) -> Self {
         let token = token.map(|token| digest(token.expose_secret().as_bytes()));
         let origin = external_url.as_deref().and_then(origin_of).map(Arc::from);
         // Where there is a proxy, a request of this machine may be anybody's.
         let only_here = only_here && forward.is_none();
-        let (forward, slack) = (forward.map(Arc::new), slack.map(Arc::new));
-        Self { token, people: Arc::new(people), only_here, origin, forward, slack }
+        let (forward, slack, links) = (forward.map(Arc::new), slack.map(Arc::new), links.map(Arc::new));
+        Self { token, people: Arc::new(people), only_here, origin, tls, forward, slack, links }
     }
 }
 
 impl Known {
     fn is_foreign(&self, headers: &HeaderMap) -> bool {
-        is_foreign(headers, self.origin.as_deref())
+        is_foreign(headers, self.origin.as_deref(), self.tls)
     }
 
     fn over_tls(&self) -> bool {
-        self.origin.as_deref().is_some_and(|origin| origin.starts_with("https://"))
+        self.origin.as_deref().map_or(self.tls, |origin| origin.starts_with("https://"))
+    }
+
+    /// Whether it is the API token, or that of a person.
+    fn has_token(&self, token: &[u8]) -> bool {
+        let is_ours = self.token.as_ref().is_some_and(|wanted| digest(token).ct_eq(wanted).into());
+        is_ours || self.people.by_token(token).is_some()
     }
 }
 
@@ -161,6 +175,20 @@ impl Guard {
         self.known().slack
     }
 
+    /// What signed links are signed with, if the settings have them.
+    #[must_use]
+    pub fn links(&self) -> Option<Arc<LinkKey>> {
+        self.known().links
+    }
+
+    /// Refuses what a page of another site sends.
+    ///
+    /// # Errors
+    /// If it is that.
+    pub fn refuse_foreign(&self, head: &Parts) -> Result<(), Denied> {
+        if self.known().is_foreign(&head.headers) { Err(Denied::Foreign) } else { Ok(()) }
+    }
+
     /// Whether the request may change something that takes this role, and who sends it.
     ///
     /// # Errors
@@ -175,7 +203,7 @@ impl Guard {
             Some(caller) => Ok(caller),
             // Once somebody is named who may operate, being on this machine proves nothing: a proxy is there too.
             None if known.token.is_some() || known.forward.is_some() || known.people.any_may(role) => {
-                Err(Denied::Token)
+                Err(if is_user(head) { Denied::Role(role) } else { Denied::Token })
             }
             None => is_local(head).then_some(Caller::Machine).ok_or(Denied::Elsewhere),
         }
@@ -196,7 +224,7 @@ impl Guard {
         match self.proved(head, &known).await? {
             Some(Caller::Person(person)) if !person.may(Role::View) => Err(Denied::Role(Role::View)),
             Some(Caller::Person(_) | Caller::Token | Caller::Machine) => Ok(true),
-            None => Ok(false),
+            None => Ok(is_user(head)),
         }
     }
 
@@ -315,6 +343,11 @@ impl Guard {
 
     /// Who the request proves to come from; `None` if it does not try to prove anything, or there is nobody to be.
     async fn proved(&self, head: &Parts, known: &Known) -> Result<Option<Caller>, Denied> {
+        match head.extensions.get::<Entered>() {
+            Some(Entered::Person(person)) => return Ok(Some(Caller::Person(Arc::clone(person)))),
+            Some(Entered::User(name)) => return Ok(known.people.named(name).cloned().map(Caller::Person)),
+            None => {}
+        }
         let presented = Presented::read(&head.headers);
         if matches!(presented, Presented::Nothing)
             && let Some(person) = user_of(head).and_then(|uid| known.people.by_uid(uid))
@@ -404,6 +437,11 @@ impl Caller {
             Self::Token | Self::Machine => claimed,
         }
     }
+}
+
+/// Whether a user of `web.config_file` sends it: they may look.
+fn is_user(head: &Parts) -> bool {
+    matches!(head.extensions.get::<Entered>(), Some(Entered::User(_)))
 }
 
 fn random() -> Option<[u8; 32]> {

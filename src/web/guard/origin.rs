@@ -20,8 +20,9 @@ pub(super) fn origin_of(url: &str) -> Option<String> {
 }
 
 /// Whether a page of another site is behind it. Browsers say where a request comes from; other programs do not. Ours is
-/// what has the name in `Host`, or that of `web.external_url` where a proxy puts another name there.
-pub(super) fn is_foreign(headers: &HeaderMap, ours: Option<&str>) -> bool {
+/// what has the name in `Host`, or that of `web.external_url` where a proxy puts another name there. Where we speak TLS, nothing
+/// that a browser got without it is ours.
+pub(super) fn is_foreign(headers: &HeaderMap, ours: Option<&str>, tls: bool) -> bool {
     let other_site = |value: &HeaderValue| !matches!(value.as_bytes(), b"same-origin" | b"none");
     let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
     let other_origin = |value: &HeaderValue| {
@@ -29,7 +30,8 @@ pub(super) fn is_foreign(headers: &HeaderMap, ours: Option<&str>) -> bool {
         if ours.is_some_and(|ours| origin.eq_ignore_ascii_case(ours.as_bytes())) {
             return false;
         }
-        let authority = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+        let plain = origin.strip_prefix(b"http://").filter(|_| !tls);
+        let authority = plain.or_else(|| origin.strip_prefix(b"https://"));
         authority.is_none_or(|authority| authority.is_empty() || !authority.eq_ignore_ascii_case(host))
     };
     headers.get_all("sec-fetch-site").iter().any(other_site) || headers.get_all(header::ORIGIN).iter().any(other_origin)

@@ -112,6 +112,20 @@ async fn what_looks_like_somebodys_name_is_marked() {
 }
 
 #[test]
+fn where_tls_is_spoken_a_page_that_came_without_it_is_another_sites() {
+    for (tls, origin, foreign) in [
+        (true, "https://127.0.0.1:10112", false),
+        (true, "http://127.0.0.1:10112", true),
+        (false, "http://127.0.0.1:10112", false),
+    ] {
+        let known = Known::from(Access { tls, ..Access::default() });
+        let head = head(None, &[("origin", origin), ("host", "127.0.0.1:10112")]);
+        assert_eq!(known.is_foreign(&head.headers), foreign, "{tls} {origin}");
+        assert_eq!(known.over_tls(), tls, "the cookie is for TLS alone");
+    }
+}
+
+#[test]
 fn a_proxys_own_name_is_ours_where_the_settings_say_so() {
     for (url, origin, host, foreign) in [
         (None, "https://sickbay.example", "sickbay.example", false),

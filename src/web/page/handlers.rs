@@ -124,7 +124,7 @@ fn ask_to_log_in(site: &Site, head: &Parts, status: StatusCode, said: Said) -> R
 pub(in crate::web) fn door(site: &Site, head: &Parts, denied: Denied) -> Response {
     let said = match denied {
         Denied::Token => None,
-        Denied::Foreign | Denied::Elsewhere | Denied::Nobody | Denied::Role(_) | Denied::TooOften => {
+        Denied::Foreign | Denied::Elsewhere | Denied::Nobody | Denied::Closed | Denied::Role(_) | Denied::TooOften => {
             Some((false, denied.to_string()))
         }
     };
@@ -287,7 +287,9 @@ fn fields<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 fn turned_away(site: &Site, head: &Parts, denied: Denied) -> Response {
     let words = match denied {
         Denied::Nobody => "your session is over; log in again".to_owned(),
-        Denied::Foreign | Denied::Elsewhere | Denied::Token | Denied::Role(_) | Denied::TooOften => denied.to_string(),
+        Denied::Foreign | Denied::Elsewhere | Denied::Token | Denied::Closed | Denied::Role(_) | Denied::TooOften => {
+            denied.to_string()
+        }
     };
     let mut response = ask_to_log_in(site, head, denied.status(), Some((false, words)));
     if denied == Denied::TooOften {

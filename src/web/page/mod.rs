@@ -5,12 +5,14 @@
 
 mod handlers;
 mod incident;
+mod link;
 mod log;
 mod playbooks;
 mod render;
 
 pub(super) use handlers::{door, fragment, home, log_in, log_out, login, pause, resume, status, vote};
 pub(super) use incident::incident;
+pub(super) use link::{LinkQuestion, link, link_part, link_script};
 pub(super) use log::incidents;
 pub(super) use playbooks::playbooks;
 pub(super) use render::{script, style};

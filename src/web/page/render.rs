@@ -15,7 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                       trusted-types sickbay";
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("base.html", include_str!("base.html")),
     ("pending.html", include_str!("pending.html")),
     ("questions.html", include_str!("questions.html")),
@@ -25,10 +25,12 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("incident.html", include_str!("incident.html")),
     ("playbooks.html", include_str!("playbooks.html")),
     ("said.html", include_str!("said.html")),
+    ("link.html", include_str!("link.html")),
+    ("link_question.html", include_str!("link_question.html")),
 ];
 
 /// Read once; a template that cannot be read fails the first test that shows it.
-static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+pub(super) static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     for (name, text) in TEMPLATES {
         if let Err(error) = pages.add_template(name, text) {
@@ -91,7 +93,7 @@ fn whole(title: &str, frame: &Frame<'_>, main: String) -> Result<String, minijin
     PAGES.get_template("base.html")?.render(context! { root => frame.root, title, person, form_token, said, main })
 }
 
-fn answer(status: StatusCode, rendered: Result<String, minijinja::Error>) -> Response {
+pub(super) fn answer(status: StatusCode, rendered: Result<String, minijinja::Error>) -> Response {
     match rendered {
         Ok(html) => (status, headers("text/html; charset=utf-8"), html).into_response(),
         Err(error) => {
@@ -118,7 +120,7 @@ pub(in crate::web) async fn script() -> Response {
     (headers("text/javascript; charset=utf-8"), include_str!("live.js")).into_response()
 }
 
-fn headers(kind: &'static str) -> [(header::HeaderName, &'static str); 5] {
+pub(super) fn headers(kind: &'static str) -> [(header::HeaderName, &'static str); 5] {
     [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -129,7 +131,7 @@ fn headers(kind: &'static str) -> [(header::HeaderName, &'static str); 5] {
 }
 
 /// Every text, with what would be obeyed and not seen written out.
-fn shown(value: Json) -> Json {
+pub(super) fn shown(value: Json) -> Json {
     match value {
         Json::String(text) => Json::String(printable(&text).into_owned()),
         Json::Array(items) => Json::Array(items.into_iter().map(shown).collect()),

@@ -215,7 +215,12 @@ fn counted(voted: &Voted, (person, click): (&Person, &Click)) -> Told {
         VoteAnswer::TooLate | VoteAnswer::AlreadyDecided | VoteAnswer::Unknown | VoteAnswer::Lapsed => {
             Some((format!("{id}: {words}"), false))
         }
-        VoteAnswer::Repeated | VoteAnswer::NotEligible | VoteAnswer::SelfApproval | VoteAnswer::WrongPlan => None,
+        VoteAnswer::Repeated
+        | VoteAnswer::NotEligible
+        | VoteAnswer::SelfApproval
+        | VoteAnswer::WrongPlan
+        | VoteAnswer::NoLinks
+        | VoteAnswer::WrongLink => None,
     };
     let to_all = to_all.map(|(line, buttons)| replaced(&line, click.blocks(), buttons));
     Told { outcome, to_them: format!("{id}: {words}"), to_all }

@@ -25,14 +25,25 @@ impl Alertmanager {
         Self::start_as(webhook_port, "1h", false)
     }
 
+    /// Starts one that sends over TLS, with this as `http_config`.
+    pub(crate) fn start_secured(webhook_port: u16, http_config: &str) -> Self {
+        let url = format!("https://127.0.0.1:{webhook_port}/api/v1/webhook");
+        Self::start_to(&format!("url: '{url}', http_config: {http_config}"), "1h", true)
+    }
+
     fn start_as(webhook_port: u16, repeat_interval: &str, send_resolved: bool) -> Self {
+        let url = format!("http://127.0.0.1:{webhook_port}/api/v1/webhook");
+        Self::start_to(&format!("url: '{url}'"), repeat_interval, send_resolved)
+    }
+
+    fn start_to(webhook: &str, repeat_interval: &str, send_resolved: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings = format!(
             "route: {{receiver: sickbay, group_by: [none], group_wait: 0s, group_interval: 1s, \
                 repeat_interval: {repeat_interval}}}\n\
              receivers:\n\
              - name: sickbay\n  \
-               webhook_configs: [{{url: 'http://127.0.0.1:{webhook_port}/api/v1/webhook', send_resolved: {send_resolved}}}]\n"
+               webhook_configs: [{{{webhook}, send_resolved: {send_resolved}}}]\n"
         );
         fs::write(directory.path().join("alertmanager.yml"), settings).unwrap();
         let port = free_port();
