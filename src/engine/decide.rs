@@ -12,18 +12,22 @@ use super::receipt::Reply;
 use super::ruleset::Ruleset;
 use super::state::State;
 use super::switch::Occasion;
+use super::texts::Texts;
 use super::{abort, approval, breaker, intake, offspring, step_asked, step_rules, switch, tick, witness};
 use crate::model::container::TargetReport;
 use crate::model::fact::{
     ActionFinished, ActionReconciled, BreakerReset, ConfigLoaded, ConfigRejected, Fact, LogOpened, LogRecovered,
-    NoticeFinished, RequestFinished, StepResult, StormFrozen,
+    NoticeFinished, RequestFinished, StepResult, StormFrozen, Taken,
 };
+use crate::model::host::Host;
 use crate::model::id::IncidentId;
 use crate::model::limit::Storm;
 use crate::model::moment::Moment;
 use crate::model::stamp::Stamp;
 use crate::model::testimony::Heard;
+use crate::playbook::definition::Playbook;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// More moves than any incident can make at once: a guard against a loop that would be our own mistake.
@@ -55,6 +59,7 @@ pub fn decide(state: &State, ruleset: &Ruleset, event: Event, now: &Stamp) -> De
         decision: Decision::default(),
         taken: 0,
         closed: BTreeMap::new(),
+        texts: Texts::default(),
         settled: 0,
     };
     draft.decision.facts.extend(state.timeline().jump(now).map(Fact::ClockJumped));
@@ -132,6 +137,8 @@ pub(super) struct Draft<'a> {
     taken: usize,
     /// The incidents that this decision closes, as they are then.
     closed: BTreeMap<IncidentId, Incident>,
+    /// The playbooks' texts that this decision tells.
+    texts: Texts,
     /// How many of the facts have been settled with the incidents beside the one they are about.
     pub(super) settled: usize,
 }
@@ -148,6 +155,24 @@ impl Draft<'_> {
     pub(super) fn next_seq(&self) -> crate::model::id::Seq {
         let drafted = u64::try_from(self.decision.facts.len()).unwrap_or(u64::MAX);
         crate::model::id::Seq(self.state.next_seq().0 + drafted)
+    }
+
+    /// A playbook takes an alert. Its text goes with the first record that tells of this revision.
+    pub(super) fn taken(&self, playbook: &Playbook, host: Host) -> Taken {
+        let (name, revision) = (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
+        let told = self.state.texts().tell(&revision) || self.texts.tell(&revision);
+        let text = (!told).then(|| Arc::clone(&playbook.text));
+        Taken::ByPlaybook { playbook: name, revision, host, text }
+    }
+
+    /// Records what opens an incident.
+    pub(super) fn opens(&mut self, fact: Fact) {
+        if let Fact::AlertReceived(alert) = &fact {
+            self.texts.opened(alert);
+        } else if let Fact::IncidentOpened(opened) = &fact {
+            self.texts.opened(&opened.alert);
+        }
+        self.decision.facts.push(fact);
     }
 
     /// A playbook took an alert: if that makes a storm, it is recorded, and the gates will know.

@@ -224,7 +224,7 @@ impl<'a> Case<'a> {
             receiver_name: "".into(),
             group_key: "".into(),
             sight: FirstSight::New,
-            taken: Taken::ByPlaybook { playbook, revision, host: Host::First },
+            taken: Taken::ByPlaybook { playbook, revision, host: Host::First, text: None },
         };
         Incident::open(IncidentId(Seq(0)), &Arc::new(received), self.now).expect("a playbook takes it")
     }

@@ -188,8 +188,7 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
     // Only a refusal needs the labels, which go into the record.
     let (bound, host) = gate::on_host(playbook, &values::of_new_alert(&alert), &draft.ruleset.policy);
     let query = render(playbook, &alert).map_err(|detail| (alert.labels.clone(), detail));
-    let (name, revision) = (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
-    let taken = Taken::ByPlaybook { playbook: name, revision, host: bound.clone() };
+    let taken = draft.taken(playbook, bound.clone());
     let id = IncidentId(record(draft, alert, from, (first, taken)));
     draft.count_towards_storm();
     let query = query.map_err(|(labels, detail)| advance::not_rendered(playbook, &labels, detail));
@@ -245,7 +244,7 @@ fn record(
 ) -> crate::model::id::Seq {
     let seq = draft.next_seq();
     let Alert { fingerprint, labels, annotations, starts_at, generator_url, status: _, ends_at: _ } = alert;
-    draft.decision.facts.push(Fact::AlertReceived(Arc::new(AlertReceived {
+    draft.opens(Fact::AlertReceived(Arc::new(AlertReceived {
         fingerprint,
         labels,
         annotations,

@@ -41,6 +41,7 @@ mod switch;
 mod telling;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 mod tick;
 pub mod timeline;
 mod treat;

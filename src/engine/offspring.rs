@@ -92,7 +92,7 @@ fn follow(draft: &mut Draft<'_>, owed: &Owed) {
     };
     let left = owed.left.clone().unwrap_or_default();
     let origin = Origin { of: owed.incident, cause: Cause::Resolved, left };
-    let alert = taken_by(&owed.alert, playbook);
+    let alert = taken_by(draft, &owed.alert, playbook);
     open(draft, IncidentOpened { alert, origin });
 }
 
@@ -140,14 +140,13 @@ fn taker_of(alert: &AlertReceived) -> Option<&str> {
 }
 
 /// An alert as it is taken by a playbook now.
-fn taken_by(alert: &AlertReceived, playbook: &Playbook) -> Arc<AlertReceived> {
+fn taken_by(draft: &Draft<'_>, alert: &AlertReceived, playbook: &Playbook) -> Arc<AlertReceived> {
     // Whatever the playbook says by now: what follows a run is done where the run was.
     let host = match &alert.taken {
         Taken::ByPlaybook { host, .. } => host.clone(),
         Taken::ByNobody(_) => Host::First,
     };
-    let (name, revision) = (Arc::clone(&playbook.name), Arc::clone(&playbook.revision));
-    let taken = Taken::ByPlaybook { playbook: name, revision, host };
+    let taken = draft.taken(playbook, host);
     Arc::new(AlertReceived { taken, sight: FirstSight::New, ..alert.clone() })
 }
 
@@ -157,7 +156,7 @@ fn open(draft: &mut Draft<'_>, opened: IncidentOpened) {
     let Some(mut incident) = Incident::open(id, &opened.alert, *draft.now) else { return };
     let fact = Fact::IncidentOpened(opened);
     incident.apply(&fact, *draft.now);
-    draft.decision.facts.push(fact);
+    draft.opens(fact);
     draft.carry_on(incident, false);
 }
 
@@ -173,7 +172,8 @@ pub(super) fn further_targets(draft: &mut Draft<'_>, incident: &Incident, report
     for (id, name) in others.iter().filter(|(id, _)| !incident.further.contains(id)).cloned() {
         let left = Left { container: Some(name), ..Left::default() };
         let origin = Origin { of: incident.id, cause: Cause::FurtherTarget(id), left };
-        open(draft, IncidentOpened { alert: taken_by(&incident.alert, &playbook), origin });
+        let alert = taken_by(draft, &incident.alert, &playbook);
+        open(draft, IncidentOpened { alert, origin });
     }
     TargetReport::Several { first, others }
 }

@@ -5,7 +5,6 @@
 use super::action::{Action, ActionOutcome, Reconciled, TargetIdent, TargetVitals};
 use super::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, VoteCast};
 use super::container::TargetReport;
-use super::host::Host;
 use super::id::{ActId, IncidentId, Seq};
 use super::incident::{AttemptNumber, EpisodeEnd, FirstSight, Verdict};
 use super::label::{Fingerprint, Labels};
@@ -17,6 +16,7 @@ use super::reason::{Gate, Reason};
 use super::request::RequestOutcome;
 use super::stamp::Stamp;
 use super::step::StepMark;
+pub use super::taken::Taken;
 use super::target::{ContainerId, ContainerName};
 use super::testimony::Testimony;
 use chrono::{DateTime, Utc};
@@ -269,22 +269,6 @@ pub struct AlertReceived {
     pub sight: FirstSight,
     /// What became of it at once.
     pub taken: Taken,
-}
-
-/// What became of an alert when it was first seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// A playbook took it: an incident is open.
-    ByPlaybook {
-        /// Its name.
-        playbook: Arc<str>,
-        /// The revision it was decided with.
-        revision: Arc<str>,
-        /// The Docker host its target is on, as far as the alert tells.
-        host: Host,
-    },
-    /// Nobody took it, and why.
-    ByNobody(Reason),
 }
 
 /// See [`Fact::AlertEnded`].

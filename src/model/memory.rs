@@ -49,6 +49,8 @@ pub struct Memory {
     pub originals: Vec<Original>,
     /// Which limits containers had before incidents raised them, oldest first.
     pub raised: Vec<LimitsRaised>,
+    /// The revisions of playbooks whose texts the log tells: those of a part of it that is gone must not be among them.
+    pub texts: Vec<Arc<str>>,
     /// What the first Docker host was called when the daemon last started; `None` where no record says so.
     pub first_host: Option<String>,
 }

@@ -37,6 +37,7 @@ pub mod service;
 pub mod ssh;
 pub mod stamp;
 pub mod step;
+pub mod taken;
 pub mod target;
 pub mod testimony;
 pub mod time_interval;

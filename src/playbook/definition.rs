@@ -22,6 +22,8 @@ pub struct Playbook {
     /// SHA-256 (first 12 hex digits) of the entry's own text and those of the time intervals it names: changes with any
     /// edit of them.
     pub revision: Arc<str>,
+    /// That text, for people and for the log: without secrets, and cut where it is very long.
+    pub text: Arc<str>,
     /// Where it stands: `rules/web.yaml:12`.
     pub source: String,
     /// What it is for, in a sentence; may be empty.

@@ -119,6 +119,7 @@ mod tests {
         Playbook {
             name: name.into(),
             revision: "0".into(),
+            text: "".into(),
             source: String::new(),
             description: String::new(),
             enabled,

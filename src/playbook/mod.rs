@@ -31,6 +31,7 @@ mod resolve;
 mod scalar;
 mod steps;
 mod target;
+mod text;
 mod verbs;
 mod when;
 pub(crate) mod yaml;

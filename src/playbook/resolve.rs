@@ -15,6 +15,7 @@ use super::raw::{self, Field, Fields};
 use super::steps::Sees;
 use super::target;
 use super::template::Template;
+use super::text;
 use super::url::UrlTemplate;
 use super::when;
 use super::yaml::{Content, Node, Span};
@@ -75,6 +76,7 @@ pub(super) fn playbook(entry: &Node, reading: &mut Reading<'_>) -> Option<Resolv
     let playbook = Playbook {
         name: name?.into(),
         revision: revision(entry, findings.text(), &intervals).into(),
+        text: text::of(entry, findings.text(), &intervals).into(),
         source: findings.place(entry.span.start),
         description: description.trim().to_owned(),
         enabled,

@@ -33,7 +33,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// Whether the other stretch lies within this one.
-    fn covers(self, other: Self) -> bool {
+    pub(crate) fn covers(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }
 }
@@ -109,9 +109,14 @@ impl Node {
     ///
     /// Invariant: an edit of any text the node is made of changes what this gives.
     pub(crate) fn sources<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        self.source_spans().into_iter().filter_map(|span| text.get(span.start..span.end)).collect()
+    }
+
+    /// Where they stand.
+    pub(crate) fn source_spans(&self) -> Vec<Span> {
         let mut spans = vec![self.span];
         self.collect_outside(self.span, &mut spans);
-        spans.into_iter().filter_map(|span| text.get(span.start..span.end)).collect()
+        spans
     }
 
     fn collect_outside(&self, within: Span, spans: &mut Vec<Span>) {

@@ -104,12 +104,13 @@ pub(crate) fn alert(text: &str, taken: Taken) -> Fact {
 }
 
 pub(crate) fn taken() -> Taken {
-    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into(), host: Host::First }
+    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into(), host: Host::First, text: None }
 }
 
 fn taken_on_another_host() -> Taken {
     let host = Host::from(HostName::parse("web-2"));
-    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into(), host }
+    let text = Some("name: web-restart\nsteps:\n  - restart: {}".into());
+    Taken::ByPlaybook { playbook: "web-restart".into(), revision: "0123456789ab".into(), host, text }
 }
 
 fn decided(answer: Answer, target: Option<TargetIdent>) -> Fact {
@@ -469,6 +470,7 @@ pub(crate) fn memory(text: &str) -> Memory {
         services: vec![left],
         originals: vec![original],
         raised: vec![raised(at(3))],
+        texts: vec!["0123456789ab".into()],
         first_host: Some(text.to_owned()),
     }
 }

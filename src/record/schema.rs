@@ -110,6 +110,7 @@ fn of_alerts() -> Vec<(&'static str, Vec<Member>)> {
                 ("revision?", text()),
                 ("host?", host()),
                 ("reason?", reason()),
+                ("playbook_text?", playbook_text()),
             ],
         ),
         (
@@ -202,8 +203,15 @@ fn opened() -> Vec<Member> {
         ("host?", host()),
         ("container_id?", pattern("^[0-9a-f]{64}$")),
         ("alert", object(alert)),
+        ("playbook_text?", playbook_text()),
     ];
     [begin, left()].concat()
+}
+
+/// Stands in the first record that opens an incident by a revision.
+fn playbook_text() -> Value {
+    let told = "The playbook's text in this revision, where no record before tells it. Without secrets.";
+    json!({"allOf": [named("text")], "description": told})
 }
 
 /// What a run left to what follows it.
@@ -267,6 +275,7 @@ fn state() -> Vec<Member> {
         ("taken", list(named("moment"))),
         ("frozen?", object(vec![("at", named("moment")), ("freeze_ms", count())])),
         ("own_acts", list(object(own_act))),
+        ("texts?", about(list(text()), "The revisions of playbooks whose texts the log tells.")),
         ("first_host?", text()),
     ]
     .into_iter()

@@ -234,7 +234,7 @@ fn alert_received(received: &AlertReceived) -> String {
     let labels = if others.is_empty() { String::new() } else { format!(" {{{}}}", others.join(", ")) };
     let since = received.starts_at.map(|start| format!(", firing since {}", start.format("%F %T UTC")));
     let taken = match &received.taken {
-        Taken::ByPlaybook { playbook, revision, host } => {
+        Taken::ByPlaybook { playbook, revision, host, .. } => {
             let on = host.name().map(|host| format!(", on the host {host}")).unwrap_or_default();
             format!("taken by playbook {playbook} (revision {revision}){on}")
         }

@@ -1,4 +1,5 @@
-//! `GET /incidents/ID`: what became of an incident, in the words of `sickbay explain ID`, as plain text.
+//! `GET /incidents/ID`: what became of an incident, in the words of `sickbay explain ID`, as plain text. Browsers are shown a
+//! page (`page::incident`) unless they ask for `?as=text`.
 //!
 //! It is read from the incident log on each request, a few at a time. Read `story` first.
 
@@ -6,7 +7,6 @@ use super::routes::{Site, error};
 use crate::model::id::IncidentId;
 use crate::receiver::handler::Clock;
 use crate::story::{self, Subject, Unread};
-use axum::extract::{self, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -87,7 +87,7 @@ pub(super) const UNREAD: (StatusCode, &str) =
     (StatusCode::INTERNAL_SERVER_ERROR, "the incident log could not be read; sickbay's own log says why");
 
 /// Tells the story of one incident.
-pub(super) async fn story(State(site): State<Arc<Site>>, extract::Path(id): extract::Path<String>) -> Response {
+pub(super) async fn as_text(site: &Site, id: &str) -> Response {
     let Ok(id) = id.parse::<IncidentId>() else {
         return error(StatusCode::NOT_FOUND, "an incident is named like i1042");
     };

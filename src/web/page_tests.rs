@@ -224,3 +224,33 @@ async fn what_each_playbook_did_is_shown_and_what_cannot_be_read_is_said() {
     let told: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert!(told["playbooks"].as_array().unwrap().iter().all(|playbook| playbook["incidents"] == 0), "{told}");
 }
+
+#[tokio::test]
+async fn an_incident_is_a_page_for_browsers_and_plain_text_for_everybody_else() {
+    let site = peopled_site(None);
+    let get = async |path: &str, accept: &str| {
+        let bearer = "Bearer bob-has-a-long-token";
+        let request = Request::get(path).extension(Peer::Address("192.0.2.7".parse().unwrap()));
+        let request = request.header("accept", accept).header("authorization", bearer).body(Body::empty()).unwrap();
+        let response = site.router.clone().oneshot(request).await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), kind, text(response).await)
+    };
+    let (html, any) = ("text/html,*/*", "*/*");
+    for (path, accept, status, kind, words) in [
+        ("/incidents/i2", html, 200, "text/html", "<h2>What happened</h2>"),
+        ("/incidents/i2", html, 200, "text/html", "<h2>The playbook as it was</h2>"),
+        ("/incidents/i2?as=text", html, 200, "text/plain", "=> it was treated, and ended as recovered"),
+        ("/incidents/i2", any, 200, "text/plain", "=> it was treated, and ended as recovered"),
+        ("/incidents/i1", html, 404, "text/html", "there is no such incident in the log"),
+        ("/incidents/%3Cb%3E", html, 404, "text/html", "Incident &lt;b&gt;"),
+        ("/incidents/i1", any, 404, "application/json", "there is no such incident in the log"),
+    ] {
+        let (got, sort, body) = get(path, accept).await;
+        assert_eq!(got, status, "{path} {accept}: {body}");
+        assert!(sort.starts_with(kind), "{path} {accept}: {sort}");
+        assert!(body.contains(words), "{path} {accept}: {body}");
+    }
+    // Strangers are asked who they are.
+    assert_eq!(send(&site, "GET /incidents/i2", &[], "").await.status(), 401);
+}

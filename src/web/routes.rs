@@ -11,7 +11,7 @@ use super::events::{self, Streams};
 use super::front::{self, Front};
 use super::guard::Guard;
 use super::health::Readiness;
-use super::incidents::{self, Stories};
+use super::incidents::Stories;
 use super::link;
 use super::openapi;
 use super::page;
@@ -48,7 +48,7 @@ POST /api/v1/incidents/ID/abort   nothing more is done about it
 GET  /api/v1/breakers  targets that runs did not help (JSON); DELETE resets
 GET  /api/v1/playbooks what each playbook did and how often it helped (JSON); ?since=30d
 GET  /api/v1/debts     targets that keep being treated (JSON); ?since=30d
-GET  /incidents/ID     what became of an incident, told as by `sickbay explain ID`
+GET  /incidents/ID     what became of an incident, told as by `sickbay explain ID`; a page for browsers
 GET  /a/ID             for whoever was sent a signed link: decide by it
 GET  /                 for browsers: what people are asked, with forms to answer; /status, with forms to pause
 GET  /metrics          for Prometheus
@@ -155,7 +155,7 @@ fn for_viewers() -> Router<Arc<Site>> {
         .route("/api/v1/debts", get(tallies::debts))
         .route("/incidents", get(page::incidents))
         .route("/playbooks", get(page::playbooks))
-        .route("/incidents/{id}", get(incidents::story))
+        .route("/incidents/{id}", get(page::incident))
         .route("/", get(page::home))
         .route("/pending", get(page::fragment))
         .route("/status", get(page::status))

@@ -201,11 +201,28 @@ def never_done(container):
     assert records("action.intent") == [] and not is_running(container)
 
 
+def the_incident(page, incident):
+    """One incident as it went, with a script or without."""
+    page.goto(f"{URL}/incidents/{incident}")
+    page.get_by_text("Ended as recovered").wait_for()
+    told = "\n".join(page.locator("ol.course > li").all_inner_texts())
+    order = [told.index(words) for words in ["taken by playbook", "ada said yes by web", "bob said yes by web", "succeeded", "recovered, seen for"]]
+    assert order == sorted(order) and "POST /containers/" in told, told
+    page.get_by_text("What each gate said").last.click()
+    page.get_by_text("blast_radius yes").last.wait_for()
+    page.get_by_text("Its text, without secrets").click()
+    page.get_by_text("- restart: {start_if_stopped: true, stop_timeout: 1s}").wait_for()
+    assert page.get_by_text("It is loaded with this text now.").is_visible()
+    picture(page, "incident")
+    page.get_by_role("link", name="As plain text").click()
+    page.get_by_text("every gate said yes").wait_for()
+
+
 def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     container = dead_container(image)
     ada, bob = Person(browser, "ada"), Person(browser, "bob")
     assert bob.page.get_by_text("Nobody is asked anything.").is_visible()
-    asked_about(container)
+    incident = asked_about(container)["incident"]
     began = time.time()
     bob.question(container).wait_for(timeout=5000)
     print(f"shown without being loaded anew after {time.time() - began:.1f} s")
@@ -231,12 +248,14 @@ def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     bob.page.locator("tr", has_text=container).first.wait_for()
     assert "What is left of their limits" in bob.page.inner_text("main")
     done_once_and_verified()
+    the_incident(ada.page, incident)
+    assert "looked at it" in ada.page.inner_text("body")
     ada.close(), bob.close()
 
 
 def two_people_have_it_done_without_a_script(browser, image):
     container = dead_container(image)
-    asked_about(container)
+    incident = asked_about(container)["incident"]
     for name in ["ada", "bob"]:
         person = Person(browser, name, java_script_enabled=False)
         person.page.goto(URL + "/")
@@ -250,6 +269,7 @@ def two_people_have_it_done_without_a_script(browser, image):
     bob = Person(browser, "bob", java_script_enabled=False)
     bob.page.goto(URL + "/incidents")
     bob.page.get_by_text("recovered").first.wait_for()
+    the_incident(bob.page, incident)
     bob.close()
 
 
@@ -346,19 +366,24 @@ def another_container_is_another_question(browser, image):
 
 def text_from_outside_is_text_and_nobody_meets_a_barrier(browser, image):
     container = dead_container(image)
-    asked_about(container, EVIL)
+    incident = "/incidents/" + asked_about(container, EVIL)["incident"]
     for scheme in ["light", "dark"]:
         for width in [1280, 360]:
             viewport = {"width": width, "height": 800}
             ada = Person(browser, "bob", viewport=viewport, color_scheme=scheme)
             shown = ada.question(container).inner_text()
             assert "<script>alert(2)</script>" in shown and "\\u{202e}" in shown and "\u202e" not in shown, shown
-            for path in ["/", "/incidents", "/playbooks", "/status", "/login"]:
+            for path in ["/", incident, "/incidents", "/playbooks", "/status", "/login"]:
                 ada.page.goto(URL + path)
+                if path == incident:
+                    ada.page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+                    shown = ada.page.inner_text("main")
+                    assert "<script>alert(2)</script>" in shown and "\\u{202e}" in shown and "\u202e" not in shown, shown
+                    assert "name: look-at-what-is-odd" in shown, shown
                 no_barriers(ada.page, f"{path} {scheme} {width}")
                 wide = ada.page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
-                picture(ada.page, f"{path.strip('/') or 'question'}-{scheme}-{width}")
+                picture(ada.page, f"{'incident' if path == incident else path.strip('/') or 'question'}-{scheme}-{width}")
             ada.close()
 
 

@@ -18,6 +18,7 @@ mod explain;
 mod hosts;
 mod links;
 mod oidc;
+mod page;
 mod pause;
 mod payloads;
 mod permits;

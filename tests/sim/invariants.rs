@@ -39,7 +39,7 @@ use sickbay::engine::state::State;
 use sickbay::model::action::{Action, Reconciled};
 use sickbay::model::alert::{AlertStatus, Notification};
 use sickbay::model::container::ContainerState;
-use sickbay::model::fact::{ActionIntended, ActionReconciled, Answer, Branch, ClockJumped, Fact, Record};
+use sickbay::model::fact::{ActionIntended, ActionReconciled, Answer, Branch, ClockJumped, Fact, Record, Taken};
 use sickbay::model::id::ActId;
 use sickbay::model::limit::{Scope, Window};
 use sickbay::model::reason::Reason;
@@ -47,6 +47,7 @@ use sickbay::playbook::definition::{Playbook, Step};
 use sickbay::record::{Hash, LogId, decode, encode};
 use sickbay::sim::clock::SimTime;
 use sickbay::sim::world::{Ack, World, Write};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,6 +125,7 @@ pub(crate) const OF_STEPS: &[(&str, OfStep)] = &[
 pub(crate) const OF_THE_END: &[(&str, OfStep)] = &[
     ("any_prefix_of_the_log_replays_to_the_same_state", any_prefix_of_the_log_replays_to_the_same_state),
     ("the_whole_state_is_in_one_record", the_whole_state_is_in_one_record),
+    ("each_text_is_told_once_and_before_it_is_needed", each_text_is_told_once_and_before_it_is_needed),
     ("every_incident_comes_to_its_end", every_incident_comes_to_its_end),
     ("looking_tells_what_happened", looking_tells_what_happened),
     ("a_change_moves_nothing_but_what_it_is_for", a_change_moves_nothing_but_what_it_is_for),
@@ -482,6 +484,27 @@ fn the_whole_state_is_in_one_record(witness: &Witness, world: &World) -> Verdict
         undisturbed.apply(&Record { fact: Fact::ClockJumped(nothing), ..saved });
         if goes_on != undisturbed {
             return Err(format!("saving the state after {count} records changes it"));
+        }
+    }
+    Ok(())
+}
+
+/// Whoever reads the log finds by which text each incident was decided.
+fn each_text_is_told_once_and_before_it_is_needed(witness: &Witness, world: &World) -> Verdict {
+    let mut told = BTreeSet::new();
+    for record in world.disk().records() {
+        let alert = if let Fact::AlertReceived(alert) = &record.fact {
+            alert
+        } else if let Fact::IncidentOpened(opened) = &record.fact {
+            &opened.alert
+        } else {
+            continue;
+        };
+        let Taken::ByPlaybook { playbook, revision, text, .. } = &alert.taken else { continue };
+        let is_new = told.insert(Arc::clone(revision));
+        let right = witness.text_of(playbook, revision);
+        if text.as_deref() != right.filter(|_| is_new) {
+            return Err(format!("record {} tells {text:?} of {playbook} {revision}", record.seq.0));
         }
     }
     Ok(())

@@ -223,6 +223,12 @@ impl Witness {
         }
     }
 
+    /// The text of a playbook in a revision.
+    pub(crate) fn text_of(&self, playbook: &Arc<str>, revision: &Arc<str>) -> Option<&str> {
+        let known = self.playbooks.get(&(Arc::clone(playbook), Arc::clone(revision)));
+        known.map(|playbook| &*playbook.text)
+    }
+
     /// The playbook that took the alert of an incident, in the revision that took it.
     pub(crate) fn playbook(&self, incident: IncidentId) -> Option<&Arc<Playbook>> {
         self.takers.get(&incident)

@@ -11,11 +11,10 @@ use crate::model::request::RequestOutcome;
 use crate::model::stamp::Stamp;
 use crate::record::{LogFilter, decode};
 use crate::story::{
-    action_outcome, approval_end, finding, heading, notice_outcome, origin, printable, request_outcome, span, vote,
-    words,
+    action_outcome, approval_end, evidence_lines, evidence_of, finding, heading, notice_outcome, origin, printable,
+    request_outcome, span, vote, words,
 };
 use anyhow::bail;
-use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 
@@ -136,7 +135,8 @@ impl Tree {
             let after = span(record.at.since(&intent.at));
             intent.children.push(format!("after {after}: {}", printable(&outcome)));
         } else {
-            let children = if evidence { evidence_lines(&record.fact) } else { Vec::new() };
+            let children =
+                if evidence { evidence_of(&record.fact).map(evidence_lines).unwrap_or_default() } else { Vec::new() };
             let (heading, text) = (heading(&record.fact), words(&record.fact));
             self.place(Node { at: record.at, act, heading, text, children, inner: Vec::new() }, &record.fact);
         }
@@ -277,40 +277,4 @@ fn title(records: &[Record]) -> String {
     }
     let end = if end.is_empty() { ": still open".to_owned() } else { end };
     printable(&format!("{id}  {name}{target}{playbook}{end}")).into_owned()
-}
-
-/// Captured evidence, one line per line of it.
-fn evidence_lines(fact: &Fact) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Fact::StepFinished(finished) = fact
-        && let StepResult::Captured(evidence) = &finished.result
-    {
-        flatten("", evidence, &mut lines);
-    }
-    if let Fact::ApprovalRequested(asked) = fact
-        && let Some(evidence) = &asked.evidence
-    {
-        flatten("", evidence, &mut lines);
-    }
-    lines
-}
-
-fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            for (member, value) in members {
-                let path = if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
-                flatten(&path, value, lines);
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                flatten(name, item, lines);
-            }
-        }
-        Value::String(text) => {
-            lines.extend(text.split('\n').map(|line| format!("{}: {}", printable(name), printable(line))));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => lines.push(format!("{}: {value}", printable(name))),
-    }
 }

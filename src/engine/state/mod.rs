@@ -17,6 +17,7 @@ use crate::engine::pause::Pauses;
 use crate::engine::raised::Raised;
 use crate::engine::services::Services;
 use crate::engine::storm::StormWatch;
+use crate::engine::texts::Texts;
 use crate::engine::timeline::Timeline;
 use crate::model::approval::ApprovalOutcome;
 use crate::model::fact::{AlertEnded, AlertReceived, Cause, Fact, IncidentClosed, IncidentOpened, Record, Taken};
@@ -54,6 +55,7 @@ pub struct State {
     own_acts: OwnActs,
     services: Services,
     raised: Raised,
+    texts: Texts,
     open_episodes: usize,
     /// Ended episodes in the order of their end, so that forgetting them costs nothing.
     ended: VecDeque<(Fingerprint, Moment)>,
@@ -166,6 +168,12 @@ impl State {
         &self.raised
     }
 
+    /// Which playbooks' texts the log tells.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
     /// What was done lately, to tell it from what others do.
     #[must_use]
     pub fn own_acts(&self) -> &OwnActs {
@@ -263,6 +271,7 @@ impl State {
     }
 
     fn alert_received(&mut self, seq: Seq, received: &Arc<AlertReceived>, at: Moment) {
+        self.texts.opened(received);
         let opened = Incident::open(IncidentId(seq), received, at);
         let incident = opened.as_ref().map(|incident| incident.id);
         let playbook = opened.as_ref().map(|incident| Arc::clone(&incident.playbook));
@@ -304,6 +313,7 @@ impl State {
 
     fn incident_opened(&mut self, seq: Seq, opened: &IncidentOpened, at: Moment) {
         self.aftermath.opened(opened);
+        self.texts.opened(&opened.alert);
         if let Some(incident) = Incident::open(IncidentId(seq), &opened.alert, at) {
             self.begin(incident);
         }

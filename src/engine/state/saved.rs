@@ -13,6 +13,7 @@ use crate::engine::pause::Pauses;
 use crate::engine::raised::Raised;
 use crate::engine::services::Services;
 use crate::engine::storm::StormWatch;
+use crate::engine::texts::Texts;
 use crate::engine::timeline::Timeline;
 use crate::model::memory::{Memory, OpenIncident};
 use std::sync::Arc;
@@ -46,6 +47,7 @@ impl State {
             services: self.services.left().cloned().collect(),
             originals: self.services.originals().cloned().collect(),
             raised: self.raised.iter().cloned().collect(),
+            texts: self.texts.iter().cloned().collect(),
             first_host: self.first_host.clone(),
         }
     }
@@ -61,6 +63,7 @@ impl State {
             incidents: incidents.collect(),
             aftermath: Aftermath::from_memory(&memory.owed),
             raised: Raised::from_memory(&memory.raised),
+            texts: Texts::from_memory(&memory.texts),
             ledger: Ledger::from_memory(&memory.attempts),
             history: History::from_memory(&memory.ends),
             pauses: Pauses::from_memory(&memory.pauses),

@@ -33,6 +33,7 @@ mod stage;
 mod steps;
 mod steps_afterwards;
 mod terms;
+mod texts;
 mod when;
 mod witness;
 pub(super) mod world;

@@ -129,13 +129,17 @@ fn a_reload_at_any_moment_of_a_run_changes_nothing_about_it() {
     }
 }
 
-/// The last sight of the alert, with who has it since then.
+/// The last sight of the alert, with who has it since then, whether or not it tells the playbook's text.
 fn last_sight(world: &World) -> (FirstSight, Taken) {
     let sights = world.log.iter().rev().filter_map(|record| match &record.fact {
         Fact::AlertReceived(received) => Some((received.sight, received.taken.clone())),
         _ => None,
     });
-    sights.into_iter().next().unwrap()
+    let (sight, mut taken) = sights.into_iter().next().unwrap();
+    if let Taken::ByPlaybook { text, .. } = &mut taken {
+        *text = None;
+    }
+    (sight, taken)
 }
 
 fn taken_by(playbook: &Playbook) -> Taken {
@@ -143,6 +147,7 @@ fn taken_by(playbook: &Playbook) -> Taken {
         playbook: playbook.name.clone(),
         revision: playbook.revision.clone(),
         host: crate::model::host::Host::First,
+        text: None,
     }
 }
 

@@ -198,6 +198,7 @@ pub(in crate::engine) fn restarting() -> Playbook {
     Playbook {
         name: "restart".into(),
         revision: "r1".into(),
+        text: "name: restart\nsteps: [{capture: {}}, {restart: {}}, {verify: {}}]".into(),
         source: "rules/test.yaml:1".into(),
         description: String::new(),
         enabled: true,

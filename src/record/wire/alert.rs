@@ -42,12 +42,14 @@ pub(super) struct ReceivedLine<'a> {
     host: Option<Word<HostName>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Word<Reason>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    playbook_text: Option<Text<'a>>,
 }
 
 impl<'a> ReceivedLine<'a> {
     pub(super) fn new(received: &'a AlertReceived, incident: Option<IncidentId>, cap: Cap) -> Self {
         let (playbook, revision, host, reason) = match &received.taken {
-            Taken::ByPlaybook { playbook, revision, host } => {
+            Taken::ByPlaybook { playbook, revision, host, text: _ } => {
                 (Some((&**playbook).into()), Some((&**revision).into()), host.name().cloned().map(Word), None)
             }
             Taken::ByNobody(reason) => (None, None, None, Some(Word(*reason))),
@@ -67,6 +69,7 @@ impl<'a> ReceivedLine<'a> {
             revision,
             host,
             reason,
+            playbook_text: received.taken.text().map(|text| Text::new(text, cap)),
         }
     }
 }
@@ -78,7 +81,8 @@ impl TryFrom<ReceivedLine<'_>> for AlertReceived {
         let taken = match (line.playbook, line.revision, line.reason) {
             (Some(playbook), Some(revision), None) => {
                 let host = line.host.map(|Word(host)| host).into();
-                Taken::ByPlaybook { playbook: (*playbook.0).into(), revision: (*revision.0).into(), host }
+                let text = line.playbook_text.map(|text| text.into_boxed().into());
+                Taken::ByPlaybook { playbook: (*playbook.0).into(), revision: (*revision.0).into(), host, text }
             }
             (None, None, Some(Word(reason))) => Taken::ByNobody(reason),
             (_, _, _) => return Err("either playbook and revision or reason must be there".to_owned()),

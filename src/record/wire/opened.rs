@@ -39,6 +39,8 @@ pub(super) struct OpenedLine<'a> {
     dry_run: bool,
     #[serde(borrow)]
     alert: AlertLine<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    playbook_text: Option<Text<'a>>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -90,7 +92,7 @@ impl<'a> OpenedLine<'a> {
     pub(super) fn new(opened: &'a IncidentOpened, incident: Option<IncidentId>, cap: Cap) -> Self {
         let IncidentOpened { alert, origin: Origin { of, cause, left } } = opened;
         let (playbook, revision, host) = match &alert.taken {
-            Taken::ByPlaybook { playbook, revision, host } => (&**playbook, &**revision, host.name()),
+            Taken::ByPlaybook { playbook, revision, host, text: _ } => (&**playbook, &**revision, host.name()),
             // No incident comes of an alert that nobody took.
             Taken::ByNobody(_) => ("", "", None),
         };
@@ -111,6 +113,7 @@ impl<'a> OpenedLine<'a> {
             stopped,
             dry_run,
             alert: AlertLine::new(alert, cap),
+            playbook_text: alert.taken.text().map(|text| Text::new(text, cap)),
         }
     }
 }
@@ -126,7 +129,9 @@ impl TryFrom<OpenedLine<'_>> for IncidentOpened {
         };
         let left = LeftLine { container: line.container, stopped: line.stopped, dry_run: line.dry_run }.into();
         let host = line.host.map(|Word(host)| host).into();
-        let taken = Taken::ByPlaybook { playbook: (*line.playbook).into(), revision: (*line.revision).into(), host };
+        let text = line.playbook_text.map(|text| text.into_boxed().into());
+        let taken =
+            Taken::ByPlaybook { playbook: (*line.playbook).into(), revision: (*line.revision).into(), host, text };
         Ok(Self { alert: Arc::new(line.alert.taken(taken)), origin: Origin { of: line.of.0, cause, left } })
     }
 }

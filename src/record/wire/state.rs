@@ -53,6 +53,8 @@ pub(super) struct StateLine<'a> {
     originals: Vec<OriginalLine<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     raised: Vec<RaisedLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    texts: Vec<Str<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     first_host: Option<Cow<'a, str>>,
 }
@@ -222,6 +224,7 @@ impl<'a> From<&'a Memory> for StateLine<'a> {
             services: memory.services.iter().map(LeftLine::from).collect(),
             originals: memory.originals.iter().map(OriginalLine::from).collect(),
             raised: memory.raised.iter().map(RaisedLine::from).collect(),
+            texts: memory.texts.iter().map(|revision| Cow::Borrowed(&**revision)).collect(),
             first_host: memory.first_host.as_deref().map(Cow::Borrowed),
         }
     }
@@ -248,6 +251,7 @@ impl TryFrom<StateLine<'_>> for Memory {
             services: line.services.into_iter().map(ServiceLeft::try_from).collect::<Result<_, _>>()?,
             originals: line.originals.into_iter().map(Original::try_from).collect::<Result<_, _>>()?,
             raised: line.raised.into_iter().map(LimitsRaised::try_from).collect::<Result<_, _>>()?,
+            texts: line.texts.into_iter().map(Arc::from).collect(),
             first_host: line.first_host.map(Cow::into_owned),
         })
     }

@@ -4,6 +4,7 @@
 //! forms take the same way as the API. Read [`render`] for how text from outside is kept text, then [`handlers`].
 
 mod handlers;
+mod incident;
 mod link;
 mod log;
 mod oidc;
@@ -11,6 +12,7 @@ mod playbooks;
 mod render;
 
 pub(super) use handlers::{door, fragment, home, log_in, log_out, login, pause, resume, status, vote};
+pub(super) use incident::incident;
 pub(super) use link::{LinkQuestion, link, link_part, link_script};
 pub(super) use log::incidents;
 pub(super) use oidc::{begin_login, finish_login};

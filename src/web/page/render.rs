@@ -15,7 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                       trusted-types sickbay";
 
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("base.html", include_str!("base.html")),
     ("pending.html", include_str!("pending.html")),
     ("questions.html", include_str!("questions.html")),
@@ -23,6 +23,7 @@ const TEMPLATES: [(&str, &str); 11] = [
     ("entered.html", include_str!("entered.html")),
     ("status.html", include_str!("status.html")),
     ("log.html", include_str!("log.html")),
+    ("incident.html", include_str!("incident.html")),
     ("playbooks.html", include_str!("playbooks.html")),
     ("said.html", include_str!("said.html")),
     ("link.html", include_str!("link.html")),
