@@ -474,7 +474,12 @@ fn a_scalar_is_kept_as_written() {
 
 /// A playbook as it is, without what tells where its text stands.
 fn meaning(loaded: &Loaded) -> Vec<String> {
-    let bare = |playbook: &Playbook| Playbook { revision: "".into(), source: String::new(), ..playbook.clone() };
+    let bare = |playbook: &Playbook| Playbook {
+        revision: "".into(),
+        source: String::new(),
+        text: "".into(),
+        ..playbook.clone()
+    };
     loaded.playbooks.iter().map(|playbook| format!("{:#?}", bare(playbook))).collect()
 }
 

@@ -26,6 +26,7 @@ pub const BY_LINK: &str = "link";
 pub const WRONG_LINKS_MAX: u32 = 10;
 
 /// The question that people are asked, once it is recorded.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and a member of the record")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApprovalRequested {
     /// Names it.

@@ -29,8 +29,8 @@ people:
     // What a round leaves behind must not keep the next one from being asked about.
     let rules = DOWN.replace("    steps:", &approval).replace("within: 30s", "within: 2s");
     // A thousand rounds are no storm of alerts.
-    let settings = settings(docker)
-        .replace("max_parallel: 100", "max_parallel: 100, storm: {alerts: 100000, per: 1m, freeze: 1s}");
+    let settings =
+        settings(docker).replace("max_parallel: 100", "max_parallel: 100, storm: {alerts: 10000, per: 1m, freeze: 1s}");
     let mut sickbay = Sickbay::new(&rules, &format!("{settings}{people}"));
     let home = sickbay.storage().parent().unwrap().to_owned();
     for name in ["ada", "bob"] {

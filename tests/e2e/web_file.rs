@@ -103,6 +103,9 @@ async fn over_tls_everything_works_as_without_and_nothing_works_without() {
     sickbay.stop();
 }
 
+/// What a client says, and what it is answered.
+type Client<'a> = (&'a [&'a str], &'a str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_and_certificates_of_clients_are_as_the_file_says() {
     let verified = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
@@ -110,7 +113,7 @@ async fn versions_and_certificates_of_clients_are_as_the_file_says() {
     let stranger = ["--cert", "stranger.pem", "--key", "stranger.key"];
     let server = ["--cert", "server.pem", "--key", "server.key"];
     let asked = |kind: &str| format!("  client_auth_type: {kind}\n");
-    let table: Vec<(String, Vec<(&[&str], &str)>)> = vec![
+    let table: Vec<(String, Vec<Client<'_>>)> = vec![
         ("  min_version: TLS13\n".to_owned(), vec![(&["--tls-max", "1.2"], "000"), (&["--tlsv1.3"], "200")]),
         ("  max_version: TLS12\n".to_owned(), vec![(&["--tls-max", "1.2"], "200"), (&["--tlsv1.3"], "000")]),
         (String::new(), vec![(&["--tls-max", "1.2"], "200"), (&["--tlsv1.3"], "200"), (&stranger, "200")]),

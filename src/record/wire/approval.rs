@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// `approval.requested`
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the record")]
 #[derive(Serialize, Deserialize)]
 pub(super) struct RequestedLine<'a> {
     inc: Word<IncidentId>,

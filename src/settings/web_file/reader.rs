@@ -65,7 +65,7 @@ impl<'t> Reader<'t> {
     /// The place of a key, or of the one it would stand in.
     fn at(&self, key: &str, part: impl Fn(Node<'t>) -> serde_saphyr::Location) -> (u64, u64) {
         let whole = || (1, 1);
-        let place = self.node(key).map(|node| part(node));
+        let place = self.node(key).map(part);
         let place = place.or_else(|| self.node(key.rsplit_once('.')?.0).map(|(key, _)| key.referenced));
         place.map_or_else(whole, |location| (location.line(), location.column()))
     }
