@@ -129,7 +129,7 @@ engine_reach() {
 
 # Left to itself an engine has addresses for 31 networks, which the tests of Compose can use up. These are for some 500,
 # within the same range.
-ENGINE_ADDRESSES=(--default-address-pool base=172.17.0.0/16,size=16 --default-address-pool base=172.18.0.0/15,size=24)
+ENGINE_ADDRESSES=(--default-address-pool "base=172.17.0.0/16,size=16" --default-address-pool "base=172.18.0.0/15,size=24")
 
 # An engine with a data folder of its own, so that containers of a stopped engine stay as they are.
 engine_start_own() {
