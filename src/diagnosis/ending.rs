@@ -4,6 +4,7 @@
 use super::findings::{Class, Findings};
 use super::look::{Ending, Look};
 use super::signals::{convention, signal_of, usual};
+use super::state::is_told_by_whom;
 use super::words::{bytes, quote, span, times};
 use crate::model::diagnosis::DiagnosisCode as Code;
 
@@ -123,6 +124,8 @@ fn code(look: &Look<'_>, ending: Ending, findings: &mut Findings) {
         return findings.cause(*class, *code, (format!("{what}{again}"), seen, next));
     }
     match code {
+        // Docker's history says it, and stands among the findings.
+        137 | 143 if is_told_by_whom(look) => {}
         0 => normal(look, findings, seen),
         137 => killed(look, findings, (seen, again)),
         143 => {

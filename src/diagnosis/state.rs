@@ -56,21 +56,44 @@ pub(super) fn find(look: &Look<'_>, findings: &mut Findings) {
     }
 }
 
-/// Docker's history says who ended it: a stop always leaves its event behind the death.
+/// What Docker's history says about who ended it: a stop always leaves its event behind the death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Stopped,
+    Killed,
+}
+
+fn told(look: &Look<'_>) -> Option<Told> {
+    if look.state() != ContainerState::Exited || !look.text("/container/state/error").is_empty() {
+        return None;
+    }
+    let past = look.past_of_this_run();
+    let has = |action: &str| past.iter().any(|event| event.action == action);
+    let killed = past.iter().any(|event| event.action == "kill" && KILLING.contains(&event.signal));
+    if has("stop") || look.text("/past/stop_cause") == "stopped" {
+        Some(Told::Stopped)
+    } else {
+        (killed && !has("oom") && !look.flag("/container/state/oom_killed")).then_some(Told::Killed)
+    }
+}
+
+/// Whether Docker's history says that somebody ended it: then nobody need guess by whom a signal came.
+pub(super) fn is_told_by_whom(look: &Look<'_>) -> bool {
+    told(look).is_some()
+}
+
+/// Somebody ended it, as the history or the restart policy shows.
 fn by_hand(look: &Look<'_>, findings: &mut Findings) {
     if !look.text("/container/state/error").is_empty() {
         return;
     }
     let code = look.number("/container/state/exit_code").unwrap_or(0);
-    let past = look.past_of_this_run();
-    let has = |action: &str| past.iter().any(|event| event.action == action);
     let ago = look.time("/container/seen_at").zip(look.time("/container/state/finished_at"));
     let ago = ago.map_or_else(String::new, |(now, then)| format!(" {} ago", span((now - then).num_seconds().max(0))));
-    let told = has("stop") || look.text("/past/stop_cause") == "stopped";
+    let told = told(look);
     // With such a policy Docker itself would have started it again.
     let policy = look.text("/container/restart_policy");
-    let stopped = told || ["always", "unless-stopped"].contains(&policy);
-    let killed = past.iter().any(|event| event.action == "kill" && KILLING.contains(&event.signal));
+    let stopped = told == Some(Told::Stopped) || ["always", "unless-stopped"].contains(&policy);
     if stopped {
         let how = match code {
             137 => {
@@ -85,7 +108,7 @@ fn by_hand(look: &Look<'_>, findings: &mut Findings) {
             Code::StoppedByHand,
             (
                 format!("Somebody stopped it{ago}: a person, a deployment, or the shutdown of the machine.{how}"),
-                if told {
+                if told == Some(Told::Stopped) {
                     format!("Docker's history has a stop; exit code {code}")
                 } else {
                     format!("it is not started again though its restart policy is {policy}; exit code {code}")
@@ -93,7 +116,7 @@ fn by_hand(look: &Look<'_>, findings: &mut Findings) {
                 format!("Ask before you start it: somebody meant it. Then `docker start {}`.", look.name()),
             ),
         );
-    } else if killed && !has("oom") && !look.flag("/container/state/oom_killed") {
+    } else if told == Some(Told::Killed) {
         findings.cause(
             Class::ByHand,
             Code::KilledByHand,

@@ -140,6 +140,19 @@ fn who_ended_it_goes_before_how_it_ended() {
 }
 
 #[test]
+fn what_docker_tells_is_not_guessed_at_as_well() {
+    let by = |signal, more: &[(&'static str, Option<&str>, Option<&str>)]| {
+        events(&[&[("start", None, None), ("kill", None, Some(signal)), ("die", Some("137"), None)], more].concat())
+    };
+    for (code, history) in [(137, by("9", &[])), (137, by("15", &[("stop", None, None)])), (143, by("15", &[]))] {
+        let found = first(&[ended(code), vec![history]].concat()).1;
+        let codes: Vec<Code> = found.findings.iter().map(|finding| finding.code).collect();
+        assert!(!codes.contains(&Code::KilledUnknown) && !codes.contains(&Code::Terminated), "{codes:?}");
+        assert!(codes.contains(&Code::KilledByHand) || codes.contains(&Code::StoppedByHand), "{codes:?}");
+    }
+}
+
+#[test]
 fn the_kernel_killed_the_main_process_or_another_one() {
     let flag = ("/container/state/oom_killed", json!(true));
     let engine = |version: &str| ("/engine", json!({"version": version}));
