@@ -200,7 +200,7 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
 
 /// What was found to be the matter with the target, line by line.
 fn seen(evidence: Option<&AskedEvidence>) -> Vec<String> {
-    let Some(AskedEvidence { container: _, state, findings, log, error }) = evidence else {
+    let Some(AskedEvidence { container: _, service: _, state, findings, log, error }) = evidence else {
         return vec!["  seen    nobody looked into the target for this question".to_owned()];
     };
     if let Some(error) = error {

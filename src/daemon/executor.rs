@@ -9,7 +9,7 @@ use super::tasks::Tasks;
 use crate::alertmanager::Witnesses;
 use crate::diagnosis::{for_people, with_diagnosis};
 use crate::docker;
-use crate::engine::effect::{Effect, PermittedAction, TimeLeft};
+use crate::engine::effect::{Effect, LookCloser, PermittedAction, TimeLeft};
 use crate::engine::event::Event;
 use crate::model::action::{ActionOutcome, Reconciled, TargetIdent};
 use crate::model::approval::AskedPlan;
@@ -24,6 +24,7 @@ use crate::model::target::{ContainerName, TargetQuery};
 use crate::model::testimony::ASK_EVERY;
 use crate::notifier::Notifier;
 use crate::requester::Requester;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -120,8 +121,8 @@ impl Executor {
     /// long its records took to become durable.
     pub fn start(&mut self, effect: Effect, waited: Duration) -> Option<Event> {
         match effect {
-            Effect::ResolveTarget { incident, host, query, alert, memory, evidence } => {
-                self.resolve((incident, host), (query, memory, evidence), alert);
+            Effect::ResolveTarget { incident, host, query, alert, memory, closer } => {
+                self.resolve((incident, host), (query, memory, closer), alert);
             }
             // Nobody outside needs to be asked.
             Effect::SkipTarget { incident } => return Some(Event::TargetSkipped { incident }),
@@ -253,19 +254,20 @@ impl Executor {
     fn resolve(
         &self,
         (incident, host): (IncidentId, Host),
-        (query, memory, evidence): (TargetQuery, bool, bool),
+        (query, memory, closer): (TargetQuery, bool, LookCloser),
         alert: Option<Arc<AlertReceived>>,
     ) {
         let (on, witnesses) = (self.hosts.get(&host).cloned(), self.witnesses.clone());
         self.look("resolve", incident, async move {
             // Docker is looked at last: what the gates see of the container is as young as can be.
             let heard = witnesses.hear(alert).await;
-            let reader = on.as_ref().ok().filter(|_| evidence).map(|host| host.reader().clone());
-            let mut report = look_for(on, (&query, memory)).await;
-            if let Some(reader) = reader {
-                look_closer(&reader, &mut report).await;
-            }
-            Event::TargetResolved { incident, report, heard }
+            let reader = on.as_ref().ok().map(|host| host.reader().clone());
+            let report = look_for(on, (&query, memory)).await;
+            let evidence = match reader {
+                Some(reader) => look_closer(&reader, &report, &closer).await,
+                None => None,
+            };
+            Event::TargetResolved { incident, report, evidence, heard }
         });
     }
 
@@ -388,13 +390,28 @@ async fn look_for(on: Result<DockerHost, String>, (query, memory): (&TargetQuery
     }
 }
 
-/// People are to be asked: what is the matter with the container, within the few seconds that evidence may take. Whatever
-/// cannot be found out keeps nobody from being asked.
-async fn look_closer(reader: &docker::Reader, report: &mut TargetReport) {
-    let (TargetReport::Found(view) | TargetReport::Several { first: view, .. }) = report else { return };
-    let target = TargetIdent::from(&view.container);
+/// Where people are to be asked: what is the matter with the target, within the few seconds that evidence may take.
+/// Whatever cannot be found out keeps nobody from being asked.
+async fn look_closer(reader: &docker::Reader, report: &TargetReport, closer: &LookCloser) -> Option<Value> {
+    let target = match report {
+        TargetReport::Found(view) | TargetReport::Several { first: view, .. } => TargetIdent::from(&view.container),
+        TargetReport::FoundService(service) => TargetIdent::from(service.as_ref()),
+        TargetReport::Missing
+        | TargetReport::Ambiguous(_)
+        | TargetReport::Unavailable(_)
+        | TargetReport::Denied(_)
+        | TargetReport::NoManager(_) => return None,
+    };
+    let wanted = match closer {
+        LookCloser::No => false,
+        LookCloser::Yes => true,
+        LookCloser::Unless(agreed) => *agreed != target.id,
+    };
+    if !wanted {
+        return None;
+    }
     let evidence = Box::pin(docker::capture(reader, &target, &ASKED_ABOUT)).await;
-    view.evidence = Some(for_people(&with_diagnosis(evidence)));
+    Some(for_people(&with_diagnosis(evidence)))
 }
 
 /// The result, unless the step's time is over before.

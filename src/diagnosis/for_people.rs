@@ -16,15 +16,21 @@ const TEXT_MAX: usize = 240;
 /// What of the container's state is told.
 const STATE: [&str; 6] = ["status", "exit_code", "oom_killed", "error", "finished_at", "health"];
 
+/// What of a service is told.
+const NUMBERS: [&str; 4] = ["replicas", "running", "healthy", "update"];
+
 /// The short form of evidence that holds its diagnosis; or why there is none.
 #[must_use]
 pub fn for_people(evidence: &Value) -> Value {
-    let container = evidence.get("container");
-    let said = |pointer: &str| container.and_then(|container| container.pointer(pointer)).cloned();
+    let kind = if evidence.get("service").is_some() { "service" } else { "container" };
+    let target = evidence.get(kind);
+    let said = |pointer: &str| target.and_then(|target| target.pointer(pointer)).cloned();
     let (Some(id), Some(name)) = (said("/id"), said("/name")) else {
-        let error = container.and_then(|container| container.get("error")).and_then(Value::as_str);
-        let error = error.unwrap_or("docker did not show the container");
-        return json!({"error": cut(error)});
+        let error = target.or(Some(evidence)).and_then(|target| target.get("error")).and_then(Value::as_str);
+        return json!({"error": error.map_or_else(|| format!("docker did not show the {kind}"), cut)});
+    };
+    let parts = |keys: &[&str], within: &str| -> Map<String, Value> {
+        keys.iter().filter_map(|key| Some(((*key).to_owned(), short(&said(&format!("{within}/{key}"))?)?))).collect()
     };
     let mut findings = Diagnosis::in_evidence(evidence).findings;
     findings.truncate(FINDINGS_MAX);
@@ -33,13 +39,18 @@ pub fn for_people(evidence: &Value) -> Value {
             *text = cut(text);
         }
     }
-    let state = STATE.iter().filter_map(|key| Some(((*key).to_owned(), short(&said(&format!("/state/{key}"))?)?)));
-    let state: Map<String, Value> = state.collect();
+    let diagnosis = Diagnosis { findings }.to_json();
+    if kind == "service" {
+        return json!({
+            "service": {"id": id, "name": name, "state": parts(&NUMBERS, "")},
+            "diagnosis": diagnosis,
+        });
+    }
     let lines = evidence.pointer("/logs/lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let lines = lines.iter().rev().take(LINES_MAX).rev().filter_map(Value::as_str).map(cut).collect::<Vec<_>>();
     json!({
-        "container": {"id": id, "name": name, "state": state},
-        "diagnosis": Diagnosis { findings }.to_json(),
+        "container": {"id": id, "name": name, "state": parts(&STATE, "/state")},
+        "diagnosis": diagnosis,
         "logs": {"lines": lines},
     })
 }
@@ -88,12 +99,34 @@ mod tests {
     }
 
     #[test]
+    fn of_a_service_they_are_told_its_numbers_and_what_its_tasks_die_of() {
+        let task = json!({"slot": 1, "state": "failed", "exit_code": 137, "error": "task: non-zero exit (137)"});
+        let evidence = json!({
+            "service": {
+                "id": "q1", "name": "app_web", "image": "app", "replicas": 3, "running": 1, "healthy": 1, "update": null,
+            },
+            "tasks": {"in_trouble": vec![task; 3], "count": 3},
+        });
+        let told = for_people(&with_diagnosis(evidence));
+        assert_eq!(
+            told["service"],
+            json!({"id": "q1", "name": "app_web", "state": {"replicas": 3, "running": 1, "healthy": 1}})
+        );
+        let codes: Vec<&str> =
+            Diagnosis::in_evidence(&told).findings.iter().map(|finding| finding.code.as_str()).collect();
+        assert_eq!(codes, ["service.tasks-failing", "service.replicas-missing"], "{told}");
+    }
+
+    #[test]
     fn where_nobody_could_look_it_says_why() {
         for (evidence, want) in [
             (json!({"container": {"error": "no answer in 3s"}}), "no answer in 3s"),
             (json!({}), "docker did not show the container"),
             (Value::Null, "docker did not show the container"),
             (json!({"container": {"id": 7}}), "docker did not show the container"),
+            (json!({"service": {"error": "no answer in 3s"}}), "no answer in 3s"),
+            (json!({"service": {"id": "app/web"}}), "docker did not show the service"),
+            (json!({"error": "docker did not show the service in time"}), "docker did not show the service in time"),
         ] {
             assert_eq!(for_people(&evidence), json!({"error": want}));
         }

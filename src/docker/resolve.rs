@@ -133,15 +133,7 @@ async fn view(reader: &Reader, query: &TargetQuery, id: &ContainerId) -> Result<
     let peers = peers(reader, &target.container).await?;
     let (stop_cause, history) = look_back(reader, &target).await?;
     let container = target.container;
-    Ok(Some(TargetView {
-        container,
-        dependents,
-        peers,
-        stop_cause,
-        history,
-        memory_in_use: MemoryInUse::NotAsked,
-        evidence: None,
-    }))
+    Ok(Some(TargetView { container, dependents, peers, stop_cause, history, memory_in_use: MemoryInUse::NotAsked }))
 }
 
 /// Who may be meant: full ID and name.

@@ -3,7 +3,7 @@
 //! The same function answers after each fact and at the start of the daemon: whatever was under way goes on, and an
 //! action whose answer is missing is looked at, never sent again.
 
-use super::effect::{Effect, Reconciliation, TimeLeft, Watched, WatchedService};
+use super::effect::{Effect, LookCloser, Reconciliation, TimeLeft, Watched, WatchedService};
 use super::incident::{Incident, Phase, Run, Stage};
 use super::ruleset::Ruleset;
 use super::{approval, attempts, gate, judge, limits, step_asked, step_rules, telling, values};
@@ -120,15 +120,14 @@ fn not_begun_afterwards(incident: &Incident, playbook: Option<&Playbook>) -> Mov
 pub(super) fn ask_target(incident: &Incident, playbook: &Playbook) -> Result<Effect, String> {
     let (incident_id, host) = (incident.id, incident.host().clone());
     let memory = limits::asks_for_memory(incident, playbook);
-    // What people have agreed to is not looked into once more.
-    let evidence = playbook.approval.is_some() && !incident.is_aftercare() && incident.open_approval().is_none();
+    let closer = approval::closer(incident, playbook);
     if let Some(Origin { cause: Cause::FurtherTarget(container), .. }) = incident.origin.as_deref() {
         let query = TargetQuery::Id(container.clone());
-        return Ok(Effect::ResolveTarget { incident: incident_id, host, query, alert: None, memory, evidence });
+        return Ok(Effect::ResolveTarget { incident: incident_id, host, query, alert: None, memory, closer });
     }
     Ok(match render_target(playbook, &values::of_alert(&incident.alert))?.map(|query| one_of(incident, query)) {
         // Nothing is about to be done yet: Alertmanager is asked right before the first act.
-        Some(query) => Effect::ResolveTarget { incident: incident_id, host, query, alert: None, memory, evidence },
+        Some(query) => Effect::ResolveTarget { incident: incident_id, host, query, alert: None, memory, closer },
         None => Effect::SkipTarget { incident: incident_id },
     })
 }
@@ -161,7 +160,7 @@ pub(super) fn ask_next(incident: &Incident, run: &Run, playbook: &Playbook) -> O
     // What was begun is not left half done because its alert ended meanwhile.
     let alert = (!run.has_acted()).then(|| Arc::clone(&incident.alert));
     let (host, memory) = (incident.host().clone(), limits::asks_for_memory(incident, playbook));
-    Some(Effect::ResolveTarget { incident: incident.id, host, query, alert, memory, evidence: false })
+    Some(Effect::ResolveTarget { incident: incident.id, host, query, alert, memory, closer: LookCloser::No })
 }
 
 /// The alert names no container that could be asked for.

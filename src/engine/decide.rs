@@ -80,8 +80,10 @@ fn happen(draft: &mut Draft<'_>, before: &Ruleset, event: Event) {
             draft.started(recovered, (version, hostname, files));
         }
         Event::NotificationReceived(notification) => intake::notification(draft, notification),
-        Event::TargetResolved { incident, report, heard } => draft.target_known(incident, (Some(report), heard)),
-        Event::TargetSkipped { incident } => draft.target_known(incident, (None, Heard::NotPut)),
+        Event::TargetResolved { incident, report, evidence, heard } => {
+            draft.target_known(incident, (Some(report), evidence), heard);
+        }
+        Event::TargetSkipped { incident } => draft.target_known(incident, (None, None), Heard::NotPut),
         Event::StepAsked { incident, index, report, heard } => {
             step_asked::answered(draft, (incident, index), (report, heard));
         }
@@ -241,10 +243,18 @@ impl Draft<'_> {
         self.decision.facts.push(Fact::ConfigLoaded(ConfigLoaded { files, playbooks, dry_run, reloaded, by }));
     }
 
-    fn target_known(&mut self, incident: IncidentId, (report, heard): (Option<TargetReport>, Heard)) {
+    fn target_known(
+        &mut self,
+        incident: IncidentId,
+        (report, evidence): (Option<TargetReport>, Option<serde_json::Value>),
+        heard: Heard,
+    ) {
         let Some(incident) = self.state.incident(incident) else { return };
         let report = report.map(|report| offspring::further_targets(self, incident, report));
-        let judgment = judge::judge(self.state, self.ruleset, incident, (report, heard), self.now);
+        let mut judgment = judge::judge(self.state, self.ruleset, incident, (report, heard), self.now);
+        if let Some(evidence) = evidence {
+            approval::seen(&evidence, &mut judgment.facts);
+        }
         self.judged(incident, judgment);
     }
 

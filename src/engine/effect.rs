@@ -11,7 +11,7 @@ use crate::model::notice::Notice;
 use crate::model::request::{Request, RequestOutcome};
 use crate::model::step::{CaptureSpec, VerifySpec};
 pub use crate::model::step::{Reconciliation, Watched, WatchedService};
-use crate::model::target::TargetQuery;
+use crate::model::target::{TargetId, TargetQuery};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ pub enum Effect {
         alert: Option<Arc<AlertReceived>>,
         /// Look as well how much memory the container uses: its limit may be lowered next.
         memory: bool,
-        /// Look as well what is the matter with the container: people are to be asked about it.
-        evidence: bool,
+        /// Whether to look as well what is the matter with it.
+        closer: LookCloser,
     },
     /// No step needs a target: only the gates are to be asked, once what opened the incident is durable.
     SkipTarget {
@@ -132,6 +132,17 @@ pub enum Effect {
     },
     /// Send a request to another system, once. The permit cannot be made outside the gates.
     SendRequest(RequestPermit),
+}
+
+/// Whether a look at a target finds out as well what is the matter with it, because people are to be asked about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookCloser {
+    /// Nobody is to be asked.
+    No,
+    /// People are.
+    Yes,
+    /// They have agreed to something about this target. About another one they would be asked anew.
+    Unless(TargetId),
 }
 
 impl Effect {

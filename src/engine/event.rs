@@ -37,6 +37,8 @@ pub enum Event {
         incident: IncidentId,
         /// The answer.
         report: TargetReport,
+        /// What was found to be the matter with it, where people are to be asked; `None` where nobody looked.
+        evidence: Option<serde_json::Value>,
         /// What Alertmanager said about the alert, if the question was put right before a first act.
         heard: Heard,
     },

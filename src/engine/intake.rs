@@ -2,6 +2,7 @@
 
 use super::advance;
 use super::decide::Draft;
+use super::effect::LookCloser;
 use super::gate;
 use super::incident::{Incident, Phase};
 use super::receipt::{AlertAnswer, AlertReceipt, Reply};
@@ -197,9 +198,10 @@ fn take(draft: &mut Draft<'_>, alert: Alert, from: &From, first: FirstSight) -> 
     let (answer, reason) = match query {
         Ok(Some(query)) => {
             // Nothing was raised yet that could be taken back.
-            let (alert, memory, evidence) = (None, false, playbook.approval.is_some());
+            let (alert, memory) = (None, false);
+            let closer = if playbook.approval.is_some() { LookCloser::Yes } else { LookCloser::No };
             let resolve =
-                super::effect::Effect::ResolveTarget { incident: id, host: bound, query, alert, memory, evidence };
+                super::effect::Effect::ResolveTarget { incident: id, host: bound, query, alert, memory, closer };
             draft.decision.effects.push(resolve);
             (AlertAnswer::Accepted, None)
         }

@@ -84,7 +84,6 @@ fn essence(report: TargetReport, playbook: &Playbook) -> TargetReport {
     };
     let shorten = |container: &mut Container| container.labels.retain(|label, _| read(label));
     shorten(&mut view.container);
-    view.evidence = None;
     view.dependents.iter_mut().for_each(shorten);
     // Of the others of the service, only how they are.
     view.peers.iter_mut().for_each(|peer| peer.labels.clear());

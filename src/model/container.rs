@@ -297,8 +297,6 @@ pub struct TargetView {
     pub history: EventHistory,
     /// How much memory it uses, where its limit may be lowered next.
     pub memory_in_use: MemoryInUse,
-    /// What was found to be the matter with it, where people are to be asked; `None` where nobody looked.
-    pub evidence: Option<serde_json::Value>,
 }
 
 /// Docker's event history of one container, by the engine's own clock.

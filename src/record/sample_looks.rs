@@ -57,7 +57,6 @@ pub(crate) fn look(text: &str) -> TargetReport {
         stop_cause: StopCause::Died,
         history: EventHistory::Known { now: moment(), touches, complete_since: Some(gone), predecessor: Some(before) },
         memory_in_use: MemoryInUse::Known(300 << 20),
-        evidence: None,
     }))
 }
 

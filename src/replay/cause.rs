@@ -36,13 +36,13 @@ fn not_aborted(fact: &Fact, incident: &Incident, needs_target: bool, now: &Momen
     let own = |act: &ActId| ActId { incident: id, number: act.number };
     Some(match fact {
         Fact::Decided(decided) => match report_of(decided, (incident, needs_target), now)? {
-            Some(report) => Event::TargetResolved { incident: id, report, heard: heard(decided, incident) },
+            Some(report) => Event::TargetResolved { incident: id, report, evidence: None, heard: heard(decided, incident) },
             None => Event::TargetSkipped { incident: id },
         },
         Fact::ActionIntended(intended) => {
             let heard = intended.witness.clone().map_or(Heard::Nobody, Heard::Said);
             let report = intended.look.as_deref().cloned().unwrap_or_else(|| oracle::before(intended, now));
-            Event::TargetResolved { incident: id, report, heard }
+            Event::TargetResolved { incident: id, report, evidence: None, heard }
         }
         Fact::StepFinished(StepFinished { step, elapsed, result, .. }) => {
             Event::StepEnded { incident: id, index: step.index, elapsed: *elapsed, result: result.clone() }
@@ -115,7 +115,7 @@ fn of_marked(marked: &StepMarked, incident: IncidentId) -> Option<Event> {
     let (heard, index) = (marked.witness.clone().map_or(Heard::Nobody, Heard::Said), marked.step.index);
     let verb = marked.step.verb;
     match marked.look.as_deref().cloned().filter(|_| marked.mark == StepMark::Allowed) {
-        Some(report) if acts(verb) => Some(Event::TargetResolved { incident, report, heard }),
+        Some(report) if acts(verb) => Some(Event::TargetResolved { incident, report, evidence: None, heard }),
         Some(report) => Some(Event::StepAsked { incident, index, report: Some(report), heard }),
         None if verb == "http" && marked.mark == StepMark::Allowed => {
             Some(Event::StepAsked { incident, index, report: None, heard })
@@ -149,10 +149,15 @@ pub(super) fn of_request(decided: &Decided, incident: &Incident) -> Option<Event
 /// Docker's answer before a run began, or people were asked about it.
 fn looked(incident: IncidentId, (look, target): (Option<&TargetReport>, Option<&TargetIdent>), now: &Moment) -> Event {
     match (look, target) {
-        (Some(look), _) => Event::TargetResolved { incident, report: look.clone(), heard: Heard::NotPut },
-        (None, Some(target)) => {
-            Event::TargetResolved { incident, report: oracle::as_recorded(target, now), heard: Heard::NotPut }
+        (Some(look), _) => {
+            Event::TargetResolved { incident, report: look.clone(), evidence: None, heard: Heard::NotPut }
         }
+        (None, Some(target)) => Event::TargetResolved {
+            incident,
+            report: oracle::as_recorded(target, now),
+            evidence: None,
+            heard: Heard::NotPut,
+        },
         (None, None) => Event::TargetSkipped { incident },
     }
 }

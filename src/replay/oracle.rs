@@ -143,13 +143,13 @@ impl Oracle {
     ) -> (Duration, Event) {
         let recovers = self.assume == Assume::Recovers;
         match effect {
-            Effect::ResolveTarget { incident, query, alert, host: _, memory: asks, evidence: _ } => {
+            Effect::ResolveTarget { incident, query, alert, host: _, memory: asks, closer: _ } => {
                 let mut report = self.look((&query, playbook), memory, now);
                 if asks {
                     assume_room(&mut report);
                 }
                 let heard = if alert.is_some() { Heard::Nobody } else { Heard::NotPut };
-                (LOOK_TAKES, Event::TargetResolved { incident, report, heard })
+                (LOOK_TAKES, Event::TargetResolved { incident, report, evidence: None, heard })
             }
             Effect::SkipTarget { incident } => (Duration::ZERO, Event::TargetSkipped { incident }),
             Effect::AskStep { incident, index, target, alert, host: _ } => {
@@ -464,15 +464,7 @@ fn view_of(container: Container, now: &Moment) -> TargetView {
     let complete_since = Some(since - SETTLED_FOR);
     let history = EventHistory::Known { now: now.wall, touches: Vec::new(), complete_since, predecessor: None };
     let (stop_cause, memory_in_use) = (StopCause::NotAsked, MemoryInUse::NotAsked);
-    TargetView {
-        container,
-        dependents: Vec::new(),
-        peers: Vec::new(),
-        stop_cause,
-        history,
-        memory_in_use,
-        evidence: None,
-    }
+    TargetView { container, dependents: Vec::new(), peers: Vec::new(), stop_cause, history, memory_in_use }
 }
 
 fn written(at: DateTime<Utc>) -> String {

@@ -225,7 +225,7 @@ impl Docker {
         peers.sort_by(|a, b| a.name.cmp(&b.name));
         let (stop_cause, history) = (target.stop_cause(), target.history(wall));
         let (container, memory_in_use) = (target.shown().clone(), MemoryInUse::NotAsked);
-        TargetView { container, dependents, peers, stop_cause, history, memory_in_use, evidence: None }
+        TargetView { container, dependents, peers, stop_cause, history, memory_in_use }
     }
 
     /// Carries a call one phase further.

@@ -115,7 +115,7 @@ impl World {
         let Some(daemon) = &mut self.daemon else { return };
         *daemon.under_way.entry(incident).or_default() += 1;
         match effect {
-            Effect::ResolveTarget { incident, query, alert, host, memory, evidence: _ } => {
+            Effect::ResolveTarget { incident, query, alert, host, memory, closer: _ } => {
                 let query = Some((host, query));
                 self.resolve(Asking { incident, query, step: None, heard: Heard::NotPut, memory }, alert);
             }
@@ -276,7 +276,7 @@ impl World {
         let late = self.lateness();
         let event = match step {
             Some(index) => Event::StepAsked { incident, index, report: Some(report), heard },
-            None => Event::TargetResolved { incident, report, heard },
+            None => Event::TargetResolved { incident, report, evidence: None, heard },
         };
         self.later(HALF_WAY + late, Pending::Returned(incident, event));
     }

@@ -80,7 +80,10 @@ pub struct OpenApproval {
 pub struct AskedEvidence {
     /// The ID of the container that was looked at.
     pub container: Option<String>,
-    /// Its state, and the exit code of one that has ended, in words.
+    /// The ID of the Swarm service, or `PROJECT/SERVICE` of the Compose service, that was looked at instead.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// Its state, and the exit code of one that has ended, in words; of a service, how many replicas run.
     pub state: String,
     /// What is the matter with it, the likeliest first.
     pub findings: Vec<AskedFinding>,
@@ -110,9 +113,11 @@ impl AskedEvidence {
         let said = |pointer: &str| evidence.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let code = evidence.pointer("/container/state/exit_code").and_then(Value::as_i64);
         let status = said("/container/state/status").unwrap_or_default();
-        let state = match code {
-            Some(code) if status == "exited" || status == "dead" => format!("{status} with code {code}"),
-            Some(_) | None => status,
+        let count = |name: &str| evidence.pointer(&format!("/service/state/{name}")).and_then(Value::as_u64);
+        let state = match (code, count("replicas"), count("running")) {
+            (_, Some(wanted), Some(running)) => format!("{running} of {wanted} replicas run"),
+            (Some(code), _, _) if status == "exited" || status == "dead" => format!("{status} with code {code}"),
+            (Some(_) | None, _, _) => status,
         };
         let finding = |finding: Finding| AskedFinding {
             code: finding.code.as_str().to_owned(),
@@ -124,6 +129,7 @@ impl AskedEvidence {
         let lines = evidence.pointer("/logs/lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self {
             container: said("/container/id"),
+            service: said("/service/id"),
             state,
             findings: Diagnosis::in_evidence(evidence).findings.into_iter().map(finding).collect(),
             log: lines.iter().filter_map(Value::as_str).map(str::to_owned).collect(),

@@ -30,6 +30,7 @@ pub(in crate::docker) async fn capture(reader: &Reader, id: &TargetId) -> Value 
 fn service_part(service: &Service) -> Value {
     let word = |text: &str| clean(text, 200);
     json!({
+        "id": word(&service.id.target_id().to_string()),
         "name": word(service.name().as_str()),
         "image": word(&service.image),
         // Without a digest a new task may run another image than those before it.

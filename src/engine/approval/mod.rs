@@ -25,7 +25,7 @@ use crate::model::notice::Notice;
 use crate::model::policy::Policy;
 
 pub(super) use course::{expire, moot, next_in_step, next_move, not_agreed, question, run_out};
-pub(super) use question::{asked, before_run, before_steps, foreseen, plan_of_step};
+pub(super) use question::{asked, before_run, before_steps, closer, foreseen, plan_of_step, seen};
 pub(super) use shown::shown;
 pub(super) use terms::{About, Terms};
 pub(super) use vote::{recounted, settled, vote};

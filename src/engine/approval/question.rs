@@ -7,7 +7,7 @@ use super::vote::lapses;
 use super::words::Known;
 use crate::engine::advance::{self, Move};
 use crate::engine::decide::Draft;
-use crate::engine::effect::Effect;
+use crate::engine::effect::{Effect, LookCloser};
 use crate::engine::gate::Question;
 use crate::engine::incident::{Incident, Run};
 use crate::engine::judge::{Judgment, plan_hash};
@@ -50,7 +50,7 @@ pub(in crate::engine) fn before_run(
         let known = Known { values: &values, container, service: question.service };
         let mut what = known.plan(steps, target);
         what.push_str(&known.afterwards(playbook));
-        let evidence = evidence_of(question, target);
+        let evidence = known_of(incident, target);
         let asked =
             Asked { plan: plan.clone(), terms, what, step: None, attempt, dry_run: question.dry_run(), evidence };
         request((incident, playbook), spec, target, asked)
@@ -79,12 +79,40 @@ pub(in crate::engine) fn before_run(
     Some(Judgment { facts, effect: None })
 }
 
-/// What was found to be the matter with the very target; of another one nobody is told anything.
-fn evidence_of(question: &Question<'_>, target: Option<&TargetIdent>) -> Option<Value> {
-    let evidence = question.view?.evidence.as_ref()?;
-    let id = target?.id.container()?.as_str();
-    let about_it = evidence.pointer("/container/id").and_then(Value::as_str) == Some(id);
-    (about_it || evidence.get("error").is_some()).then(|| evidence.clone())
+/// Whether a look at the target finds out as well what is the matter with it.
+pub(in crate::engine) fn closer(incident: &Incident, playbook: &Playbook) -> LookCloser {
+    if playbook.approval.is_none() || incident.is_aftercare() {
+        return LookCloser::No;
+    }
+    match incident.open_approval() {
+        None => LookCloser::Yes,
+        // What people have agreed to is not looked into once more.
+        Some(approval) => match &approval.asked.target {
+            Some(target) => LookCloser::Unless(target.id.clone()),
+            None => LookCloser::No,
+        },
+    }
+}
+
+/// What was found to be the matter with the target when people were asked about it before.
+fn known_of(incident: &Incident, target: Option<&TargetIdent>) -> Option<Value> {
+    let asked = &incident.open_approval()?.asked;
+    let same = asked.target.as_ref()?.id == target?.id;
+    asked.evidence.clone().filter(|_| same)
+}
+
+/// Puts what was found to be the matter to the question about the very target; of another one nobody is told anything.
+pub(in crate::engine) fn seen(evidence: &Value, facts: &mut [Fact]) {
+    let of = |pointer: &str| evidence.pointer(pointer).and_then(Value::as_str);
+    let looked_at = of("/container/id").or_else(|| of("/service/id"));
+    for fact in facts {
+        if let Fact::ApprovalRequested(asked) = fact
+            && let Some(target) = &asked.target
+            && (looked_at == Some(target.id.to_string().as_str()) || evidence.get("error").is_some())
+        {
+            asked.evidence = Some(evidence.clone());
+        }
+    }
 }
 
 /// What the run's own capture has found.

@@ -3,9 +3,9 @@
 use super::approvals::{gated, questions, spec};
 use super::stage::Stage;
 use super::world::*;
-use crate::engine::effect::Effect;
+use crate::engine::effect::{Effect, LookCloser};
 use crate::engine::state::State;
-use crate::model::container::{TargetReport, TargetView};
+use crate::model::container::Container;
 use crate::model::diagnosis::Diagnosis;
 use crate::model::fact::{Fact, StepResult};
 use crate::playbook::definition::Verb;
@@ -21,13 +21,13 @@ fn about(id: &str) -> Value {
 fn stage(evidence: Option<Value>) -> Stage {
     let mut stage = Stage::new(gated(1));
     stage.verify = |_| StepResult::Verified("well".into());
-    stage.web = TargetReport::Found(Box::new(TargetView { evidence, ..view(container("web")) }));
+    stage.evidence = evidence;
     stage
 }
 
-fn asks_for_evidence(stage: &Stage) -> Vec<bool> {
+fn looks(stage: &Stage) -> Vec<LookCloser> {
     let asks = |effect: &Effect| match effect {
-        Effect::ResolveTarget { evidence, .. } => Some(*evidence),
+        Effect::ResolveTarget { closer, .. } => Some(closer.clone()),
         _ => None,
     };
     stage.world.effects.iter().filter_map(asks).collect()
@@ -44,13 +44,11 @@ fn people_are_asked_with_what_is_the_matter_with_the_very_target() {
     ] {
         let mut stage = stage(evidence.clone());
         stage.world.fire(firing(stage.world.now_s));
-        assert_eq!(asks_for_evidence(&stage), [true], "{name}");
+        assert_eq!(looks(&stage), [LookCloser::Yes], "{name}");
         stage.rest();
         let want = evidence.filter(|_| kept);
         let asked = questions(&stage.world.log)[0];
         assert_eq!(asked.evidence, want, "{name}");
-        let Some(TargetReport::Found(look)) = asked.look.as_deref() else { panic!("{name}: {asked:?}") };
-        assert_eq!(look.evidence, None, "{name}: a look is what gates read");
 
         // A restart, from the log and from what stands for all of it.
         stage.restart();
@@ -68,9 +66,36 @@ fn people_are_asked_with_what_is_the_matter_with_the_very_target() {
 
         // Nobody looks once more into what was agreed to.
         stage.yes("alice");
-        assert_eq!(asks_for_evidence(&stage), [false], "{name}");
+        assert_eq!(looks(&stage), [LookCloser::Unless((&container("web").id).into())], "{name}");
         stage.rest();
         assert_eq!(stage.actions, ["restart"], "{name}");
+    }
+}
+
+#[test]
+fn people_who_are_asked_anew_are_told_about_what_is_there_now() {
+    let (old, new) = (container("web"), Container { id: container("another").id, ..container("web") });
+    let redeployed = Container { image_id: "sha256:other".to_owned(), ..old.clone() };
+    let found_in = |container: &Container| about(container.id.as_str());
+    for (name, now, finds, want) in [
+        ("another container", &new, found_in(&new), found_in(&new)),
+        (
+            "the same container, another plan",
+            &redeployed,
+            json!({"container": {"id": "not looked at"}}),
+            found_in(&old),
+        ),
+    ] {
+        let mut stage = stage(Some(found_in(&old)));
+        stage.world.fire(firing(stage.world.now_s));
+        stage.rest();
+        stage.web = found(now.clone());
+        stage.evidence = Some(finds);
+        stage.yes("alice");
+        stage.rest();
+        let asked = questions(&stage.world.log);
+        assert_eq!(asked.len(), 2, "{name}: {:?}", stage.world.kinds(0));
+        assert_eq!(asked[1].evidence, Some(want), "{name}");
     }
 }
 
@@ -93,14 +118,14 @@ fn in_the_middle_of_a_run_people_are_told_what_its_capture_found() {
 fn where_nobody_is_asked_nobody_looks_into_the_target() {
     let mut stage = Stage::new(restarting());
     stage.world.fire(firing(stage.world.now_s));
-    assert_eq!(asks_for_evidence(&stage), [false]);
+    assert_eq!(looks(&stage), [LookCloser::No]);
 }
 
 #[test]
 fn the_message_that_asks_tells_what_it_looks_like() {
     let mut playbook = gated(1);
     playbook.approval.as_mut().unwrap().ask = vec!["log".into()];
-    let mut stage = Stage { web: stage(Some(about(container("web").id.as_str()))).web, ..Stage::new(playbook) };
+    let mut stage = Stage { evidence: Some(about(container("web").id.as_str())), ..Stage::new(playbook) };
     stage.world.fire(firing(stage.world.now_s));
     stage.rest();
     let messages = stage.world.log.iter().filter_map(|record| match &record.fact {

@@ -111,7 +111,7 @@ fn alertmanager_is_asked_before_its_first_act_and_calls_it_off() {
         stage.world.step(id, 0, StepResult::Waited);
         assert!(matches!(&stage.world.effects[..], [Effect::ResolveTarget { alert: Some(_), .. }]), "it is asked");
         let report = found(container("web"));
-        stage.world.feed(Event::TargetResolved { incident: id, report, heard: heard.clone() });
+        stage.world.feed(Event::TargetResolved { incident: id, report, evidence: None, heard: heard.clone() });
         assert_eq!(stage.world.permitted().is_some(), acts, "{heard:?}");
         if !acts {
             assert_eq!(stage.world.verdict(), Some(("cancelled", Some(Reason::AlertFiresAgain))));

@@ -1,7 +1,7 @@
 //! A world that answers by itself: whatever the engine asks for is done, and goes as a table says.
 
 use super::world::*;
-use crate::engine::effect::Effect;
+use crate::engine::effect::{Effect, LookCloser};
 use crate::engine::event::Event;
 use crate::engine::incident::Phase;
 use crate::model::action::{ActionOutcome, Reconciled};
@@ -10,8 +10,10 @@ use crate::model::fact::{Answer, Fact, StepResult};
 use crate::model::incident::AttemptNumber;
 use crate::model::notice::NoticeOutcome;
 use crate::model::request::{Request, RequestOutcome};
+use crate::model::target::TargetId;
 use crate::model::testimony::Heard;
 use crate::playbook::definition::{Attempt, Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifyStep};
+use serde_json::Value;
 use std::time::Duration;
 
 pub(super) const COOLDOWN_S: u64 = 300;
@@ -38,6 +40,8 @@ pub(super) struct Stage {
     pub(super) world: World,
     pub(super) verify: fn(u32) -> StepResult,
     pub(super) web: TargetReport,
+    /// What a closer look at the target finds, where one is taken.
+    pub(super) evidence: Option<Value>,
     /// Messages that were sent, by their titles.
     pub(super) told: Vec<String>,
     pub(super) actions: Vec<&'static str>,
@@ -48,6 +52,18 @@ pub(super) struct Stage {
 
 fn fine(_: &Request) -> RequestOutcome {
     RequestOutcome::Answered { status: 200, expected: true, detail: "ok".into() }
+}
+
+fn target_of(report: &TargetReport) -> Option<TargetId> {
+    match report {
+        TargetReport::Found(view) | TargetReport::Several { first: view, .. } => Some((&view.container.id).into()),
+        TargetReport::FoundService(service) => Some(service.id.target_id()),
+        TargetReport::Missing
+        | TargetReport::Ambiguous(_)
+        | TargetReport::Unavailable(_)
+        | TargetReport::Denied(_)
+        | TargetReport::NoManager(_) => None,
+    }
 }
 
 fn sick(_: u32) -> StepResult {
@@ -61,6 +77,7 @@ impl Stage {
             world,
             verify: sick,
             web: found(container("web")),
+            evidence: None,
             told: Vec::new(),
             actions: Vec::new(),
             sent: Vec::new(),
@@ -104,7 +121,14 @@ impl Stage {
     fn carry_out(&mut self, effect: Effect) {
         let world = &mut self.world;
         match effect {
-            Effect::ResolveTarget { incident, .. } => world.docker(incident, self.web.clone()),
+            Effect::ResolveTarget { incident, closer, .. } => {
+                let looks = match closer {
+                    LookCloser::No => false,
+                    LookCloser::Yes => true,
+                    LookCloser::Unless(agreed) => target_of(&self.web).is_none_or(|id| id != agreed),
+                };
+                world.docker_looked(incident, self.web.clone(), self.evidence.clone().filter(|_| looks));
+            }
             Effect::AskStep { incident, index, target, alert, host: _ } => {
                 let report = target.map(|_| self.web.clone());
                 let heard = if alert.is_some() { Heard::Nobody } else { Heard::NotPut };

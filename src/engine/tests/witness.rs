@@ -42,7 +42,7 @@ fn before_the_act(playbook: Playbook) -> (World, IncidentId, Alert) {
 
 fn witnessed(world: &mut World, incident: IncidentId, heard: Heard) {
     let report = found(container("web"));
-    world.feed(Event::TargetResolved { incident, report, heard });
+    world.feed(Event::TargetResolved { incident, report, evidence: None, heard });
 }
 
 fn waits_for_its_alert() -> (World, IncidentId, Alert) {

@@ -105,9 +105,19 @@ impl World {
 
     /// Docker's answer to the question that is under way. There is no Alertmanager to ask.
     pub(super) fn docker(&mut self, incident: IncidentId, report: TargetReport) {
+        self.docker_looked(incident, report, None);
+    }
+
+    /// The same, with what was found to be the matter.
+    pub(super) fn docker_looked(
+        &mut self,
+        incident: IncidentId,
+        report: TargetReport,
+        evidence: Option<serde_json::Value>,
+    ) {
         let run = self.state.incident(incident).and_then(|incident| incident.run());
         let heard = if run.is_some_and(|run| !run.has_acted()) { Heard::Nobody } else { Heard::NotPut };
-        self.feed(Event::TargetResolved { incident, report, heard });
+        self.feed(Event::TargetResolved { incident, report, evidence, heard });
     }
 
     pub(super) fn step(&mut self, incident: IncidentId, index: usize, result: StepResult) {
@@ -257,7 +267,7 @@ pub(super) fn view(container: Container) -> TargetView {
     let history = EventHistory::Known { now, touches: Vec::new(), complete_since, predecessor: None };
     let (dependents, peers) = (Vec::new(), Vec::new());
     let (stop_cause, memory_in_use) = (StopCause::NotAsked, MemoryInUse::NotAsked);
-    TargetView { container, dependents, peers, stop_cause, history, memory_in_use, evidence: None }
+    TargetView { container, dependents, peers, stop_cause, history, memory_in_use }
 }
 
 pub(super) fn found(container: Container) -> TargetReport {

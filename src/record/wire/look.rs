@@ -233,15 +233,7 @@ impl<'a> LookLine<'a> {
                     (None, Some(why)) => MemoryInUse::Unknown(why.into_string()),
                     (None, None) => MemoryInUse::NotAsked,
                 };
-                let view = Box::new(TargetView {
-                    container,
-                    dependents,
-                    peers,
-                    stop_cause,
-                    history,
-                    memory_in_use,
-                    evidence: None,
-                });
+                let view = Box::new(TargetView { container, dependents, peers, stop_cause, history, memory_in_use });
                 let others = self.others.into_iter().map(|other| (other.id.0, other.name.0)).collect();
                 if matches!(answer, AnswerWord::Several) {
                     TargetReport::Several { first: view, others }
