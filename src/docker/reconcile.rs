@@ -1,6 +1,6 @@
 //! Finding out what became of an action whose answer never came.
 //!
-//! It waits until Docker must be done and looks at the very target by its ID. It never sends anything. What a look
+//! It looks at the very target by its ID until Docker must be done. It never sends anything. What a look
 //! means is decided in `model::reconcile`, without a clock or a socket; here is only the loop around it.
 
 use super::client::Reader;
@@ -13,14 +13,14 @@ use crate::model::step::Reconciliation;
 use crate::model::target::TargetId;
 use tokio::time::Instant;
 
-/// Waits, looks, and says what happened: the verdict, the target as found, and both in words.
+/// Looks until it is settled what happened: the verdict, the target as found, and both in words.
 pub async fn reconcile(reader: &Reader, reconciliation: &Reconciliation) -> Finding {
-    tokio::time::sleep(reconciliation.settle).await;
     let begun = Instant::now();
     let mut inquiry = Inquiry::new(reconciliation.clone());
     loop {
+        let made = begun.elapsed();
         let found = look(reader, &reconciliation.target.id).await;
-        let now = begun.elapsed();
+        let now = (made, begun.elapsed());
         let finding = match &found {
             Ok(Found::Container(found)) => inquiry.look(Look::Found(found), now),
             Ok(Found::Service(found)) => inquiry.look(Look::FoundService(found), now),

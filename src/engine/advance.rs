@@ -394,15 +394,15 @@ pub(super) fn playbook_changed(incident: &Incident) -> Fact {
 }
 
 fn reconcile(intended: &ActionIntended, since: &Moment, now: &Moment) -> Effect {
+    let call = intended.action.last_call((&intended.target.id, &intended.pre), intended.deadline);
     Effect::Reconcile(Reconciliation {
         act: intended.act,
         action: intended.action.clone(),
         target: intended.target.clone(),
         pre: intended.pre.clone(),
         // Docker goes on after its client is gone: only after the deadline does looking tell.
-        settle: now
-            .remaining(since, intended.deadline)
-            .min(intended.action.last_call((&intended.target.id, &intended.pre), intended.deadline)),
+        settle: now.remaining(since, intended.deadline).min(call),
+        call,
     })
 }
 

@@ -13,6 +13,15 @@ use std::time::Duration;
 /// How long an engine that does not answer is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// An engine that answers and falls silent by turns is given up after so much more than what the call may take.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(600);
+
+/// The longest pause while the engine answers: in between it may hang and come back.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A look that took longer was not answered when it was made but when the engine came back.
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// The pause after the first failed look; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 
@@ -37,18 +46,25 @@ pub enum Look<'a> {
 /// What is known in the end: the verdict, the target as found, and both in words.
 pub type Finding = (Reconciled, Option<TargetVitals>, String);
 
-/// The looking for one action's outcome, after its deadline is over.
+/// The looking for one action's outcome.
+///
+/// What was done shows. That nothing was done is believed only after the engine has answered, without falling silent, for
+/// as long as the call may take: one that hung was sent the call and carries it out when it is back.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
     reconciliation: Reconciliation,
     pause: Duration,
+    /// Since when the engine has answered each look at once, from the first one on.
+    heard: Option<Duration>,
+    /// Since when it has not.
+    silent: Option<Duration>,
 }
 
 impl Inquiry {
     /// Nothing looked at yet.
     #[must_use]
     pub fn new(reconciliation: Reconciliation) -> Self {
-        Self { reconciliation, pause: PAUSE_MIN }
+        Self { reconciliation, pause: PAUSE_MIN, heard: None, silent: None }
     }
 
     /// What is looked for.
@@ -57,41 +73,78 @@ impl Inquiry {
         &self.reconciliation
     }
 
-    /// Judges one look, `now` being the time since the first was made.
+    /// Judges one look: when it was made and when it was answered, counted from the first.
     ///
     /// # Errors
-    /// The pause until the next look, if this one told nothing.
-    pub fn look(&mut self, look: Look<'_>, now: Duration) -> Result<Finding, Duration> {
-        let Reconciliation { act: _, action, target, pre, settle: _ } = &self.reconciliation;
-        let unknown = |error| {
-            let words = format!("{}: nobody knows what became of the {}: {error}", target.name, action.word());
-            Ok((Reconciled::Unknown, None, words))
+    /// The pause until the next look, if this one does not settle it.
+    pub fn look(&mut self, look: Look<'_>, (made, answered): (Duration, Duration)) -> Result<Finding, Duration> {
+        let finding = match look {
+            Look::Found(_) | Look::FoundService(_) | Look::Gone | Look::Hidden(_) => self.judge(look),
+            Look::Unseen(error) => return self.unseen(error, (made, answered)),
         };
-        match look {
-            Look::Found(found) => {
-                let Some((verdict, words)) = of_container((action, pre), found) else { return unknown(OTHER_KIND) };
-                Ok((verdict, Some(TargetVitals::from(found)), format!("{}: {words}", target.name)))
-            }
-            Look::FoundService(found) => {
-                let (Action::Service(action), Some(pre)) = (action, pre.service()) else {
-                    return unknown(OTHER_KIND);
-                };
-                let (verdict, words) = changed((action, pre), found);
-                Ok((verdict, Some(TargetVitals::from(found)), format!("{}: {words}", target.name)))
-            }
+        let at_once = answered.saturating_sub(made) <= PROMPT;
+        let heard = if at_once { self.heard.unwrap_or(made) } else { answered };
+        (self.heard, self.silent, self.pause) = (Some(heard), None, PAUSE_MIN);
+        let Reconciliation { settle, call, .. } = self.reconciliation;
+        let shows = match finding.0 {
+            Reconciled::Observed | Reconciled::Unknown => true,
+            Reconciled::Superseded => matches!(look, Look::Gone),
+            Reconciled::NotApplied | Reconciled::Partly | Reconciled::RestartPolicy => false,
+        };
+        let due = if shows { settle } else { settle.max(heard.saturating_add(call)) };
+        if due <= answered {
+            return Ok(finding);
+        }
+        if self.gives_up(answered) {
+            return Ok(self.unknown("Docker falls silent again and again"));
+        }
+        Err((due - answered).min(LOOK_EVERY))
+    }
+
+    fn judge(&self, look: Look<'_>) -> Finding {
+        let Reconciliation { action, target, pre, .. } = &self.reconciliation;
+        let (verdict, post, words) = match look {
+            Look::Found(found) => match of_container((action, pre), found) {
+                Some((verdict, words)) => (verdict, Some(TargetVitals::from(found)), words),
+                None => return self.unknown(OTHER_KIND),
+            },
+            Look::FoundService(found) => match (action, pre.service()) {
+                (Action::Service(action), Some(pre)) => {
+                    let (verdict, words) = changed((action, pre), found);
+                    (verdict, Some(TargetVitals::from(found)), words)
+                }
+                (_, Some(_) | None) => return self.unknown(OTHER_KIND),
+            },
             Look::Gone => {
                 let what = if target.id.container().is_some() { "container" } else { "service" };
-                let words = format!("{}: the {what} is gone: removed or recreated", target.name);
-                Ok((Reconciled::Superseded, None, words))
+                (Reconciled::Superseded, None, format!("the {what} is gone: removed or recreated"))
             }
-            Look::Hidden(error) => unknown(error),
-            Look::Unseen(error) if PATIENCE <= now + self.pause => unknown(error),
-            Look::Unseen(_) => {
-                let pause = self.pause;
-                self.pause = (pause * 2).min(PAUSE_MAX);
-                Err(pause)
-            }
+            Look::Hidden(error) | Look::Unseen(error) => return self.unknown(error),
+        };
+        (verdict, post, format!("{}: {words}", target.name))
+    }
+
+    fn unseen(&mut self, error: &str, (made, answered): (Duration, Duration)) -> Result<Finding, Duration> {
+        let silent = *self.silent.get_or_insert(made);
+        self.heard = None;
+        let pause = self.pause;
+        let patient = silent.max(self.reconciliation.settle).saturating_add(PATIENCE);
+        if patient <= answered.saturating_add(pause) || self.gives_up(answered) {
+            return Ok(self.unknown(error));
         }
+        self.pause = (pause * 2).min(PAUSE_MAX);
+        Err(pause)
+    }
+
+    fn gives_up(&self, now: Duration) -> bool {
+        let Reconciliation { settle, call, .. } = self.reconciliation;
+        settle.saturating_add(call).saturating_add(PATIENCE_IN_ALL) <= now
+    }
+
+    fn unknown(&self, error: &str) -> Finding {
+        let Reconciliation { action, target, .. } = &self.reconciliation;
+        let words = format!("{}: nobody knows what became of the {}: {error}", target.name, action.word());
+        (Reconciled::Unknown, None, words)
     }
 }
 
@@ -544,17 +597,70 @@ mod tests {
         let (target, pre) = (TargetIdent::from(&container), TargetVitals::from(&container));
         let act = ActId { incident: IncidentId(Seq(1)), number: 1 };
         let action = Action::Restart { stop_timeout: None };
-        let mut inquiry = Inquiry::new(Reconciliation { act, action, target, pre, settle: Duration::ZERO });
+        let (settle, call) = (Duration::ZERO, Duration::from_secs(32));
+        let mut inquiry = Inquiry::new(Reconciliation { act, action, target, pre, settle, call });
         let mut now = Duration::ZERO;
         let end = loop {
-            match inquiry.look(Look::Unseen("cut"), now) {
+            match inquiry.look(Look::Unseen("cut"), (now, now)) {
                 Ok(end) => break end,
                 Err(pause) => now += pause,
             }
         };
         assert_eq!(end.0, Reconciled::Unknown);
         assert!(Duration::from_secs(50) < now && now <= PATIENCE, "{now:?}");
-        assert_eq!(inquiry.look(Look::Hidden("denied"), Duration::ZERO).unwrap().0, Reconciled::Unknown);
-        assert_eq!(inquiry.look(Look::Gone, Duration::ZERO).unwrap().0, Reconciled::Superseded);
+        let at_once = (Duration::ZERO, Duration::ZERO);
+        assert_eq!(inquiry.look(Look::Hidden("denied"), at_once).unwrap().0, Reconciled::Unknown);
+        assert_eq!(inquiry.look(Look::Gone, at_once).unwrap().0, Reconciled::Superseded);
+    }
+
+    /// Plays looks at an engine, each at the end of the pause before it: how long it takes to answer and whether it does,
+    /// and whether the restart is seen by then. The last one is repeated.
+    fn played(settle: u64, looks: &[(u64, bool, bool)]) -> (Reconciled, u64) {
+        let secs = Duration::from_secs;
+        let (before, after) = (seen("t1", 0, "running"), seen("t2", 0, "running"));
+        let (target, pre) = (TargetIdent::from(&before), TargetVitals::from(&before));
+        let act = ActId { incident: IncidentId(Seq(1)), number: 1 };
+        let action = Action::Restart { stop_timeout: None };
+        let mut inquiry =
+            Inquiry::new(Reconciliation { act, action, target, pre, settle: secs(settle), call: secs(30) });
+        let mut now = Duration::ZERO;
+        for number in 0..10_000 {
+            let (takes, answers, done) = looks[number.min(looks.len() - 1)];
+            let look = match (answers, done) {
+                (false, _) => Look::Unseen("no answer"),
+                (true, false) => Look::Found(&before),
+                (true, true) => Look::Found(&after),
+            };
+            let made = now;
+            now += secs(takes);
+            match inquiry.look(look, (made, now)) {
+                Ok((verdict, ..)) => return (verdict, now.as_secs()),
+                Err(pause) => now += pause,
+            }
+        }
+        panic!("it never ends");
+    }
+
+    #[test]
+    fn that_nothing_was_done_is_believed_of_an_engine_that_has_answered_for_as_long_as_it_may_take() {
+        let (prompt, silent, done) = ((0, true, false), (5, false, false), (0, true, true));
+        for (name, settle, looks, want) in [
+            ("done, and to be waited for", 30, vec![done], (Reconciled::Observed, 30)),
+            ("done long ago", 0, vec![done], (Reconciled::Observed, 0)),
+            ("not done, heard all the time", 30, vec![prompt], (Reconciled::NotApplied, 30)),
+            ("not done, and nobody has listened", 0, vec![prompt], (Reconciled::NotApplied, 30)),
+            // The engine hung, came back, and has it still before it.
+            ("answered late", 0, vec![(4, true, false), done], (Reconciled::Observed, 9)),
+            ("answered late, and nothing comes", 0, vec![(4, true, false), prompt], (Reconciled::NotApplied, 34)),
+            ("silent, then back", 0, vec![silent, silent, prompt, done], (Reconciled::Observed, 16)),
+            ("silent in between", 30, vec![prompt, prompt, silent, prompt], (Reconciled::NotApplied, 45)),
+            ("silent for ever", 30, vec![silent], (Reconciled::Unknown, 92)),
+        ] {
+            assert_eq!(played(settle, &looks), want, "{name}");
+        }
+        let by_turns: Vec<_> = [prompt, silent].repeat(5_000);
+        let (verdict, took) = played(0, &by_turns);
+        assert_eq!(verdict, Reconciled::Unknown);
+        assert!((600..=660).contains(&took), "{took} s");
     }
 }

@@ -141,6 +141,9 @@ pub struct Reconciliation {
     pub target: TargetIdent,
     /// The target before.
     pub pre: TargetVitals,
-    /// How long to wait before looking: Docker may still be at it.
+    /// How long to wait before a look may tell: Docker may still be at it.
     pub settle: Duration,
+    /// How long the last call may take. Before Docker has answered for so long, nothing says that it will not come yet:
+    /// an engine that hung goes on with what it was asked once it is back.
+    pub call: Duration,
 }

@@ -168,7 +168,7 @@ impl Oracle {
                 let outcome = ActionOutcome::Succeeded { post: memory.vitals() };
                 (STEP_TAKES, Event::ActionReturned { act: permitted.act, outcome })
             }
-            Effect::Reconcile(Reconciliation { act, settle, action, target, pre: _ }) => {
+            Effect::Reconcile(Reconciliation { act, settle, action, target, pre: _, call: _ }) => {
                 memory.acted(&action, &target, now);
                 let (finding, detail) = (Reconciled::Observed, "assumed: it was done".to_owned());
                 (settle + LOOK_TAKES, Event::ActionObserved { act, finding, post: memory.vitals(), detail })

@@ -132,9 +132,8 @@ impl World {
                 Err(late) => self.ends_at_once(incident, late.into()),
             },
             Effect::Reconcile(reconciliation) => {
-                let settle = reconciliation.settle;
-                let looking = Looking { inquiry: Inquiry::new(reconciliation), began: now.after(settle) };
-                self.later(settle, Pending::Looked(Box::new(looking)));
+                let looking = Looking { inquiry: Inquiry::new(reconciliation), began: now };
+                self.later(HALF_WAY, Pending::Looked(Box::new(looking)));
             }
             Effect::Verify { incident, index, watched, spec, http, already } => match Vigil::new(&watched, &spec, http)
             {
@@ -330,7 +329,7 @@ impl World {
             (reconciliation.act, reconciliation.target.id.clone())
         };
         let seen = self.inspect_target(&id);
-        let found = looking.inquiry.look(seen.look(), elapsed);
+        let found = looking.inquiry.look(seen.look(), (elapsed, elapsed));
         match found {
             Ok((finding, post, detail)) => {
                 self.returned(act.incident, Event::ActionObserved { act, finding, post, detail });

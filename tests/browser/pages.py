@@ -352,8 +352,10 @@ def another_container_is_another_question(browser, image):
     bob.page.get_by_text("approved: it is carried out now").wait_for()
     asked = until("people are asked anew", lambda: [asked for asked in get("/api/v1/approvals")["approvals"] if asked["plan"] != seen["plan"]])[0]
     assert asked["yes"] == [], asked
+    assert asked["target_id"] == asked["evidence"]["container"] != seen["target_id"], asked
     never_done(container)
     bob.page.get_by_text("nobody agreed yet").wait_for(timeout=5000)
+    assert "Nobody looked into the target" not in bob.question(container).inner_text()
     assert f"plan {asked['plan'][:12]}" in bob.question(container).inner_text()
     for person in [ada, bob]:
         person.page.goto(URL + "/")

@@ -5,6 +5,7 @@ use crate::alerts::{firing, notification};
 use crate::fake_docker::{FakeDocker, Reply, running};
 use crate::http::request;
 use crate::rules::{DOWN, settings};
+use crate::service_wire::{manager, shown};
 use crate::sickbay_process::Sickbay;
 use serde_json::{Value, json};
 use std::fs;
@@ -12,6 +13,21 @@ use std::fs;
 const PEOPLE: &str = "
 people:
   - {name: ada, groups: [sre], token_file: ada.token}
+";
+
+/// For the alert `Down`: one replica more, if people agree.
+const SCALES: &str = "version: 1
+playbooks:
+  - name: down
+    matchers: ['alertname = \"Down\"']
+    target: {service: '{{ labels.container }}'}
+    limits: {runs: 1000, per: 1h, cooldown: 0s}
+    approval: {required: 1, from: [sre], timeout: 10m, ask: [log]}
+    steps:
+      - scale: {by: 1, max: 5}
+      - verify: {replicas_running: all, within: 30s}
+    on_failure:
+      - notify: {to: [log], severity: critical, message: '{{ failed.error }}'}
 ";
 
 /// An engine with `web` and `db`, both of which may be treated; each writes a log of its own.
@@ -93,6 +109,27 @@ async fn each_question_tells_of_its_own_container_and_goes_on_to_after_a_restart
     let log = sickbay.run(&["log", "show", again[0]["incident"].as_str().unwrap(), "--evidence"]);
     let told = String::from_utf8(log.stdout).unwrap();
     assert!(told.contains("diagnosis.findings") && !told.contains("hunter2"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_about_a_service_tells_how_many_run_and_what_its_tasks_die_of() {
+    let docker = manager(&shown(70, 3, "x"));
+    let task = |slot: u64, state: &str, status: Value| json!({"ID": format!("t{slot}"), "Slot": slot, "NodeID": "n1", "DesiredState": state, "Status": status});
+    let died = json!({"State": "failed", "Err": "task: non-zero exit (137)", "ContainerStatus": {"ExitCode": 137}});
+    let tasks = json!([task(1, "running", json!({"State": "running"})), task(2, "shutdown", died)]);
+    docker.always("GET", "/tasks?", Reply::Json(200, tasks));
+    let mut sickbay = Sickbay::new(SCALES, &format!("{}{PEOPLE}", settings(&docker)));
+    fs::write(sickbay.storage().parent().unwrap().join("ada.token"), "t0ken-of-ada-long-enough\n").unwrap();
+    sickbay.start(&[]);
+    alarm(&sickbay, "worker");
+    let question = &questions(&sickbay, 1)[0];
+    let evidence = &question["evidence"];
+    assert_eq!(
+        (&evidence["container"], &evidence["service"], &evidence["state"]),
+        (&Value::Null, &question["target_id"], &json!("1 of 3 replicas run")),
+        "{question}"
+    );
+    assert_eq!(evidence["findings"][0]["code"], "service.tasks-failing", "{question}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -480,7 +480,8 @@ fn reconciliation(target: TargetIdent, pre: Vitals) -> Reconciliation {
     let act = ACT;
     let action = Action::Restart { stop_timeout: None };
     let pre = TargetVitals::Container(pre);
-    Reconciliation { act, action, target, pre, settle: Duration::from_millis(50) }
+    let (settle, call) = (Duration::from_millis(50), Duration::from_millis(50));
+    Reconciliation { act, action, target, pre, settle, call }
 }
 
 #[tokio::test]

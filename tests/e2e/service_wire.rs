@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const ID: &str = "3nmaya5ebpg17lmdvr8kchh0d";
 
 /// A service as a manager shows it, with what this version knows nothing of.
-fn shown(version: u64, replicas: u64, label: &str) -> Value {
+pub(crate) fn shown(version: u64, replicas: u64, label: &str) -> Value {
     json!({
         "ID": ID, "Version": {"Index": version}, "CreatedAt": "2026-01-01T00:00:00Z", "UpdatedAt": "2026-01-01T00:00:00Z",
         "Spec": {
@@ -37,13 +37,13 @@ fn shown(version: u64, replicas: u64, label: &str) -> Value {
 }
 
 /// A manager of one node that shows this service, with a task for each of its replicas.
-fn manager(service: &Value) -> FakeDocker {
+pub(crate) fn manager(service: &Value) -> FakeDocker {
     let fake = FakeDocker::start();
     shows(&fake, service);
     fake
 }
 
-fn shows(fake: &FakeDocker, service: &Value) {
+pub(crate) fn shows(fake: &FakeDocker, service: &Value) {
     let replicas = service["Spec"]["Mode"]["Replicated"]["Replicas"].as_u64().unwrap();
     let task =
         |slot: u64| json!({"ID": format!("t{slot}"), "Slot": slot, "NodeID": "n1", "Status": {"State": "running"}});
@@ -192,7 +192,7 @@ async fn looking_tells_what_became_of_a_change() {
         let act = ActId { incident: IncidentId(Seq(1)), number: 1 };
         let (target, pre) = (TargetIdent::from(&before), TargetVitals::from(&before));
         let action = Action::Service(SCALE);
-        let reconciliation = Reconciliation { act, action, target, pre, settle: Duration::ZERO };
+        let reconciliation = Reconciliation { act, action, target, pre, settle: Duration::ZERO, call: Duration::ZERO };
         let (finding, post, words) = reconcile(&clients(&fake).0, &reconciliation).await;
         assert_eq!(finding, want, "{words}");
         assert!(post.is_some_and(|post| post.service().is_some()), "{words}");

@@ -245,6 +245,7 @@ async fn looking_finds_out_who_restarted_it() {
             target: TargetIdent::from(pre),
             pre: TargetVitals::from(pre),
             settle: Duration::from_secs(1),
+            call: Duration::from_secs(1),
         };
         reconcile(&reader(), &reconciliation).await.0
     };
