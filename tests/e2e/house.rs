@@ -7,7 +7,8 @@ use crate::http::{Answer, request};
 use crate::oidc_provider::{Provider, SECRET as CLIENT_SECRET};
 use crate::rules::{DOWN, engine, settings};
 use crate::sickbay_process::Sickbay;
-use crate::slack::{Slack, form, now, signature};
+use crate::sink::Sink;
+use crate::slack::{form, now, signature};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sickbay::people::{LinkAbout, LinkKey};
@@ -36,7 +37,7 @@ pub(crate) struct House {
     pub(crate) docker: FakeDocker,
     pub(crate) sickbay: Sickbay,
     pub(crate) provider: Provider,
-    pub(crate) slack: Slack,
+    pub(crate) slack: Sink,
     /// The question.
     pub(crate) asked: Value,
 }
@@ -48,7 +49,7 @@ pub(crate) struct State(Vec<u8>, Value, usize, usize);
 impl House {
     /// Believes proxies at this address.
     pub(crate) fn new(trusted: &str) -> Self {
-        let (docker, provider, slack) = (engine(), Provider::start(), Slack::start());
+        let (docker, provider, slack) = (engine(), Provider::start(), Sink::start());
         let mut sickbay = Sickbay::new(DOWN, "");
         let (port, stand_in, issuer) = (sickbay.port, slack.port, provider.issuer());
         let own = format!(

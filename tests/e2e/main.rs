@@ -49,3 +49,6 @@ mod http;
 mod oidc_provider;
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
+#[expect(dead_code, reason = "shared with other tests, which need more of it")]
+#[path = "../support/sink.rs"]
+mod sink;
