@@ -384,6 +384,23 @@ fn every_test_that_the_safety_page_names_exists() {
     assert_eq!(rows.len(), 34);
 }
 
+#[test]
+fn every_test_that_is_named_for_approvals_exists() {
+    let (sources, text) = (all_sources(), read("docs/SAFETY.md"));
+    let (_, section) = text.split_once("## Approvals, test by test").unwrap();
+    let rows = section.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<&str> = rows.skip(1).map(|line| line.trim_matches('|').split('|').nth(1).unwrap()).collect();
+    assert!(10 < rows.len(), "{rows:?}");
+    for row in rows {
+        let tests: Vec<&str> = quoted(row).filter(|name| name.contains('_')).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            let name = test.rsplit("::").next().unwrap();
+            assert!(sources.contains(&format!("fn {name}(")), "there is no test {test}");
+        }
+    }
+}
+
 /// The patches of `tests/mutants`, by name.
 fn planted_bugs() -> BTreeMap<String, String> {
     let files = fs::read_dir(Path::new(ROOT).join("tests/mutants")).unwrap();

@@ -44,6 +44,11 @@ impl People {
         self.0.iter().any(|person| may_be_taken_for(claimed, &person.name))
     }
 
+    /// Which of them a name could be taken for, by a reader of the record.
+    pub fn looks_like<'a>(people: &'a [Person], name: &str) -> Option<&'a Person> {
+        people.iter().find(|other| other.name != name && may_be_taken_for(name, &other.name))
+    }
+
     /// Whose token this is. Looks at everybody's, however early one fits.
     #[must_use]
     pub fn by_token(&self, presented: &[u8]) -> Option<Arc<Person>> {

@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     Method(String),
     #[error("{0}")]
     Unauthorized(Unauthorized),
+    #[error("a page in a browser sends it (`Origin`, `Sec-Fetch-Site`), and no page sends alerts")]
+    Page,
     #[error("Content-Encoding {0:?} is not understood; send the body as it is")]
     Encoding(String),
     #[error(
@@ -47,6 +49,7 @@ impl Refusal {
         match self {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Page => StatusCode::FORBIDDEN,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) | Self::Payload(PayloadError::TooMany(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
@@ -58,7 +61,7 @@ impl Refusal {
     /// Whether the rest of the body may still be on its way, so that the connection cannot be used again.
     fn leaves_body_unread(&self) -> bool {
         match self {
-            Self::Method(_) | Self::Unauthorized(_) | Self::Encoding(_) | Self::TooLarge(_) => true,
+            Self::Method(_) | Self::Unauthorized(_) | Self::Page | Self::Encoding(_) | Self::TooLarge(_) => true,
             Self::SlowBody(_) | Self::BrokenBody(_) => true,
             Self::Payload(_) | Self::Unavailable(_) | Self::SlowLog(_) => false,
         }

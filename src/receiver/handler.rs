@@ -158,6 +158,7 @@ impl Webhook {
         }
         let verified = door.senders.verify(&head.headers).map_err(Refusal::Unauthorized)?;
         refuse_encoding(&head.headers)?;
+        refuse_page(&head.headers)?;
         let body = self.read(body, door.max_body).await?;
         let notification = payload::decode(&body, verified.sender(), (self.clock)()).map_err(Refusal::Payload)?;
         drop(body);
@@ -195,6 +196,13 @@ fn log_taken(delivery: &str, receipts: &[AlertReceipt], rejected: usize) {
             tracing::info!(delivery.id = %delivery, incident.id = %incident, "the delivery opened an incident");
         }
     }
+}
+
+/// Whatever page somebody looks at on this machine could send alerts here, and have containers treated. Browsers say that it
+/// was a page, and nothing that sends alerts says so; whose page it is does not matter, for a name can be made to lead here.
+fn refuse_page(headers: &HeaderMap) -> Result<(), Refusal> {
+    let by_page = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    if by_page { Err(Refusal::Page) } else { Ok(()) }
 }
 
 /// Compressed bodies are not unpacked: a small one could hold more than the machine's memory.

@@ -102,6 +102,11 @@ async fn every_refusal_has_its_code_and_says_why_in_less_than_a_kilobyte() {
         (get(), 405, "use POST or PUT"),
         (post(long.clone()), 413, "larger than 1000 bytes; set `max_alerts`"),
         (with("content-encoding", "gzip"), 415, "gzip"),
+        (with("origin", "http://evil.example"), 403, "no page sends alerts"),
+        (with("origin", "null"), 403, "no page sends alerts"),
+        (with("sec-fetch-site", "cross-site"), 403, "no page sends alerts"),
+        // A name that was made to lead here is a page's own origin.
+        (with("sec-fetch-site", "same-origin"), 403, "no page sends alerts"),
     ] {
         let received = receive(request).await;
         assert_eq!(received.response.status(), code, "{why}");

@@ -5,12 +5,19 @@ use super::resolve::Checks;
 use super::slack::slack_id;
 use super::types::WebSettings;
 use crate::model::pause::Pause;
-use crate::people::{ForwardAuth, Network, PasswordHash, Person, Role, TokenHash};
+use crate::people::{ForwardAuth, Network, PasswordHash, People, Person, Role, TokenHash};
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands for a user that has no ID here: that of another user namespace (`user_namespaces(7)`), and none at all.
 const NOBODYS_IDS: [u32; 2] = [65534, u32::MAX];
+
+/// Whose user at the provider is written as this person's but for the case: few providers have two such.
+fn differs_in_case<'p>(people: &'p [Person], person: &Person) -> Option<&'p Person> {
+    let own = person.oidc_user.as_deref()?;
+    let alike = |theirs: &str| theirs != own && theirs.eq_ignore_ascii_case(own);
+    people.iter().find(|other| other.oidc_user.as_deref().is_some_and(alike))
+}
 
 impl Checks<'_> {
     /// Everybody who can be told from others; the rest is reported.
@@ -54,21 +61,7 @@ impl Checks<'_> {
                 let message = format!("has the token of `{}`: nobody could tell them apart", other.name);
                 self.fail(&key, message);
             }
-            if let Some(other) = person.uid.and_then(|uid| people.iter().find(|other| other.uid == Some(uid))) {
-                let message = format!("is the user ID of `{}` too: nobody could tell them apart", other.name);
-                self.fail(&format!("{key}.uid"), message);
-            }
-            let same = |other: &&Person| other.slack_user.is_some() && other.slack_user == person.slack_user;
-            if let Some(other) = people.iter().find(same) {
-                let message = format!("is the Slack user of `{}` too: nobody could tell them apart", other.name);
-                self.fail(&format!("{key}.slack_user"), message);
-            }
-            let same = |other: &&Person| other.oidc_user.is_some() && other.oidc_user == person.oidc_user;
-            if let Some(other) = people.iter().find(same) {
-                let message =
-                    format!("is the user of `{}` at the provider too: nobody could tell them apart", other.name);
-                self.fail(&format!("{key}.oidc_user"), message);
-            }
+            self.unlike_others(&key, &person, &people);
             people.push(person);
         }
         for (index, person) in people.iter().enumerate() {
@@ -80,6 +73,36 @@ impl Checks<'_> {
             }
         }
         people
+    }
+
+    /// Each of the people is somebody else, for whoever asks who it is and for whoever reads it.
+    fn unlike_others(&mut self, key: &str, person: &Person, people: &[Person]) {
+        if let Some(other) = People::looks_like(people, &person.name) {
+            let message = format!(
+                "could be taken for `{}` by whoever reads the record: it differs in case, punctuation or letters that \
+                 look alike; choose a name that nobody mixes up with it",
+                other.name
+            );
+            self.fail(&format!("{key}.name"), message);
+        }
+        if let Some(other) = person.uid.and_then(|uid| people.iter().find(|other| other.uid == Some(uid))) {
+            let message = format!("is the user ID of `{}` too: nobody could tell them apart", other.name);
+            self.fail(&format!("{key}.uid"), message);
+        }
+        let same = |other: &&Person| other.slack_user.is_some() && other.slack_user == person.slack_user;
+        if let Some(other) = people.iter().find(same) {
+            let message = format!("is the Slack user of `{}` too: nobody could tell them apart", other.name);
+            self.fail(&format!("{key}.slack_user"), message);
+        }
+        let same = |other: &&Person| other.oidc_user.is_some() && other.oidc_user == person.oidc_user;
+        if let Some(other) = people.iter().find(same) {
+            let message = format!("is the user of `{}` at the provider too: nobody could tell them apart", other.name);
+            self.fail(&format!("{key}.oidc_user"), message);
+        }
+        if let Some(other) = differs_in_case(people, person) {
+            let message = format!("differs from that of `{}` in case alone, and may be the same human", other.name);
+            self.fail(&format!("{key}.oidc_user"), message);
+        }
     }
 
     /// All of it must stand there: half of it would let the wrong ones in.

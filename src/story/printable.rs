@@ -1,14 +1,15 @@
-//! Text from outside, made safe for a terminal: control characters and the like are shown, not obeyed.
+//! Text from outside, made safe for a terminal and a reader: control characters and the like are shown, not obeyed, and what
+//! nobody would see is shown too, so that no name looks like another one.
 
 use crate::record::needs_escape;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The text with everything that a terminal would obey written as an escape.
+/// The text with everything that a terminal would obey, and whatever hides in it, written as an escape.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let obeyed = |scalar: char| scalar.is_control() || needs_escape(scalar);
+    let obeyed = |scalar: char| scalar.is_control() || needs_escape(scalar) || hides(scalar);
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
     }
@@ -25,6 +26,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// Whether nothing is seen of it, or only what it does to its neighbours.
+fn hides(scalar: char) -> bool {
+    matches!(
+        scalar,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// A span of time for people: three significant digits at most.
@@ -50,6 +59,7 @@ mod tests {
             ("plain ünïcode 🚑", "plain ünïcode 🚑"),
             ("a\nb\tc\r", "a\\nb\\tc\\r"),
             ("\u{1b}[2J\u{7}", "\\u{1b}[2J\\u{7}"),
+            ("w\u{200b}eb a\u{ad}b \u{2060}\u{e0041}", "w\\u{200b}eb a\\u{ad}b \\u{2060}\\u{e0041}"),
             ("\u{9b}31m \u{202e}evil\u{feff}", "\\u{9b}31m \\u{202e}evil\\u{feff}"),
         ] {
             assert_eq!(printable(text), want);

@@ -80,6 +80,8 @@ async fn a_vote_on_the_page_needs_the_session_and_its_form() {
         (&[FORM, OURS, ("cookie", &cookie)], &others, 403),
         (&[FORM, OURS, ("cookie", &cookie)], "", 403),
         (&[FORM, ("sec-fetch-site", "cross-site"), ("cookie", &cookie)], &token, 403),
+        // A browser that does not say whose page it was would not say so of a foreign one either.
+        (&[FORM, ("cookie", &cookie)], &token, 403),
         (&[FORM, ("origin", "http://evil.example"), ("cookie", &cookie)], &token, 403),
     ] {
         let response = send(&site, line, headers, &body(token)).await;

@@ -14,8 +14,11 @@ mod check_online;
 mod commands;
 mod docker_faults;
 mod docker_wire;
+mod doors;
 mod explain;
 mod hosts;
+mod house;
+mod impostors;
 mod links;
 mod oidc;
 mod page;
@@ -27,20 +30,23 @@ mod receiver;
 mod reload;
 mod reset;
 mod rules;
+mod scanners;
 mod service_wire;
 mod slack;
 mod socket;
+mod wall_clock;
 mod web_file;
 
 #[path = "../support/alerts.rs"]
 mod alerts;
+#[path = "../support/fake_clock.rs"]
+mod fake_clock;
 #[path = "../support/fake_docker.rs"]
 mod fake_docker;
 #[path = "../support/http.rs"]
 mod http;
 #[path = "../support/oidc_provider.rs"]
 mod oidc_provider;
-#[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]

@@ -69,7 +69,7 @@ fn payload(slack: &Slack, message: &Value, (user, button): (&str, usize)) -> Val
     })
 }
 
-fn form(payload: &Value) -> String {
+pub(crate) fn form(payload: &Value) -> String {
     let mut body = "payload=".to_owned();
     for byte in payload.to_string().bytes() {
         body.push_str(&format!("%{byte:02X}"));
@@ -78,11 +78,11 @@ fn form(payload: &Value) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the daemon compares the time of a signature with its own clock")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-fn signature(body: &str, at: i64, secret: &str) -> String {
+pub(crate) fn signature(body: &str, at: i64, secret: &str) -> String {
     format!("v0={}", Mac::of(secret.as_bytes(), &[format!("v0:{at}:{body}").as_bytes()]).hex())
 }
 

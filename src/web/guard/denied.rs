@@ -12,6 +12,12 @@ pub enum Denied {
     /// A page of another site is behind it.
     #[error("a page of another site may change nothing here")]
     Foreign,
+    /// Nothing says which page is behind a form.
+    #[error(
+        "nothing says that one of our own pages has sent this form: the browser must send `Origin` or `Sec-Fetch-Site`, as \
+         those since 2020 do"
+    )]
+    Unsaid,
     /// It comes from another machine, and there is no token that it could know.
     #[error(
         "only programs on the machine of the daemon may do this: set `web.api_token_file` or `people` to let others in"
@@ -45,7 +51,7 @@ impl Denied {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Foreign | Self::Elsewhere | Self::Role(_) => StatusCode::FORBIDDEN,
+            Self::Foreign | Self::Unsaid | Self::Elsewhere | Self::Role(_) => StatusCode::FORBIDDEN,
             Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Self::Token | Self::Nobody | Self::Closed => StatusCode::UNAUTHORIZED,
         }
@@ -56,7 +62,7 @@ impl IntoResponse for Denied {
     fn into_response(self) -> Response {
         let body = Json(ApiError::new(self.to_string()));
         match self {
-            Self::Foreign | Self::Elsewhere | Self::Role(_) => (self.status(), body).into_response(),
+            Self::Foreign | Self::Unsaid | Self::Elsewhere | Self::Role(_) => (self.status(), body).into_response(),
             Self::TooOften => {
                 let later = [(header::RETRY_AFTER, WINDOW.as_secs().to_string())];
                 (self.status(), later, body).into_response()

@@ -21,7 +21,7 @@ use axum::http::{HeaderMap, header};
 pub use denied::Denied;
 pub(in crate::web) use entrance::Entered;
 pub use oidc::{Begins, CameBack, NotIn};
-use origin::{address_of, is_foreign, is_local, origin_of, user_of};
+use origin::{address_of, is_foreign, is_local, origin_of, says_where, user_of};
 use presented::Presented;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -130,6 +130,15 @@ impl From<Access> for Known {
 impl Known {
     fn is_foreign(&self, headers: &HeaderMap) -> bool {
         is_foreign(headers, self.origin.as_deref(), self.tls)
+    }
+
+    /// Refuses a form that no page of ours has sent, as far as whoever sends it says: a browser that says nothing is
+    /// turned away, for it would say nothing of a foreign page's form either.
+    fn must_be_own_form(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        if self.is_foreign(headers) {
+            return Err(Denied::Foreign);
+        }
+        if says_where(headers) { Ok(()) } else { Err(Denied::Unsaid) }
     }
 
     /// What a session of this person rests on; `None` if there is no such way to log in any more.
@@ -299,9 +308,7 @@ impl Guard {
     /// # Errors
     /// [`Denied`] says why not.
     pub fn of_form(&self, head: &Parts, token: &str, role: Role) -> Result<LoggedIn, Denied> {
-        if self.known().is_foreign(&head.headers) {
-            return Err(Denied::Foreign);
-        }
+        self.known().must_be_own_form(&head.headers)?;
         let known = self.session(head).ok_or(Denied::Nobody)?;
         if !is_form_token(&known.secret, token) {
             return Err(Denied::Foreign);
@@ -315,9 +322,7 @@ impl Guard {
     /// [`Denied`] says why not.
     pub async fn log_in(&self, head: &Parts, name: String, proof: SecretString) -> Result<LoggedIn, Denied> {
         let known = self.known();
-        if known.is_foreign(&head.headers) {
-            return Err(Denied::Foreign);
-        }
+        known.must_be_own_form(&head.headers)?;
         let people = &known.people;
         let from = address_of(head);
         if !self.attempts.begin(from, Instant::now()) {

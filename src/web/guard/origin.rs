@@ -37,6 +37,11 @@ pub(super) fn is_foreign(headers: &HeaderMap, ours: Option<&str>, tls: bool) -> 
     headers.get_all("sec-fetch-site").iter().any(other_site) || headers.get_all(header::ORIGIN).iter().any(other_origin)
 }
 
+/// Whether whoever sends it says where it comes from, as browsers do with every form.
+pub(super) fn says_where(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN)
+}
+
 /// The address a request came from, if it came from one.
 pub(super) fn address_of(head: &Parts) -> Option<IpAddr> {
     match head.extensions.get::<Peer>()? {

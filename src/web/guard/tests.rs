@@ -200,14 +200,16 @@ async fn a_form_of_somebody_behind_a_proxy_needs_its_token_and_no_machine_is_bel
     let token = |name: &'static str| guard.session(&of(name, &[])).unwrap().form_token();
     let voted =
         |head: &Parts, token: &str| guard.of_form(head, token, Role::Approve).map(|known| known.person.name.clone());
-    assert_eq!(voted(&of("ada", &[]), &token("ada")), Ok("ada".to_owned()));
-    assert_eq!(voted(&of("ada", &[]), &token("eve")), Err(Denied::Foreign));
-    assert_eq!(voted(&of("eve", &[]), &token("eve")), Err(Denied::Role(Role::Approve)));
+    let ours = ("sec-fetch-site", "same-origin");
+    assert_eq!(voted(&of("ada", &[ours]), &token("ada")), Ok("ada".to_owned()));
+    assert_eq!(voted(&of("ada", &[ours]), &token("eve")), Err(Denied::Foreign));
+    assert_eq!(voted(&of("eve", &[ours]), &token("eve")), Err(Denied::Role(Role::Approve)));
+    assert_eq!(voted(&of("ada", &[]), &token("ada")), Err(Denied::Unsaid));
     let cross = of("ada", &[("sec-fetch-site", "cross-site")]);
     assert_eq!(voted(&cross, &token("ada")), Err(Denied::Foreign));
     // The cookie of another is not looked at, and the API takes its own proofs alone.
     let eve =
-        guard.log_in(&head(None, &[]), "eve".to_owned(), SecretString::from("eve-has-a-long-token")).await.unwrap();
+        guard.log_in(&head(None, &[ours]), "eve".to_owned(), SecretString::from("eve-has-a-long-token")).await.unwrap();
     let cookie = eve.cookie().split(';').next().unwrap().to_owned();
     assert_eq!(guard.session(&of("ada", &[("cookie", &cookie)])).unwrap().person.name, "ada");
     assert!(guard.session(&of("carol", &[("cookie", &cookie)])).is_none());

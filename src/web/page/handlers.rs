@@ -135,9 +135,13 @@ pub(super) fn ask_to_log_in(site: &Site, head: &Parts, status: StatusCode, said:
 pub(in crate::web) fn door(site: &Site, head: &Parts, denied: Denied) -> Response {
     let said = match denied {
         Denied::Token => None,
-        Denied::Foreign | Denied::Elsewhere | Denied::Nobody | Denied::Closed | Denied::Role(_) | Denied::TooOften => {
-            Some((false, denied.to_string()))
-        }
+        Denied::Foreign
+        | Denied::Unsaid
+        | Denied::Elsewhere
+        | Denied::Nobody
+        | Denied::Closed
+        | Denied::Role(_)
+        | Denied::TooOften => Some((false, denied.to_string())),
     };
     ask_to_log_in(site, head, denied.status(), said)
 }
@@ -297,9 +301,13 @@ fn fields<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 pub(super) fn turned_away(site: &Site, head: &Parts, denied: Denied) -> Response {
     let words = match denied {
         Denied::Nobody => "your session is over; log in again".to_owned(),
-        Denied::Foreign | Denied::Elsewhere | Denied::Token | Denied::Closed | Denied::Role(_) | Denied::TooOften => {
-            denied.to_string()
-        }
+        Denied::Foreign
+        | Denied::Unsaid
+        | Denied::Elsewhere
+        | Denied::Token
+        | Denied::Closed
+        | Denied::Role(_)
+        | Denied::TooOften => denied.to_string(),
     };
     let mut response = ask_to_log_in(site, head, denied.status(), Some((false, words)));
     if denied == Denied::TooOften {
