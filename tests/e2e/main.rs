@@ -17,6 +17,7 @@ mod docker_wire;
 mod explain;
 mod hosts;
 mod links;
+mod mail;
 mod oidc;
 mod page;
 mod pause;
@@ -43,3 +44,5 @@ mod oidc_provider;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
+#[path = "../support/smtp.rs"]
+mod smtp;
