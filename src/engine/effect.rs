@@ -134,6 +134,27 @@ pub enum Effect {
     SendRequest(RequestPermit),
 }
 
+impl Effect {
+    /// The incident it is for.
+    #[must_use]
+    pub fn incident(&self) -> IncidentId {
+        match self {
+            Self::ResolveTarget { incident, .. }
+            | Self::SkipTarget { incident }
+            | Self::AskStep { incident, .. }
+            | Self::Capture { incident, .. }
+            | Self::Verify { incident, .. }
+            | Self::VerifyService { incident, .. }
+            | Self::Sleep { incident, .. }
+            | Self::AwaitAlert { incident, .. } => *incident,
+            Self::RunAction(permit) => permit.act().incident,
+            Self::Reconcile(reconciliation) => reconciliation.act.incident,
+            Self::SendRequest(permit) => permit.act().incident,
+            Self::SendNotice { notice, .. } => notice.act.incident,
+        }
+    }
+}
+
 /// What is left of a step's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLeft {

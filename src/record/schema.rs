@@ -95,23 +95,18 @@ fn of_alerts() -> Vec<(&'static str, Vec<Member>)> {
     vec![
         (
             "alert.received",
-            vec![
-                ("inc?", incident()),
-                ("fingerprint", fingerprint()),
-                ("labels", named("texts")),
-                ("annotations", named("texts")),
-                ("starts_at?", moment()),
-                ("generator_url", named("text")),
-                ("sender", named("text")),
-                ("receiver", named("text")),
-                ("group_key", named("text")),
-                ("sight", words(FirstSight::ALL.iter().map(|sight| sight.as_str()))),
-                ("playbook?", text()),
-                ("revision?", text()),
-                ("host?", host()),
-                ("reason?", reason()),
-                ("playbook_text?", playbook_text()),
-            ],
+            [
+                vec![("inc?", incident())],
+                alert(),
+                vec![
+                    ("playbook?", text()),
+                    ("revision?", text()),
+                    ("host?", host()),
+                    ("reason?", reason()),
+                    ("playbook_text?", playbook_text()),
+                ],
+            ]
+            .concat(),
         ),
         (
             "alert.ended",
@@ -181,9 +176,9 @@ fn pause() -> Vec<Member> {
     vec![("scope", scope()), ("by", named("text")), ("reason", named("text")), ("length_ms?", count())]
 }
 
-/// What an incident that another one opened begins with.
-fn opened() -> Vec<Member> {
-    let alert = vec![
+/// An alert as it was first seen.
+fn alert() -> Vec<Member> {
+    vec![
         ("fingerprint", fingerprint()),
         ("labels", named("texts")),
         ("annotations", named("texts")),
@@ -193,7 +188,11 @@ fn opened() -> Vec<Member> {
         ("receiver", named("text")),
         ("group_key", named("text")),
         ("sight", words(FirstSight::ALL.iter().map(|sight| sight.as_str()))),
-    ];
+    ]
+}
+
+/// What an incident that another one opened begins with.
+fn opened() -> Vec<Member> {
     let begin = vec![
         ("inc", incident()),
         ("of", incident()),
@@ -202,7 +201,7 @@ fn opened() -> Vec<Member> {
         ("revision", text()),
         ("host?", host()),
         ("container_id?", pattern("^[0-9a-f]{64}$")),
-        ("alert", object(alert)),
+        ("alert", object(alert())),
         ("playbook_text?", playbook_text()),
     ];
     [begin, left()].concat()

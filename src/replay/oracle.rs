@@ -14,7 +14,6 @@ use crate::model::container::{
 };
 use crate::model::convergence::SERVICE_WITHIN;
 use crate::model::fact::{ActionIntended, Fact, Record, StepResult};
-use crate::model::id::IncidentId;
 use crate::model::moment::Moment;
 use crate::model::notice::NoticeOutcome;
 use crate::model::request::RequestOutcome;
@@ -495,22 +494,4 @@ fn alert_ended(remaining: Duration, recovers: bool) -> (Duration, StepResult) {
         return (ALERT_ENDS_AFTER, StepResult::Verified("assumed: it recovered, and its alert ended".to_owned()));
     }
     (remaining, StepResult::Waited)
-}
-
-/// The incident an effect is for.
-pub(super) fn incident_of(effect: &Effect) -> IncidentId {
-    match effect {
-        Effect::ResolveTarget { incident, .. }
-        | Effect::SkipTarget { incident }
-        | Effect::AskStep { incident, .. }
-        | Effect::Capture { incident, .. }
-        | Effect::Verify { incident, .. }
-        | Effect::VerifyService { incident, .. }
-        | Effect::Sleep { incident, .. }
-        | Effect::AwaitAlert { incident, .. } => *incident,
-        Effect::RunAction(permit) => permit.act().incident,
-        Effect::Reconcile(reconciliation) => reconciliation.act.incident,
-        Effect::SendRequest(permit) => permit.act().incident,
-        Effect::SendNotice { notice, .. } => notice.act.incident,
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::cause;
 use super::history::{Assume, Came, History};
-use super::oracle::{Looks, Memory, Oracle, incident_of};
+use super::oracle::{Looks, Memory, Oracle};
 use super::timetable::{Clock, Timetable};
 use crate::engine::effect::Effect;
 use crate::engine::event::{Event, NewConfig};
@@ -288,7 +288,7 @@ impl<'a> Player<'a> {
             self.ruleset = ruleset;
         }
         if cut.is_none() {
-            let open = effects.into_iter().filter(|effect| !self.left_open.contains(&incident_of(effect)));
+            let open = effects.into_iter().filter(|effect| !self.left_open.contains(&effect.incident()));
             open.collect::<Vec<_>>().into_iter().for_each(|effect| self.expect(effect));
         }
         for id in std::mem::take(&mut self.parted) {
@@ -458,7 +458,7 @@ impl<'a> Player<'a> {
 
     /// The engine wants to know something, or to have something done.
     fn expect(&mut self, effect: Effect) {
-        let id = incident_of(&effect);
+        let id = effect.incident();
         let followed = self.followed.entry(id).or_default();
         if followed.in_step {
             followed.pending = Some(effect);

@@ -3,7 +3,6 @@
 //! The deciding, the state and the holding back are the daemon's own code; this is the loop around them.
 
 use super::world::{Ack, DeliveryId, Pending, World};
-use crate::engine::effect::Effect;
 use crate::engine::event::{Event, NewConfig};
 use crate::engine::hold::{Held, Hold};
 use crate::engine::receipt::Reply;
@@ -62,26 +61,8 @@ impl Daemon {
     /// Whether something is under way or held back for an incident.
     #[must_use]
     pub fn awaits(&self, incident: IncidentId) -> bool {
-        let held = |held: &Held<DeliveryId>| held.effects.iter().any(|effect| incident_of(effect) == incident);
+        let held = |held: &Held<DeliveryId>| held.effects.iter().any(|effect| effect.incident() == incident);
         self.under_way.contains_key(&incident) || self.hold.iter().any(held)
-    }
-}
-
-/// The incident an effect is for.
-pub(super) fn incident_of(effect: &Effect) -> IncidentId {
-    match effect {
-        Effect::ResolveTarget { incident, .. }
-        | Effect::SkipTarget { incident }
-        | Effect::AskStep { incident, .. }
-        | Effect::Capture { incident, .. }
-        | Effect::Verify { incident, .. }
-        | Effect::VerifyService { incident, .. }
-        | Effect::Sleep { incident, .. }
-        | Effect::AwaitAlert { incident, .. } => *incident,
-        Effect::RunAction(permit) => permit.act().incident,
-        Effect::Reconcile(reconciliation) => reconciliation.act.incident,
-        Effect::SendRequest(permit) => permit.act().incident,
-        Effect::SendNotice { notice, .. } => notice.act.incident,
     }
 }
 

@@ -4,7 +4,6 @@
 //! in the daemon.
 
 use super::clock::SimTime;
-use super::daemon::incident_of;
 use super::docker::{Call, CallVerb, Caller, Phase, Reply};
 use super::input::Fate;
 use super::services::ServiceCall;
@@ -111,7 +110,7 @@ pub(super) struct Looking {
 impl World {
     /// Begins an effect. `waited` is how long its records took to become durable.
     pub(super) fn begin(&mut self, effect: Effect, waited: Duration) {
-        let incident = incident_of(&effect);
+        let incident = effect.incident();
         let now = self.clock.now();
         let Some(daemon) = &mut self.daemon else { return };
         *daemon.under_way.entry(incident).or_default() += 1;

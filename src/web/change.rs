@@ -64,12 +64,20 @@ pub(super) async fn ending(
 
 /// Whether the body says that it is JSON. A form of a foreign page can send other kinds without asking first.
 pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Refused> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+    if is_of_kind(headers, "application/json") {
         return Ok(());
     }
     let message = "send JSON, with the header `Content-Type: application/json`".to_owned();
     Err(Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+}
+
+/// How browsers send forms.
+pub(super) const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// Whether the body says that it is of this media type, whatever its parameters.
+pub(super) fn is_of_kind(headers: &HeaderMap, wanted: &str) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
 pub(super) async fn read(body: Body) -> Result<Bytes, Refused> {

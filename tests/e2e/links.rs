@@ -5,7 +5,7 @@ use crate::fake_docker::{FakeDocker, running};
 use crate::http::{Answer, request};
 use crate::rules::{DOWN, engine, settings};
 use crate::sickbay_process::Sickbay;
-use crate::slack::Slack as Mailboxes;
+use crate::sink::Sink as Mailboxes;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sickbay::people::{LinkAbout, LinkKey};

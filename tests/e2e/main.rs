@@ -44,5 +44,8 @@ mod oidc_provider;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
+#[expect(dead_code, reason = "shared with other tests, which need more of it")]
+#[path = "../support/sink.rs"]
+mod sink;
 #[path = "../support/smtp.rs"]
 mod smtp;

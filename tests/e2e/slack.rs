@@ -6,65 +6,16 @@ use crate::fake_docker::FakeDocker;
 use crate::http::{Answer, request};
 use crate::rules::{DOWN, engine, settings};
 use crate::sickbay_process::Sickbay;
+use crate::sink::Sink as Slack;
 use serde_json::{Value, json};
 use sickbay::people::Mac;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What nobody but Slack and the daemon may ever see.
 const SECRET: &str = "c4nary-of-the-signing-secret-0123456789";
 const WEBHOOK: &str = "/services/T0US/c4nary-of-the-webhook";
 const RESPONSE: &str = "/actions/T0US/c4nary-of-the-response";
-
-/// Takes what is posted to Slack, or to any other service.
-pub(crate) struct Slack {
-    pub(crate) port: u16,
-    posted: Arc<Mutex<Vec<(String, Value)>>>,
-}
-
-impl Slack {
-    pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let posted = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&posted);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                kept.lock().unwrap().extend(take(stream));
-            }
-        });
-        Self { port, posted }
-    }
-
-    pub(crate) fn posted(&self, path: &str) -> Vec<Value> {
-        let posted = self.posted.lock().unwrap();
-        posted.iter().filter(|(to, _)| to == path).map(|(_, body)| body.clone()).collect()
-    }
-}
-
-fn take(stream: TcpStream) -> Option<(String, Value)> {
-    let mut reader = BufReader::new(stream);
-    let (mut path, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if path.is_empty() {
-            path = line.split(' ').nth(1)?.to_owned();
-        }
-        match line.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
-            None if line.trim_end().is_empty() => break,
-            Some(_) | None => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    reader.into_inner().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").ok()?;
-    Some((path, serde_json::from_slice(&body).ok()?))
-}
 
 /// Two of `sre` must agree, and are asked in Slack.
 fn asking() -> String {

@@ -5,7 +5,8 @@
 use crate::alerts::{firing, notification, resolved};
 use crate::real_docker::{TestContainer, docker};
 use crate::sickbay_process::Sickbay;
-use crate::support::{Alertmanager, EngineEvents, Sink, WIDE_LIMITS, WIDE_SETTINGS, dead_container, down, restarts};
+use crate::sink::Sink;
+use crate::support::{Alertmanager, EngineEvents, WIDE_LIMITS, WIDE_SETTINGS, dead_container, down, restarts};
 use serde_json::{Value, json};
 
 const DELIVERIES: &str = "sickbay_webhook_requests_total{code=\"200\"}";
@@ -93,7 +94,7 @@ fn what_could_not_be_delivered_is_delivered_later_and_acted_on_once() {
     let container = dead_container("later", &[]);
     let mut sickbay = Sickbay::new(&down(WIDE_LIMITS), WIDE_SETTINGS);
     let events = EngineEvents::of(&container);
-    let overloaded = Sink::start(sickbay.port, 503);
+    let overloaded = Sink::answering(sickbay.port, 503);
     let alertmanager = Alertmanager::start(sickbay.port, "1h");
     alertmanager.alert(&[down_alert(&container)]);
     sickbay.until("two tries are answered 503", || (2 <= overloaded.bodies().len()).then_some(()));

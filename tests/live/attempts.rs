@@ -2,8 +2,9 @@
 
 use crate::alerts::{firing, notification};
 use crate::real_docker::{OBEDIENT, TestContainer};
-use crate::sickbay_process::{Sickbay, free_port};
-use crate::support::{EngineEvents, OPTED_IN, Sink, WIDE_SETTINGS};
+use crate::sickbay_process::Sickbay;
+use crate::sink::Sink;
+use crate::support::{EngineEvents, OPTED_IN, WIDE_SETTINGS};
 use serde_json::{Value, json};
 
 const RULES: &str = "version: 1
@@ -37,7 +38,7 @@ fn a_second_try_is_made_without_being_told_and_after_it_a_person_is_called() {
     let health =
         ["--health-interval", "1s", "--health-timeout", "5s", "--health-retries", "2", "--health-cmd", "false"];
     let container = TestContainer::run("stubborn", &[&OPTED_IN[..], &health].concat(), &OBEDIENT);
-    let sink = Sink::start(free_port(), 200);
+    let sink = Sink::start();
     let notifier = format!("notifiers: [{{name: people, http: {{url: 'http://127.0.0.1:{}/hook'}}}}]\n", sink.port);
     let sickbay = Sickbay::running(RULES, &format!("{WIDE_SETTINGS}{notifier}"));
     let events = EngineEvents::of(&container);

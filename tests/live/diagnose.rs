@@ -5,8 +5,9 @@
 
 use crate::alerts::{firing, notification};
 use crate::real_docker::{OBEDIENT, TestContainer, docker, unique};
-use crate::sickbay_process::{Sickbay, free_port};
-use crate::support::{OPTED_IN, Sink, WIDE_SETTINGS};
+use crate::sickbay_process::Sickbay;
+use crate::sink::Sink;
+use crate::support::{OPTED_IN, WIDE_SETTINGS};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -251,7 +252,7 @@ playbooks:
       - capture: {}
       - notify: {to: [chat], message: '{{ diagnosis.code }}: {{ diagnosis.what }}'}
 ";
-    let sink = Sink::start(free_port(), 200);
+    let sink = Sink::start();
     let url = format!("http://127.0.0.1:{}/", sink.port);
     let settings = format!("{WIDE_SETTINGS}notifiers:\n  - {{name: chat, http: {{url: '{url}', method: POST}}}}\n");
     let check = ["--health-interval", "1s", "--health-retries", "1", "--health-cmd", "nosuch-check"];

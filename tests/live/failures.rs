@@ -3,7 +3,8 @@
 use crate::alerts::{firing, notification};
 use crate::real_docker::{OBEDIENT, TestContainer, docker};
 use crate::sickbay_process::{Sickbay, free_port};
-use crate::support::{EngineEvents, OPTED_IN, Sink, WIDE_LIMITS, WIDE_SETTINGS, down, restarts};
+use crate::sink::Sink;
+use crate::support::{EngineEvents, OPTED_IN, WIDE_LIMITS, WIDE_SETTINGS, down, restarts};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -18,7 +19,7 @@ struct Ending {
 
 /// Lets the playbook treat a container; `on_failure` posts to a web server.
 fn treat(container: &TestContainer) -> Ending {
-    let sink = Sink::start(free_port(), 200);
+    let sink = Sink::start();
     let notifier = format!("notifiers: [{{name: people, http: {{url: 'http://127.0.0.1:{}/hook'}}}}]\n", sink.port);
     let sickbay = Sickbay::running(
         &down(WIDE_LIMITS).replace("to: [log]", "to: [people]"),

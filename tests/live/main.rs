@@ -54,5 +54,8 @@ mod real_docker;
 mod real_swarm;
 #[path = "../support/sickbay.rs"]
 mod sickbay_process;
+#[expect(dead_code, reason = "shared with other tests, which need more of it")]
+#[path = "../support/sink.rs"]
+mod sink;
 #[path = "../support/socket_proxy.rs"]
 mod socket_proxy;

@@ -3,8 +3,9 @@
 use crate::alerts::{firing, notification};
 use crate::http::request;
 use crate::real_docker::{OBEDIENT, TestContainer, docker};
-use crate::sickbay_process::{Sickbay, free_port};
-use crate::support::{EngineEvents, OPTED_IN, Sink, WIDE_LIMITS, WIDE_SETTINGS, restarts};
+use crate::sickbay_process::Sickbay;
+use crate::sink::Sink;
+use crate::support::{EngineEvents, OPTED_IN, WIDE_LIMITS, WIDE_SETTINGS, restarts};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -76,7 +77,7 @@ fn the_first_example_restarts_verifies_by_both_witnesses_and_leads_to_its_story(
     for (address, status, verdict) in [("127.77.0.1", 204, "recovered"), ("127.77.0.2", 500, "ineffective")] {
         let container = web(address);
         let server = answering(address, status);
-        let sink = Sink::start(free_port(), 200);
+        let sink = Sink::start();
         // Nobody waits for minutes here.
         let rules = examples(&["restart-unhealthy-web"]).replace("within: 2m, every: 5s", "within: 20s, every: 1s");
         let rules = rules.replace("duration(\"2m\")", "duration(\"2s\")");
@@ -107,7 +108,7 @@ fn the_first_example_restarts_verifies_by_both_witnesses_and_leads_to_its_story(
 
 #[test]
 fn the_fourth_example_tells_once_for_each_instance_and_mountpoint() {
-    let sink = Sink::start(free_port(), 200);
+    let sink = Sink::start();
     let sickbay = Sickbay::running(&examples(&["disk-filling"]), &settings(&sink));
     let alert = |instance: &str, mountpoint: &str, n: &str| {
         old(
@@ -151,7 +152,7 @@ playbooks:
 
 #[test]
 fn each_step_goes_by_what_docker_shows_and_by_what_the_others_left() {
-    let sink = Sink::start(free_port(), 200);
+    let sink = Sink::start();
     let container = TestContainer::run("choosy", &OPTED_IN, &OBEDIENT);
     docker(&["exec", &container.id, "touch", "/tmp/changed"]);
     docker(&["kill", &container.id]);

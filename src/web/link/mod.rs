@@ -11,7 +11,7 @@ mod told;
 
 use super::api::{OpenApproval, VoteAnswered};
 use super::approvals::{NO_LINKS, NO_SUCH, WRONG_LINK, ballot_of, refusal};
-use super::change::{Refused, must_be_json, read, within};
+use super::change::{FORM_TYPE, Refused, is_of_kind, must_be_json, read, within};
 use super::guard::Denied;
 use super::page;
 use super::routes::Site;
@@ -21,8 +21,8 @@ use crate::model::approval::{BY_LINK, Ballot, VoteAnswer};
 use crate::people::{LinkAbout, LinkKey, People, Person, Role, Unproven};
 use axum::Json;
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -99,8 +99,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, Path(id): Path<String>, 
 /// Somebody decides, by a token with the script, or by a code without.
 pub(super) async fn answer(State(site): State<Arc<Site>>, Path(id): Path<String>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if is_of_kind(&head.headers, FORM_TYPE) {
         return typed(&site, &id, (head, body)).await;
     }
     let voted = async {

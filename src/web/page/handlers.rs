@@ -6,7 +6,7 @@ use crate::engine::receipt::Switched;
 use crate::model::approval::Ballot;
 use crate::people::{Role, WINDOW};
 use crate::web::api::{OpenApproval, PauseRequest, Status, VoteAnswered};
-use crate::web::change::{Refused, bad, read, reason, within};
+use crate::web::change::{FORM_TYPE, Refused, bad, is_of_kind, read, reason, within};
 use crate::web::guard::{Denied, LoggedIn};
 use crate::web::routes::{Site, index, status_of};
 use crate::web::sight::wants_html;
@@ -20,9 +20,6 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// How browsers send forms.
-const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// What became of something that was done: whether it is good, and in words.
 pub(super) type Said = Option<(bool, String)>;
@@ -283,8 +280,7 @@ async fn admitted<T: DeserializeOwned>(
 /// The head of a form, and its body, which is no longer than that of any other request that changes something.
 async fn read_form(request: Request) -> Result<(Parts, Bytes), Box<(Parts, Refused)>> {
     let (head, body) = request.into_parts();
-    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM_TYPE) {
+    if !is_of_kind(&head.headers, FORM_TYPE) {
         return Err(Box::new((head, bad(format!("send a form, as {FORM_TYPE}")))));
     }
     match read(body).await {

@@ -1,4 +1,4 @@
-//! What stands around the daemon: the engine's event stream, Alertmanager, Prometheus, a sink for notices, playbooks.
+//! What stands around the daemon: the engine's event stream, Alertmanager, Prometheus, playbooks.
 
 mod aged;
 mod alertmanager;
@@ -10,7 +10,6 @@ mod engines;
 mod program;
 mod prometheus;
 mod rules;
-mod sink;
 mod sshd;
 
 pub(crate) use aged::Aged;
@@ -21,5 +20,4 @@ pub(crate) use engine_events::{EngineEvents, restarts};
 pub(crate) use engines::Engine;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use rules::{OPTED_IN, WIDE_LIMITS, WIDE_SETTINGS, dead_container, down, down_for, treatment};
-pub(crate) use sink::Sink;
 pub(crate) use sshd::Sshd;
