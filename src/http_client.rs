@@ -1,10 +1,14 @@
-//! The one way in which sickbay speaks HTTP to others: no redirects, no proxy, and never without a deadline.
+//! The one way in which sickbay speaks HTTP to others: no redirects, no proxy, and never without a deadline; and whom it
+//! trusts over TLS.
 //!
 //! It knows nothing of what is sent. Read [`client`].
 
 use crate::model::link_local::is_link_local;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +46,32 @@ pub fn trusting(deadline: Duration, authorities: Option<&str>) -> Result<Client,
         }
     };
     builder.build().map_err(|error| error.to_string())
+}
+
+/// TLS for what is not HTTP, with the same trust: the roots brought along besides the system's or, with authorities in PEM,
+/// these alone.
+///
+/// # Errors
+/// Why TLS could not be set up.
+pub fn trust(authorities: Option<&str>) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| error.to_string())?;
+    let Some(pem) = authorities else {
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned();
+        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(roots, provider);
+        let verifier = Arc::new(verifier.map_err(|error| error.to_string())?);
+        return Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()));
+    };
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let root = root.map_err(|error| format!("`ca_file`: {error}"))?;
+        roots.add(root).map_err(|error| format!("`ca_file`: {error}"))?;
+    }
+    if roots.is_empty() {
+        return Err("`ca_file`: no certificate in it".to_owned());
+    }
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Names lead anywhere but to link-local addresses.

@@ -227,7 +227,9 @@ fn every_printed_settings_file_loads() {
             ("oidc_client_secret", "s3cret"),
             ("slack_signing_secret", "0123456789abcdef0123456789abcdef"),
             ("link_secret", "0123456789abcdef0123456789abcdef"),
-            ("joe_url", "https://mail.example/joe"),
+            ("joe_url", "https://push.example/joe"),
+            ("mail_password", "p"),
+            ("mail_ca.pem", "-----BEGIN CERTIFICATE-----\n"),
         ] {
             fs::write(folder.path().join(secret), text).unwrap();
         }

@@ -100,21 +100,24 @@ pub struct Executor {
     witnesses: Witnesses,
     requester: Requester,
     links: Links,
+    /// The incident log's name: the numbers of messages are unique in it.
+    log: String,
     results: mpsc::Sender<Event>,
     tasks: Tasks,
     asked: HashMap<IncidentId, Instant>,
 }
 
 impl Executor {
-    /// Makes one; results go to `results`.
+    /// Makes one; results go to `results`, and `log` names the incident log.
     #[must_use]
     pub fn new(
         hosts: Hosts,
         Outside { notifiers, witnesses, requester, links }: Outside,
         results: mpsc::Sender<Event>,
         tasks: Tasks,
+        log: String,
     ) -> Self {
-        Self { hosts, notifiers, witnesses, requester, links, results, tasks, asked: HashMap::new() }
+        Self { hosts, notifiers, witnesses, requester, links, log, results, tasks, asked: HashMap::new() }
     }
 
     /// Starts one effect. Never waits; an effect that needs nothing outside gives its event at once. `waited` is how
@@ -358,10 +361,12 @@ impl Executor {
         let act = notice.act;
         let link = asks.as_ref().and_then(|asks| self.links.of(&notice.notifier, asks));
         let span = tracing::info_span!("effect", incident.id = %act.incident, act.id = %act);
+        let log = self.log.clone();
         let work = async move {
             let outcome = match notifier {
                 Some(notifier) => {
-                    let sent = in_time(within, notifier.send(&notice, (asks.as_ref(), link.as_ref()), repeat)).await;
+                    let sent = notifier.send(&notice, (asks.as_ref(), link.as_ref()), (repeat, &log));
+                    let sent = in_time(within, sent).await;
                     sent.unwrap_or_else(|error| NoticeOutcome::Failed { error })
                 }
                 None => {

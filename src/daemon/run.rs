@@ -124,12 +124,12 @@ pub async fn run(daemon: Daemon, stopping: CancellationToken) -> Result<(), RunE
         Err(error) => return Err(error.into()),
     };
     continue_with(&mut state, opened.next_seq(), &settings)?;
-    let recovered = opened.recovered().cloned();
+    let (recovered, log_name) = (opened.recovered().cloned(), opened.log_id().to_string());
     let (writer, log) = write_log(opened, state.next_seq(), (&metrics, &condition, &clock))?;
 
     let (results, returned) = mpsc::channel(RESULTS_LEN_MAX);
     let file_read = switches.watch(&tasks, results.clone()).await;
-    let executor = Executor::new(hosts, outside.clone(), results, tasks.clone());
+    let executor = Executor::new(hosts, outside.clone(), results, tasks.clone(), log_name);
     let ruleset = Ruleset::new(playbooks, settings.policy_at(listening));
     let told = Arc::clone(&condition);
     let reloader = Reloader { sources, listening, settings, inbox, site, web_file, outside, level, condition: told };

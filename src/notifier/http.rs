@@ -5,6 +5,7 @@
 //! Read [`HttpNotifier::send`] first.
 
 use super::link::SignedLink;
+use super::pace::{Failure, Pace};
 use crate::http_client;
 use crate::model::notice::{Notice, NoticeOutcome};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -12,7 +13,6 @@ use reqwest::{Client, Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// Where and how to send, as configured.
@@ -26,22 +26,6 @@ pub struct HttpConfig {
     pub headers: Vec<(String, SecretString)>,
     /// For `Authorization: Bearer …`.
     pub bearer_token: Option<SecretString>,
-}
-
-/// How often, and for how long, sending is tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// How long one try may take.
-    pub deadline: Duration,
-    /// The pauses between tries: one more try than pauses.
-    pub pauses: Vec<Duration>,
-}
-
-impl Default for Pace {
-    /// Three tries within 35 seconds.
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(10), pauses: vec![Duration::from_secs(1), Duration::from_secs(4)] }
-    }
 }
 
 /// Why a notifier cannot be made from its settings.
@@ -59,6 +43,9 @@ pub enum NotifierError {
     /// TLS could not be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),
+    /// A mail server that cannot be spoken to.
+    #[error("mail cannot be set up: {0}")]
+    Mail(String),
 }
 
 /// Sends notices to one URL.
@@ -75,12 +62,6 @@ impl fmt::Debug for HttpNotifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpNotifier").field("host", &self.host()).finish_non_exhaustive()
     }
-}
-
-/// One try that did not succeed.
-struct Failure {
-    error: String,
-    try_again: bool,
 }
 
 impl HttpNotifier {
@@ -110,17 +91,7 @@ impl HttpNotifier {
 
     /// Sends a notice as somebody else has written it.
     pub(super) async fn post(&self, notice: &Notice, body: &str) -> NoticeOutcome {
-        let mut pauses = self.pace.pauses.iter();
-        loop {
-            let Err(failure) = self.try_once(notice, body).await else { return NoticeOutcome::Delivered };
-            match pauses.next().filter(|_| failure.try_again) {
-                Some(pause) => {
-                    tracing::debug!(act.id = %notice.act, error = %failure.error, "a notice is tried again");
-                    tokio::time::sleep(*pause).await;
-                }
-                None => return NoticeOutcome::Failed { error: failure.error },
-            }
-        }
+        self.pace.tries(notice, || self.try_once(notice, body)).await
     }
 
     /// Connects to where notices go and says nothing.
@@ -232,6 +203,7 @@ mod tests {
     use axum::response::{IntoResponse, Response};
     use http_body_util::BodyExt;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 

@@ -4,7 +4,9 @@
 //! takes. What cannot be shown whole carries no buttons, because people agree to what they have seen. Read
 //! [`SlackNotifier::send`] first.
 
-use super::http::{HttpConfig, HttpNotifier, NotifierError, Pace};
+use super::http::{HttpConfig, HttpNotifier, NotifierError};
+use super::pace::Pace;
+use super::text::{by_number, hides};
 use crate::model::approval::AskedPlan;
 use crate::model::notice::{Notice, NoticeOutcome};
 use secrecy::SecretString;
@@ -117,20 +119,12 @@ fn pieces(text: &str, (len_max, count_max): (usize, usize)) -> (Vec<String>, boo
 /// A letter as Slack shows it and obeys nothing: its three signs escaped, and what is not seen or turns the direction of
 /// text written by its number.
 fn escaped(letter: char) -> String {
-    let hides = |letter: char| {
-        letter.is_control()
-            || matches!(
-                letter,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                    | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-            )
-    };
     match letter {
         '&' => "&amp;".to_owned(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
         '\n' => "\n".to_owned(),
-        letter if hides(letter) => format!("\\u{{{:x}}}", u32::from(letter)),
+        letter if hides(letter) => by_number(letter),
         letter => letter.to_string(),
     }
 }

@@ -1,8 +1,9 @@
 //! `approvals` of the settings, and who gets signed links by which notifier.
 
+use super::email::same_mailbox;
 use super::raw::RawApprovals;
 use super::resolve::Checks;
-use super::types::{ApprovalSettings, NotifierSettings, NotifierTo, WebSettings};
+use super::types::{ApprovalSettings, EmailNotifier, NotifierSettings, NotifierTo, WebSettings};
 use crate::people::{LinkKey, Person};
 
 impl Checks<'_> {
@@ -39,10 +40,13 @@ impl Checks<'_> {
                 );
                 self.fail(&key, message);
             }
-            match notifiers.iter().find(|notifier| notifier.name == *name).map(|notifier| &notifier.to) {
+            match way(notifiers, name) {
                 Some(NotifierTo::Http(_)) => {}
+                Some(NotifierTo::Email(email)) => self.link_mailbox(&key, (name, email), (people, index), notifiers),
                 Some(NotifierTo::Slack(_)) => {
-                    self.fail(&key, format!("`{name}` posts in a channel that others read; name one with `http`"));
+                    let message =
+                        format!("`{name}` posts in a channel that others read; name one with `http` or `email`");
+                    self.fail(&key, message);
                 }
                 // What is wrong with its entry is told there.
                 None if self.is_wrong("notifiers") => {}
@@ -50,4 +54,38 @@ impl Checks<'_> {
             }
         }
     }
+
+    /// A mailbox is one person's if nothing here says otherwise.
+    fn link_mailbox(
+        &mut self,
+        key: &str,
+        (name, email): (&str, &EmailNotifier),
+        (people, index): (&[Person], usize),
+        notifiers: &[NotifierSettings],
+    ) {
+        let [own] = email.to.as_slice() else {
+            let message = format!(
+                "`{name}` sends mail to {} addresses, and whoever reads it could vote; name one with a single address",
+                email.to.len()
+            );
+            return self.fail(key, message);
+        };
+        let shares = |other: &&Person| match other.link_notifier.as_ref().and_then(|name| way(notifiers, name)) {
+            Some(NotifierTo::Email(theirs)) => theirs.to.iter().any(|mailbox| same_mailbox(mailbox, own)),
+            Some(NotifierTo::Http(_) | NotifierTo::Slack(_)) | None => false,
+        };
+        let earlier = people.iter().take(index).filter(|person| person.link_notifier.as_deref() != Some(name));
+        if let Some(other) = earlier.into_iter().find(shares) {
+            let message = format!(
+                "`{name}` sends mail to {}, which is where the links of `{}` go too: whoever reads it could vote as both",
+                own.email, other.name
+            );
+            self.fail(key, message);
+        }
+    }
+}
+
+/// Where a notifier's notices go.
+fn way<'n>(notifiers: &'n [NotifierSettings], name: &str) -> Option<&'n NotifierTo> {
+    notifiers.iter().find(|notifier| notifier.name == name).map(|notifier| &notifier.to)
 }

@@ -20,18 +20,23 @@ impl Checks<'_> {
             let kinds = kinds_of_later(&mut notifier);
             let refused = kinds.iter().any(|(_, later)| later.is_some());
             kinds.into_iter().for_each(|(kind, later)| self.refuse_later(&format!("{key}.{kind}"), later));
-            let to = match (notifier.http, notifier.slack) {
-                (Some(_), Some(_)) => {
-                    self.fail(&key, "goes one way: keep `http` or `slack`, and write another entry for the other");
-                    None
-                }
-                (Some(http), None) => self.http(&format!("{key}.http"), http).map(NotifierTo::Http),
-                (None, Some(slack)) => {
+            let to = match (notifier.http, notifier.slack, notifier.email) {
+                (Some(http), None, None) => self.http(&format!("{key}.http"), http).map(NotifierTo::Http),
+                (None, Some(slack), None) => {
                     self.slack_notifier(&format!("{key}.slack"), slack, has_app).map(NotifierTo::Slack)
                 }
-                (None, None) if refused => None,
-                (None, None) => {
-                    self.fail(&key, "needs `http` or `slack`: where its notices go");
+                (None, None, Some(email)) => {
+                    self.email(&format!("{key}.email"), email).map(|email| NotifierTo::Email(Box::new(email)))
+                }
+                (None, None, None) if refused => None,
+                (None, None, None) => {
+                    self.fail(&key, "needs `http`, `slack` or `email`: where its notices go");
+                    None
+                }
+                (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                    let message = "goes one way: keep one of `http`, `slack` and `email`, and write another entry for the \
+                                   other";
+                    self.fail(&key, message);
                     None
                 }
             };
@@ -93,7 +98,7 @@ fn wrong_url(url: &str) -> Option<&'static str> {
         .then_some("must be a URL that starts with http:// or https://; write it as https://chat.example/hooks")
 }
 
-fn kinds_of_later(raw: &mut RawNotifier) -> [(&'static str, Later); 12] {
+fn kinds_of_later(raw: &mut RawNotifier) -> [(&'static str, Later); 11] {
     [
         ("discord", raw.discord.take()),
         ("teams", raw.teams.take()),
@@ -104,7 +109,6 @@ fn kinds_of_later(raw: &mut RawNotifier) -> [(&'static str, Later); 12] {
         ("gotify", raw.gotify.take()),
         ("pagerduty", raw.pagerduty.take()),
         ("opsgenie", raw.opsgenie.take()),
-        ("email", raw.email.take()),
         ("apprise", raw.apprise.take()),
         ("alertmanager", raw.alertmanager.take()),
     ]

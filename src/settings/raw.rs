@@ -237,6 +237,7 @@ pub(super) struct RawNotifier {
     pub(super) name: String,
     pub(super) http: Option<RawHttp>,
     pub(super) slack: Option<RawSlackNotifier>,
+    pub(super) email: Option<RawEmail>,
     pub(super) discord: Later,
     pub(super) teams: Later,
     pub(super) telegram: Later,
@@ -246,7 +247,6 @@ pub(super) struct RawNotifier {
     pub(super) gotify: Later,
     pub(super) pagerduty: Later,
     pub(super) opsgenie: Later,
-    pub(super) email: Later,
     pub(super) apprise: Later,
     pub(super) alertmanager: Later,
 }
@@ -269,6 +269,21 @@ pub(super) struct RawSlackNotifier {
     pub(super) url: Option<String>,
     pub(super) url_file: Option<String>,
     pub(super) buttons: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEmail {
+    pub(super) to: OneOrMany,
+    pub(super) from: String,
+    pub(super) smarthost: String,
+    pub(super) hello: Option<String>,
+    pub(super) auth_username: Option<String>,
+    pub(super) auth_password: Option<String>,
+    pub(super) auth_password_file: Option<String>,
+    pub(super) require_tls: Option<bool>,
+    pub(super) force_implicit_tls: Option<bool>,
+    pub(super) ca_file: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -288,11 +288,33 @@ static STORM: Table = table(&[
 ]);
 
 static NOTIFIER: Table = Table {
-    one_of: &[&["http", "slack"]],
+    one_of: &[&["http", "slack", "email"]],
     ..table(&[
         key("name", Text, "Unique; playbooks name it in `notify: {to: [NAME]}`.").needed(),
         key("http", Holds::Map(&HTTP), "A notifier that sends an HTTP request."),
         key("slack", Holds::Map(&SLACK_NOTIFIER), "A notifier that posts in a channel of Slack."),
+        key("email", Holds::Map(&EMAIL), "A notifier that sends mail by SMTP."),
+    ])
+};
+
+static EMAIL: Table = Table {
+    not_both: &[["auth_password", "auth_password_file"]],
+    ..table(&[
+        key("to", Texts, "Whom it is for: joe@example.com or Joe <joe@example.com>; a list is allowed.").needed(),
+        key("from", Text, "Whom it is from.").needed(),
+        key("smarthost", Text, "The mail server: HOST:PORT.").needed(),
+        key("hello", Text, "What sickbay calls itself there.").default("\"localhost\""),
+        key("auth_username", Text, "The account there, if it needs one."),
+        key("auth_password", Text, "Its password. Better given as a file."),
+        key("auth_password_file", Text, "The file that holds `auth_password`."),
+        key("require_tls", Flag, "Whether nothing is sent unless the server takes it encrypted (STARTTLS).")
+            .default("true"),
+        key(
+            "force_implicit_tls",
+            Flag,
+            "Whether TLS begins with the first byte. Left out: on port 465 it does, on others not.",
+        ),
+        key("ca_file", Text, "The authorities, in PEM, that are trusted instead of the usual ones."),
     ])
 };
 
@@ -516,6 +538,8 @@ mod tests {
             r#"{"notifiers": [{"name": "a", "http": {"method": "POST"}}]}"#,
             r#"{"notifiers": [{"name": "a", "http": {"url": "http://a/"}, "slack": {"url": "http://a/"}}]}"#,
             r#"{"notifiers": [{"name": "a", "slack": {"buttons": false}}]}"#,
+            r#"{"notifiers": [{"name": "a", "email": {"to": "a@b.c", "from": "a@b.c"}}]}"#,
+            r#"{"notifiers": [{"name": "a", "email": {"to": "a@b.c", "from": "a@b.c", "smarthost": "a:25"}, "http": {"url": "http://a/"}}]}"#,
             r#"{"slack": {"signing_secret_file": "a"}}"#,
             r#"{"slack": {"team_id": "T0"}}"#,
             r#"{"notifiers": [{"name": "a", "http": {"url": "http://a/", "method": "GET"}}]}"#,

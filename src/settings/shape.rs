@@ -8,12 +8,11 @@ use super::schema::{Holds, Key, SETTINGS, Table};
 use serde_saphyr::Spanned;
 
 /// Keys that `raw` reads so that they can be refused by name.
-pub(super) const LATER: [&str; 18] = [
+pub(super) const LATER: [&str; 17] = [
     "alertmanager",
     "apprise",
     "client_certificate",
     "discord",
-    "email",
     "google_chat",
     "gotify",
     "header",

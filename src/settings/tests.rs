@@ -2,7 +2,7 @@
 
 use super::layers::{Inputs, layer};
 use super::resolve::resolve;
-use super::{DockerUrl, LogFormat, LogLevel, NotifierTo, Overrides, SenderAuth, Settings};
+use super::{DockerUrl, LogFormat, LogLevel, MailTls, NotifierTo, Overrides, SenderAuth, Settings};
 use crate::model::limit::Window;
 use crate::people::{Role, TokenHash};
 use secrecy::ExposeSecret;
@@ -87,6 +87,19 @@ notifiers:
   - {name: other, http: {url: "http://x/", method: PUT, headers: {X-Team: sre}, bearer_token: t}}
   - {name: team, slack: {url_file: url}}
   - {name: others, slack: {url_file: url, buttons: false}}
+  - name: mail
+    email:
+      to: [joe@example.com, "Ann <ann@example.com>"]
+      from: Sickbay <sickbay@ops.example>
+      smarthost: mail.example:587
+      hello: ops.example
+      auth_username: sickbay
+      auth_password_file: token
+      require_tls: true
+      force_implicit_tls: false
+      ca_file: ca.pem
+  - {name: local, email: {to: root@localhost, from: sickbay@localhost, smarthost: "[::1]:25", require_tls: false}}
+  - {name: smtps, email: {to: a@x.example, from: b@x.example, smarthost: "mail.example:465", auth_username: b, auth_password: p}}
 alertmanagers:
   - {url: "https://am-1.example/alertmanager/", bearer_token_file: token}
   - {url: "http://am-2:9093", basic_auth: {username: me, password: pw}}
@@ -144,7 +157,7 @@ fn every_key_of_the_file_arrives() {
     assert_eq!(bob.roles, [Role::Approve, Role::Operate]);
     assert_eq!(bob.token.as_ref().unwrap().hex(), TokenHash::digest(b"test").hex());
     assert_eq!(settings.deciders(), [("bob".to_owned(), vec!["sre".to_owned()])]);
-    assert_eq!(settings.notifier_names(), ["chat", "other", "team", "others"]);
+    assert_eq!(settings.notifier_names(), ["chat", "other", "team", "others", "mail", "local", "smtps"]);
     let [NotifierTo::Http(chat), NotifierTo::Http(other), NotifierTo::Slack(team), NotifierTo::Slack(others)] =
         [0, 1, 2, 3].map(|at: usize| &settings.notifiers[at].to)
     else {
@@ -154,6 +167,25 @@ fn every_key_of_the_file_arrives() {
         assert_eq!(url.expose_secret(), "https://hooks.example/T0KEN");
     }
     assert!(team.buttons && !others.buttons);
+    let [NotifierTo::Email(mail), NotifierTo::Email(local), NotifierTo::Email(smtps)] =
+        [4, 5, 6].map(|at: usize| &settings.notifiers[at].to)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        mail.to.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["joe@example.com", "Ann <ann@example.com>"]
+    );
+    assert_eq!(
+        (mail.from.to_string(), &*mail.host, mail.port),
+        ("Sickbay <sickbay@ops.example>".to_owned(), "mail.example", 587)
+    );
+    assert_eq!((&*mail.hello, mail.ca.as_deref()), ("ops.example", Some("-----BEGIN CERTIFICATE-----\n")));
+    let (user, password) = mail.login.as_ref().unwrap();
+    assert_eq!((&**user, password.expose_secret()), ("sickbay", "s3cret"));
+    assert_eq!((&*local.host, local.port, &*local.hello), ("::1", 25, "localhost"));
+    assert!(local.login.is_none() && local.ca.is_none());
+    assert_eq!([mail.tls, local.tls, smtps.tls], [MailTls::StartTls, MailTls::Never, MailTls::Implicit]);
     let slack = settings.slack.as_ref().unwrap();
     assert_eq!((&*slack.team_id, slack.app_id.as_deref()), ("T012AB3CD", Some("A012AB3CD")));
     assert_eq!(slack.answer_origin, "https://hooks.slack.com");
@@ -406,6 +438,95 @@ fn a_mistake_about_slack_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_mistake_about_mail_is_named_with_what_to_do() {
+    let cases: &[Mistake] = &[
+        (
+            "to: joe, from: a@b.c, smarthost: 'm:25'",
+            &["`notifiers[0].email.to`: \"joe\" is no address; write joe@example.com"],
+        ),
+        ("to: [], from: a@b.c, smarthost: 'm:25'", &["`notifiers[0].email.to`: is empty; write whom"]),
+        (
+            "to: \"a@b.c\\r\\nBcc: e@e.e\", from: a@b.c, smarthost: 'm:25'",
+            &["`notifiers[0].email.to`: holds a line break"],
+        ),
+        (
+            "to: a@b.c, from: \"a@b.c\\nTo: e@e.e\", smarthost: 'm:25'",
+            &["`notifiers[0].email.from`: holds a line break"],
+        ),
+        ("to: a@b.c, from: 'a@b.c, d@b.c', smarthost: 'm:25'", &["`notifiers[0].email.from`: must be one address"]),
+        ("to: a@b.c, from: a@b.c, smarthost: m", &["`notifiers[0].email.smarthost`: must be HOST:PORT, such as"]),
+        ("to: a@b.c, from: a@b.c, smarthost: 'me:canary@m:25'", &["`notifiers[0].email.smarthost`: must be HOST:PORT"]),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', hello: a b",
+            &["`notifiers[0].email.hello`: is no name of a machine"],
+        ),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', auth_username: me",
+            &["`notifiers[0].email.auth_username`: needs `auth_password_file`"],
+        ),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', auth_password: canary",
+            &["`notifiers[0].email.auth_password`: needs `auth_username`"],
+        ),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', auth_username: me, auth_password_file: nowhere",
+            &["`notifiers[0].email.auth_password_file`: cannot read the secret file", "create it"],
+        ),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', auth_username: me, auth_password: canary, require_tls: false",
+            &["`notifiers[0].email.require_tls`: is false, and so the password would go over the wire"],
+        ),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', require_tls: false, ca_file: ca.pem",
+            &["`notifiers[0].email.ca_file`: says whom to trust where nothing is encrypted"],
+        ),
+        (
+            "to: a@b.c, from: a@b.c, smarthost: 'm:25', ca_file: token",
+            &["`notifiers[0].email.ca_file`", "is not in PEM"],
+        ),
+        ("to: a@b.c, from: a@b.c", &["smarthost"]),
+    ];
+    for (entry, parts) in cases {
+        let said = file(&format!("notifiers: [{{name: mail, email: {{{entry}}}}}]\n")).unwrap_err();
+        assert!(parts.iter().all(|part| said.contains(part)) && !said.contains("canary"), "{entry}: {said}");
+    }
+    let said =
+        file("notifiers: [{name: a, email: {to: a@b.c, from: a@b.c, smarthost: 'm:25'}, http: {url: 'http://x'}}]\n");
+    assert!(said.unwrap_err().contains("`notifiers[0]`: goes one way: keep one of `http`, `slack` and `email`"));
+}
+
+#[test]
+fn a_link_goes_by_mail_to_one_address_that_is_nobody_elses() {
+    let mail =
+        |name: &str, to: &str| format!("  - {{name: {name}, email: {{to: {to}, from: s@x.y, smarthost: 'm:25'}}}}\n");
+    let with = |ada: &str, bob: &str| {
+        format!(
+            "web: {{external_url: \"https://x/\"}}\napprovals: {{link_secret: 0123456789abcdef0123456789abcdef}}\n\
+             people: [{{name: ada, link_notifier: ada}}, {{name: bob, link_notifier: bob}}]\nnotifiers:\n{}{}",
+            mail("ada", ada),
+            mail("bob", bob)
+        )
+    };
+    file(&with("ada@x.y", "bob@x.y")).unwrap();
+    for (ada, bob, want) in [
+        (
+            "[ada@x.y, all@x.y]",
+            "bob@x.y",
+            "`people[0].link_notifier`: `ada` sends mail to 2 addresses, and whoever reads it could vote; name one with a",
+        ),
+        ("'ada@x.y, all@x.y'", "bob@x.y", "`people[0].link_notifier`: `ada` sends mail to 2 addresses"),
+        (
+            "crew@x.y",
+            "Crew <CREW@x.y>",
+            "`people[1].link_notifier`: `bob` sends mail to CREW@x.y, which is where the links of `ada` go too",
+        ),
+    ] {
+        let said = file(&with(ada, bob)).unwrap_err();
+        assert!(said.contains(want), "{ada} {bob}: {said}");
+    }
+}
+
+#[test]
 fn a_mistake_about_signed_links_is_named_with_what_to_do() {
     let secret = "0123456789abcdef0123456789abcdef";
     let on = format!("web: {{external_url: \"https://x/\"}}\napprovals: {{link_secret: {secret}}}\n");
@@ -433,7 +554,7 @@ fn a_mistake_about_signed_links_is_named_with_what_to_do() {
         ),
         (
             format!("{on}{mail}people: [{{name: a, link_notifier: team}}]\n"),
-            &["`team` posts in a channel that others read; name one with `http`"],
+            &["`team` posts in a channel that others read; name one with `http` or `email`"],
         ),
         (format!("{on}{mail}people: [{{name: a, link_notifier: log}}]\n"), &["`log` is none of `notifiers`"]),
         (format!("{on}people: [{{name: a, link_notifier: mial}}]\n"), &["`mial` is none of `notifiers`"]),
@@ -542,7 +663,7 @@ fn a_mistake_is_named_with_its_line_and_its_key() {
         ("limits: {max_parallel: 0}\n", &["`limits.max_parallel`: must be at least 1"]),
         ("limits: {global: [{runs: 0, per: 1h}]}\n", &["1:20: `limits.global[0].runs`: "]),
         ("limits: {per_target: [{runs: 1}]}\n", &["1:", "per"]),
-        ("notifiers:\n  - {name: a}\n", &["`notifiers[0]`: needs `http` or `slack`"]),
+        ("notifiers:\n  - {name: a}\n", &["`notifiers[0]`: needs `http`, `slack` or `email`"]),
         ("notifiers:\n  - {name: log, http: {url: \"http://x\"}}\n", &["`log` is built in"]),
         (
             "notifiers:\n  - {name: a, discord: {url_file: url}}\n",

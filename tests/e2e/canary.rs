@@ -21,7 +21,7 @@ playbooks:
     matchers: ['alertname = \"Down\"']
     target: {{container: '{{{{ labels.container }}}}'}}
     limits: {{runs: 1000, per: 1h, cooldown: 0s}}
-    approval: {{required: 1, from: [sre], timeout: 10m, ask: [chat, team]}}
+    approval: {{required: 1, from: [sre], timeout: 10m, ask: [chat, team, post]}}
     steps:
       - capture: {{}}
       - http:
@@ -31,9 +31,9 @@ playbooks:
         continue_on_error: true
       - restart: {{stop_timeout: 0s}}
       - verify: {{within: 30s, every: 1s, stable_for: 1s}}
-      - notify: {{to: [chat, team, log], message: 'done'}}
+      - notify: {{to: [chat, team, post, post2, log], message: 'done'}}
     on_failure:
-      - notify: {{to: [chat, team, log], severity: critical, message: '{{{{ failed.error }}}}'}}
+      - notify: {{to: [chat, team, post, post2, log], severity: critical, message: '{{{{ failed.error }}}}'}}
 "
     )
 }
@@ -47,6 +47,7 @@ fn settings(docker: &FakeDocker, nowhere: u16, home: &Path) -> String {
         ("bob.token", "c4nary-token-of-bob-long-enough"),
         ("chat.url", &format!("http://127.0.0.1:{nowhere}/c4nary-of-the-path?key=c4nary-of-the-url")),
         ("signing", "c4nary-of-the-signing-secret-0123456789"),
+        ("mail.password", "c4nary-of-the-mail-in-a-file"),
     ] {
         fs::write(home.join(file), format!("{secret}\n")).unwrap();
     }
@@ -71,6 +72,8 @@ people:
 notifiers:
   - {{name: chat, http: {{url_file: chat.url, headers: {{X-Key: c4nary-of-the-notifier}}, bearer_token: c4nary-of-the-bearer}}}}
   - {{name: team, slack: {{url: 'http://127.0.0.1:{nowhere}/services/T0US/c4nary-of-the-webhook'}}}}
+  - {{name: post, email: {{to: ada@example.org, from: sickbay@example.org, smarthost: '127.0.0.1:{nowhere}', auth_username: sickbay, auth_password: c4nary-of-the-mail}}}}
+  - {{name: post2, email: {{to: ada@example.org, from: sickbay@example.org, smarthost: '127.0.0.1:{nowhere}', auth_username: sickbay, auth_password_file: mail.password}}}}
 alertmanagers:
   - {{url: 'http://127.0.0.1:{nowhere}', bearer_token: c4nary-of-the-alertmanager}}
 ",
@@ -267,6 +270,8 @@ fn break_settings(sickbay: &Sickbay, home: &Path, told: &mut Vec<String>) {
         ("api_token: c4nary-of-the-api-long-enough", "api_token: c4nary"),
         ("api_token: c4nary-of-the-api-long-enough", "api_tokn: c4nary-of-the-api-long-enough"),
         ("'http://127.0.0.1", "'htp://me:c4nary@127.0.0.1"),
+        ("auth_password: c4nary-of-the-mail", "auth_password: [c4nary-of-the-mail]"),
+        ("auth_username: sickbay, auth_password: c4nary-of-the-mail", "auth_password: c4nary-of-the-mail"),
         ("client_secret: c4nary-of-the-client", "client_secret: [c4nary-of-the-client]"),
         ("secret: c4nary-of-the-proxy-0123,", "secret: [c4nary-of-the-proxy-0123],"),
     ] {

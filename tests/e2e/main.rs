@@ -20,6 +20,7 @@ mod hosts;
 mod house;
 mod impostors;
 mod links;
+mod mail;
 mod oidc;
 mod page;
 mod pause;
@@ -52,3 +53,5 @@ mod sickbay_process;
 #[expect(dead_code, reason = "shared with other tests, which need more of it")]
 #[path = "../support/sink.rs"]
 mod sink;
+#[path = "../support/smtp.rs"]
+mod smtp;
