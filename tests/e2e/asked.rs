@@ -5,7 +5,7 @@ use crate::alerts::{firing, notification};
 use crate::fake_docker::{FakeDocker, Reply, running};
 use crate::http::request;
 use crate::rules::{DOWN, settings};
-use crate::service_wire::{manager, shown};
+use crate::service_wire::{shown, shows};
 use crate::sickbay_process::Sickbay;
 use serde_json::{Value, json};
 use std::fs;
@@ -113,11 +113,13 @@ async fn each_question_tells_of_its_own_container_and_goes_on_to_after_a_restart
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_about_a_service_tells_how_many_run_and_what_its_tasks_die_of() {
-    let docker = manager(&shown(70, 3, "x"));
+    let docker = FakeDocker::start();
     let task = |slot: u64, state: &str, status: Value| json!({"ID": format!("t{slot}"), "Slot": slot, "NodeID": "n1", "DesiredState": state, "Status": status});
     let died = json!({"State": "failed", "Err": "task: non-zero exit (137)", "ContainerStatus": {"ExitCode": 137}});
     let tasks = json!([task(1, "running", json!({"State": "running"})), task(2, "shutdown", died)]);
+    // What is said first is answered.
     docker.always("GET", "/tasks?", Reply::Json(200, tasks));
+    shows(&docker, &shown(70, 3, "x"));
     let mut sickbay = Sickbay::new(SCALES, &format!("{}{PEOPLE}", settings(&docker)));
     fs::write(sickbay.storage().parent().unwrap().join("ada.token"), "t0ken-of-ada-long-enough\n").unwrap();
     sickbay.start(&[]);

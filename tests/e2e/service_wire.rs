@@ -37,7 +37,7 @@ pub(crate) fn shown(version: u64, replicas: u64, label: &str) -> Value {
 }
 
 /// A manager of one node that shows this service, with a task for each of its replicas.
-pub(crate) fn manager(service: &Value) -> FakeDocker {
+fn manager(service: &Value) -> FakeDocker {
     let fake = FakeDocker::start();
     shows(&fake, service);
     fake
