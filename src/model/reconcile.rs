@@ -86,12 +86,14 @@ impl Inquiry {
         let heard = if at_once { self.heard.unwrap_or(made) } else { answered };
         (self.heard, self.silent, self.pause) = (Some(heard), None, PAUSE_MIN);
         let Reconciliation { settle, call, .. } = self.reconciliation;
-        let shows = match finding.0 {
-            Reconciled::Observed | Reconciled::Unknown => true,
-            Reconciled::Superseded => matches!(look, Look::Gone),
-            Reconciled::NotApplied | Reconciled::Partly | Reconciled::RestartPolicy => false,
+        let due = match finding.0 {
+            // What is gone does not come back under the same ID.
+            Reconciled::Superseded if matches!(look, Look::Gone) => answered,
+            Reconciled::Observed | Reconciled::Unknown => settle,
+            Reconciled::NotApplied | Reconciled::Partly | Reconciled::RestartPolicy | Reconciled::Superseded => {
+                settle.max(heard.saturating_add(call))
+            }
         };
-        let due = if shows { settle } else { settle.max(heard.saturating_add(call)) };
         if due <= answered {
             return Ok(finding);
         }

@@ -505,6 +505,7 @@ async fn looking_tells_what_became_of_a_restart() {
     assert_eq!(post.unwrap().container().unwrap().started_at, "2026-08-20T10:07:00Z");
     fake.once("GET", "/json", Reply::Json(404, json!({"message": "No such container"})));
     assert_eq!(reconcile(&reader, &reconciliation).await.0, Reconciled::Superseded);
+    let reconciliation = Reconciliation { settle: Duration::ZERO, ..reconciliation };
     fake.once("GET", "/json", Reply::Text(403, "text/html", String::new()));
     assert_eq!(reconcile(&reader, &reconciliation).await.0, Reconciled::Unknown);
     assert_eq!(fake.count("POST", ""), 0);
