@@ -17,7 +17,12 @@ pub(super) struct Cause {
 impl Cause {
     /// The first of a table whose words are in a text of lower case.
     pub(super) fn first_of<'a>(causes: &'a [Self], text: &str) -> Option<&'a Self> {
-        causes.iter().find(|cause| cause.words.iter().any(|fragments| has_all(text, fragments)))
+        causes.iter().find(|cause| cause.is_in(text))
+    }
+
+    /// Whether its words are in a text of lower case.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.words.iter().any(|fragments| has_all(text, fragments))
     }
 }
 

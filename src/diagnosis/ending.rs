@@ -202,7 +202,8 @@ const FIXED: [Fixed; 5] = [
     },
 ];
 
-/// By SIGKILL, and Docker's history has no kill: either it has forgotten, or it was not Docker.
+/// By SIGKILL, and Docker's history has no kill: either it has forgotten, or it was not Docker. Only a history that reaches
+/// to the death says that nobody asked for it.
 fn killed(look: &Look<'_>, findings: &mut Findings, (seen, again): (String, String)) {
     let memory = match look.positive("/container/limits/memory") {
         Some(limit) => format!(
@@ -212,8 +213,9 @@ fn killed(look: &Look<'_>, findings: &mut Findings, (seen, again): (String, Stri
         None => "the kernel because the machine's memory was used up (it has no limit of its own)".to_owned(),
     };
     let by_docker = "a `docker stop` whose grace passed, or a `docker kill`";
+    let tells = look.past_of_this_run().iter().any(|past| past.action == "die");
     let guess = match look.text("/past/stop_cause") {
-        "died" => format!("It was not Docker: most likely it was {memory}, or somebody on the machine."),
+        "died" if tells => format!("It was not Docker: most likely it was {memory}, or somebody on the machine."),
         _ => format!("Docker's history does not tell by whom: most likely {by_docker}; or it was {memory}."),
     };
     findings.cause(

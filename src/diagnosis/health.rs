@@ -2,7 +2,7 @@
 
 use super::findings::{Class, Findings};
 use super::listening::{Listening, listening};
-use super::log_causes::has_any;
+use super::log_line::has_any;
 use super::look::{Look, number};
 use super::words::{quote, span};
 use crate::model::diagnosis::DiagnosisCode as Code;
@@ -15,8 +15,10 @@ const STARTING_SECS: i64 = 600;
 struct Failure<'a> {
     code: i64,
     output: &'a str,
-    /// `CMD` or `CMD-SHELL` and the program, as far as it is told.
+    /// The program, as far as it is told.
     program: &'a str,
+    /// Docker has a shell run it.
+    by_shell: bool,
     name: &'a str,
 }
 
@@ -47,7 +49,9 @@ pub(super) fn find(look: &Look<'_>, findings: &mut Findings) {
             let what = format!("Its health check fails, though not yet often enough to make it unhealthy: {what}");
             findings.risk(Class::Health, code, (what, seen(&failure, streak), next));
         }
-        ("starting", _) if look.running_secs().is_some_and(|secs| STARTING_SECS < secs) => {
+        // In the start period Docker counts no failure.
+        ("starting", Some(failure)) => starting(look, &failure, findings),
+        ("starting", None) if look.running_secs().is_some_and(|secs| STARTING_SECS < secs) => {
             let running = span(look.running_secs().unwrap_or(0));
             findings.risk(
                 Class::Health,
@@ -63,6 +67,25 @@ pub(super) fn find(look: &Look<'_>, findings: &mut Findings) {
     }
 }
 
+/// Its newest check failed, and Docker calls it starting. What can never pass is told as that.
+fn starting(look: &Look<'_>, failure: &Failure<'_>, findings: &mut Findings) {
+    let (code, what, next) = judge(look, failure);
+    let never = [Code::HealthCommandMissing, Code::HealthNotExecutable].contains(&code);
+    let period = look.positive("/container/health_check/start_period_ms").and_then(|millis| i64::try_from(millis).ok());
+    let period = period.map_or_else(String::new, |millis| format!(", {} by its configuration", span(millis / 1000)));
+    let running = look.running_secs().map_or_else(String::new, |secs| format!(" for {}", span(secs)));
+    let counted = format!("Docker counts no failure while it starts{period}, so it is not called unhealthy");
+    findings.risk(
+        Class::Health,
+        if never { code } else { Code::HealthStarting },
+        (
+            format!("It has been starting{running}, and its health check fails: {what} {counted}."),
+            last_one(failure),
+            next,
+        ),
+    );
+}
+
 /// The newest check since the start, if it failed.
 fn last_failure<'a>(look: &Look<'a>) -> Option<Failure<'a>> {
     let checks = look.list("/health_log").iter().rev();
@@ -73,13 +96,18 @@ fn last_failure<'a>(look: &Look<'a>) -> Option<Failure<'a>> {
         code,
         output: last.get("output").and_then(Value::as_str).unwrap_or_default(),
         program: look.text("/container/health_check/program"),
+        by_shell: look.text("/container/health_check/kind") == "CMD-SHELL",
         name: look.name(),
     })
 }
 
 fn seen(failure: &Failure<'_>, streak: i64) -> String {
+    format!("{streak} checks in a row failed; {}", last_one(failure))
+}
+
+fn last_one(failure: &Failure<'_>) -> String {
     let said = if failure.output.trim().is_empty() { "nothing".to_owned() } else { quote(failure.output) };
-    format!("{streak} checks in a row failed; the last one with exit code {}, and it said {said}", failure.code)
+    format!("the last one with exit code {}, and it said {said}", failure.code)
 }
 
 fn by_hand(name: &str) -> String {
@@ -134,25 +162,59 @@ fn judge(look: &Look<'_>, failure: &Failure<'_>) -> (Code, String, String) {
 
 fn missing(failure: &Failure<'_>, output: &str) -> Option<(Code, String, String)> {
     let program = if failure.program.is_empty() { "the check's command".to_owned() } else { quote(failure.program) };
-    let not_executable = failure.code == 126 && output.contains("permission denied")
+    let code = failure.code;
+    let not_executable = code == 126 && output.contains("permission denied")
         || output.contains("exec failed") && output.contains("permission denied");
+    let absent = code == 127
+        || has_any(output, &["executable file not found", "command not found"])
+        || output.contains(": not found") && http_status(output).is_none()
+        || output.contains("exec") && output.contains("no such file or directory");
+    if (not_executable || absent)
+        && let Some(shell) = without_shell(failure)
+    {
+        return Some(no_shell(failure, shell, not_executable));
+    }
     if not_executable {
-        let what = format!("{program} may not be executed (exit code 126).");
+        let what = format!("{program} may not be executed (exit code {code}).");
         let next = "`chmod +x` it where the image is built, or call it by its interpreter.".to_owned();
         return Some((Code::HealthNotExecutable, what, next));
     }
-    let absent = failure.code == 127
-        || has_any(output, &["executable file not found", ": not found", "command not found"])
-        || output.contains("exec") && output.contains("no such file or directory");
     absent.then(|| {
         let what = format!(
-            "{program} is not in the image (exit code 127): the check cannot run, whatever the application does."
+            "{program} is not in the image (exit code {code}): the check cannot run, whatever the application does."
         );
         let next = "Use a program that the image has (many have wget and no curl, some have no shell), or install it; \
                     without a shell, write the check as a list: `[\"CMD\", \"/app\", \"health\"]`."
             .to_owned();
         (Code::HealthCommandMissing, what, next)
     })
+}
+
+/// The shell that Docker could not start to run the check: its words name what it could not start, and of a check in the
+/// form of a text that is the shell and never the check's own program.
+fn without_shell<'a>(failure: &Failure<'a>) -> Option<&'a str> {
+    let by_docker = failure.code < 0 || failure.output.contains("OCI runtime exec failed");
+    let (_, behind) = failure.output.split_once("exec: \"").filter(|_| failure.by_shell && by_docker)?;
+    let (shell, _) = behind.split_once('"')?;
+    (shell != failure.program).then_some(shell)
+}
+
+fn no_shell(failure: &Failure<'_>, shell: &str, not_executable: bool) -> (Code, String, String) {
+    let (kind, lacks) = match not_executable {
+        true => (Code::HealthNotExecutable, "may not be executed"),
+        false => (Code::HealthCommandMissing, "is not in the image"),
+    };
+    let what = format!(
+        "the check is run by a shell, and {} {lacks} (exit code {}): the check cannot run, whatever the application does.",
+        quote(shell),
+        failure.code
+    );
+    let program = if failure.program.is_empty() { "/app" } else { failure.program };
+    let next = format!(
+        "Write the check as a list, which needs no shell: `[\"CMD\", \"{program}\", …]` (`test` in Compose, `HEALTHCHECK CMD` \
+         with a list in a Dockerfile; `docker run --health-cmd` always uses a shell), or take an image that has one."
+    );
+    (kind, what, next)
 }
 
 fn timeout(look: &Look<'_>) -> (Code, String, String) {
@@ -178,7 +240,8 @@ fn refused(look: &Look<'_>, failure: &Failure<'_>) -> (Code, String, String) {
         "nobody listens where the check asks (connection refused): the application has not opened its port, or \
                     listens on another port or address."
             .to_owned();
-    let heard: Vec<Listening<'_>> = look.lines().into_iter().filter_map(listening).collect();
+    let heard: Vec<Listening<'_>> =
+        look.lines().into_iter().filter_map(listening).filter(|heard| !heard.aside).collect();
     if let Some(Listening { port, address, .. }) = heard.last() {
         what.push_str(&format!(" By its log it listens on {address}:{port}."));
     }

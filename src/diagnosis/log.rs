@@ -4,7 +4,7 @@
 use super::cause::Cause;
 use super::ending::again;
 use super::findings::{Class, Findings};
-use super::log_causes::cause_of;
+use super::log_line::{Pointer, goes_on, pointer_of};
 use super::look::Look;
 use super::words::quote;
 use crate::model::diagnosis::DiagnosisCode as Code;
@@ -19,6 +19,17 @@ const LINES_RUNNING: usize = 40;
 /// The most causes told from one log.
 const CAUSES_MAX: usize = 3;
 
+/// A line and what it points to.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    pointer: Pointer,
+    line: &'a str,
+    /// The next line that is not indented: where a line only announces something, the message stands there.
+    after: Option<&'a str>,
+    /// By its own words it keeps nothing from working.
+    mild: bool,
+}
+
 pub(super) fn find(look: &Look<'_>, findings: &mut Findings) {
     let ending = look.ending();
     // What was ended from outside did not end for what its log says.
@@ -26,39 +37,61 @@ pub(super) fn find(look: &Look<'_>, findings: &mut Findings) {
     // Docker's history may have forgotten how it ended.
     let ended = by_itself.is_some() || (ending.is_none() && look.loops());
     let window = if ended { LINES_ENDED } else { LINES_RUNNING };
-    let lines = look.lines();
-    let newest = lines.iter().rev().take(window).filter_map(|line| Some((cause_of(line)?, *line)));
-    let mut told: Vec<(&Cause, &str)> = Vec::new();
-    for (cause, line) in newest {
-        if told.iter().all(|(known, _)| known.code != cause.code) {
-            told.push((cause, line));
-        }
-    }
-    // "It stopped at an error" says least; among the others the newest goes first.
-    told.sort_by_key(|(cause, _)| cause.code == Code::ApplicationError);
-    for (cause, line) in told.into_iter().take(CAUSES_MAX) {
+    for told in told(look, window) {
+        let cause = told.pointer.cause;
         let how = by_itself.map(|ending| format!("It ended with exit code {}, and its", ending.code));
         let what = format!("{} log says that {}.{}", how.as_deref().unwrap_or("Its"), cause.what, again(look));
-        let said = (what, format!("its log: {}", quote(line)), next(look, cause, line));
-        let class = class(cause.code, ended);
-        if ended {
-            findings.cause(class, cause.code, said);
-        } else if cause.code != Code::ApplicationError || !look.runs() {
-            findings.risk(class, cause.code, said);
+        let said = (what, format!("its log: {}", in_full(told)), next(look, cause, told.line));
+        match (ended, told.mild) {
+            (true, false) => findings.cause(class(cause.code), cause.code, said),
+            (true, true) => findings.risk(Class::Hint, cause.code, said),
+            (false, _) if told.pointer.is_vague() && look.runs() => {}
+            (false, false) => findings.risk(Class::Hint, cause.code, said),
+            (false, true) => findings.note(cause.code, said),
         }
     }
 }
 
-/// A program that cannot even be run explains more than anything that it could have logged.
-fn class(code: Code, ended: bool) -> Class {
-    let program = [Code::Architecture, Code::InterpreterMissing, Code::LibraryMissing, Code::HeapExhausted];
-    match ended {
-        true if program.contains(&code) => Class::Loading,
-        // An exit code that says more than "an error" goes before.
-        true if code == Code::ApplicationError => Class::Exit,
-        true => Class::Log,
-        false => Class::Hint,
+/// What the last lines point to: what says most first, among the others the newest.
+fn told<'a>(look: &Look<'a>, window: usize) -> Vec<Told<'a>> {
+    let mut told: Vec<Told<'a>> = Vec::new();
+    let mut after = None;
+    for line in look.lines().into_iter().rev().take(window) {
+        if let Some(pointer) = pointer_of(line) {
+            let new = Told { pointer, line, after, mild: goes_on(pointer.cause, line) };
+            match told.iter_mut().find(|known| known.pointer.cause.code == pointer.cause.code) {
+                // Of two that say the same, the newer, unless it says less.
+                Some(known) if new.weakness() < known.weakness() => *known = new,
+                Some(_) => {}
+                None => told.push(new),
+            }
+        }
+        if !line.starts_with(char::is_whitespace) {
+            after = Some(line);
+        }
     }
+    // "It stopped at an error" says least; what is no trouble by its own words, nothing.
+    told.sort_by_key(|told| (told.mild, told.pointer.is_vague()));
+    told.truncate(CAUSES_MAX);
+    told
+}
+
+impl Told<'_> {
+    fn weakness(&self) -> (bool, usize) {
+        (self.mild, self.pointer.place)
+    }
+}
+
+/// `panicked at src/main.rs:4:5:` and `Traceback (most recent call last):` say what is the matter behind them.
+fn in_full(told: Told<'_>) -> String {
+    let announced = told.after.filter(|_| told.line.trim_end().ends_with(':'));
+    announced.map_or_else(|| quote(told.line), |after| quote(&format!("{} {after}", told.line.trim_end())))
+}
+
+/// A program that cannot even be run explains more than anything that it could have logged.
+fn class(code: Code) -> Class {
+    let program = [Code::Architecture, Code::InterpreterMissing, Code::LibraryMissing, Code::HeapExhausted];
+    if program.contains(&code) { Class::Loading } else { Class::Log }
 }
 
 /// The cause's advice, with what this container's configuration adds to it.

@@ -6,13 +6,57 @@
 use super::cause::Cause;
 use crate::model::diagnosis::DiagnosisCode as Code;
 
+/// Scripts that were written or checked out on Windows.
+const CRLF: &str = "Convert the script to LF (`dos2unix`, `sed -i 's/\\r$//'`), and keep it so: in `.gitattributes`, `*.sh text \
+                    eol=lf`.";
+
+/// What programs say that start another one: `env`, `timeout`, small init programs, libraries of languages.
+const STARTED_BY_ANOTHER: &[&str] = &[
+    "exec &failed: no such file or directory",
+    "exec: &: cannot execute: no such file",
+    "can't execute&no such file or directory",
+    "env: &: no such file or directory",
+    "failed to run command&no such file or directory",
+    "failed to execute&no such file or directory",
+    "unable to exec&no such file or directory",
+    "su-exec: &no such file or directory",
+    "[dumb-init] &no such file or directory",
+    "cannot run program&no such file or directory",
+    "spawn &enoent",
+];
+
 /// In the order in which they are tried; each says what it means as the end of "its log says that …".
 pub(super) const CAUSES: &[Cause] = &[
     Cause {
         code: Code::Architecture,
-        words: &["exec format error", "wrong elf class", "rosetta error", "qemu: uncaught target signal"],
+        words: &[
+            "exec format error",
+            "cannot execute binary file",
+            "wrong elf class",
+            "rosetta error",
+            "qemu: uncaught target signal",
+        ],
         what: "its command is no program for this machine",
         next: "Use an image for this machine's architecture; a script must begin with `#!` and its interpreter.",
+    },
+    Cause {
+        code: Code::InterpreterMissing,
+        // Docker's log turns a carriage return itself into a space.
+        words: &[
+            "env: &\\r&no such file",
+            "env: & ': no such file",
+            "env: & ’: no such file",
+            "^m:",
+            "\\r: bad interpreter",
+        ],
+        what: "the first line of its script ends with a carriage return (CRLF), so no interpreter has that name",
+        next: CRLF,
+    },
+    Cause {
+        code: Code::InterpreterMissing,
+        words: &["$'\\r': command not found", "\\r: not found", ":  : not found"],
+        what: "the lines of its script end with a carriage return (CRLF), which a shell takes for a command",
+        next: CRLF,
     },
     Cause {
         code: Code::LibraryMissing,
@@ -63,7 +107,32 @@ pub(super) const CAUSES: &[Cause] = &[
     },
     Cause {
         code: Code::FilesExhausted,
-        words: &["too many open files", "emfile:", "enfile:", "too many connections", "too many clients"],
+        words: &[
+            "number of file watchers",
+            "watch limit reached",
+            "limit&inotify",
+            "inotify&limit",
+            "inotify&too many open files",
+            "inotify&no space left",
+            "fsnotify&too many open files",
+            "watch &enospc",
+            "enospc&, watch ",
+        ],
+        what: "it may watch no more files",
+        next: "The machine's limit on watched files is reached, of all containers of a user together (inotify), and not the \
+               disk: raise it on the machine (`sysctl fs.inotify.max_user_watches`, `fs.inotify.max_user_instances`), or let \
+               it watch fewer files.",
+    },
+    Cause {
+        code: Code::FilesExhausted,
+        words: &[
+            "too many open files",
+            "emfile:",
+            "enfile:",
+            "too many connections",
+            "too many clients",
+            "remaining connection slots",
+        ],
         what: "it has too many files or connections open",
         next: "Look for connections that are never closed; raise `ulimits: nofile`, or the server's own limit.",
     },
@@ -101,6 +170,22 @@ pub(super) const CAUSES: &[Cause] = &[
                `network_mode: host` or a shared network, and for who has the port (`ss -ltnp`).",
     },
     Cause {
+        code: Code::CommandNotExecutable,
+        words: &[
+            "cannot execute: permission denied",
+            "cannot execute: is a directory",
+            "exec user process caused&permission denied",
+            "can't execute&permission denied",
+            "failed to run command&permission denied",
+            "failed to execute&permission denied",
+            "exec &failed: permission denied",
+            "cannot run program&permission denied",
+            "spawn &eacces",
+        ],
+        what: "it may not execute a command",
+        next: "`chmod +x` it where the image is built; look whether it is a directory, or lies on a mount with noexec.",
+    },
+    Cause {
         code: Code::DirectoryForFile,
         words: &["is a directory", "eisdir", "isadirectoryerror", "not a regular file"],
         what: "there is a directory where it wants a file",
@@ -123,6 +208,17 @@ pub(super) const CAUSES: &[Cause] = &[
             "invalid api key",
             "unauthenticated",
             "role&does not exist",
+            "invalid username-password pair",
+            "authenticationerror",
+            "unable to authenticate",
+            "authorization violation",
+            "login was refused",
+            "access_refused",
+            "not allowed to connect to",
+            "no pg_hba.conf entry",
+            "invalidaccesskeyid",
+            "signaturedoesnotmatch",
+            "ora-01017",
         ],
         what: "something that it needs does not accept its credentials",
         next: "Compare the credentials on both sides; a database keeps those that it was first started with in its volume.",
@@ -172,6 +268,54 @@ pub(super) const CAUSES: &[Cause] = &[
     },
     Cause {
         code: Code::DependencyUnreachable,
+        words: &["the database system is", "server is in recovery mode"],
+        what: "its database is there, and not ready yet",
+        next: "An application that starts before its database should wait for it (`depends_on: condition: service_healthy`).",
+    },
+    Cause {
+        code: Code::ApplicationError,
+        words: &[
+            "database \"&does not exist",
+            "unknown database",
+            "cannot open database",
+            "unknown_database",
+            "ora-12505",
+            "ora-12514",
+        ],
+        what: "its database server answers, and has no database of that name",
+        next: "Correct the name or create the database; an image of a database makes one only at its first start, with an \
+               empty volume.",
+    },
+    Cause {
+        code: Code::ApplicationError,
+        words: &[
+            "relation \"&does not exist",
+            "column \"&does not exist",
+            "schema \"&does not exist",
+            "table '&doesn't exist",
+            "no such table",
+            "no such column",
+            "unknown column",
+            "unknown_table",
+            "ora-00942",
+        ],
+        what: "its database lacks a table or a part of one",
+        next: "Run the migrations of the application's version; look whether it is connected to the database that is meant.",
+    },
+    Cause {
+        code: Code::ApplicationError,
+        words: &["connection to server&failed: fatal"],
+        what: "the server that it needs answers, and refuses it",
+        next: "Do what the server says; its own log says more.",
+    },
+    Cause {
+        code: Code::ApplicationError,
+        words: &["vm.max_map_count&too low"],
+        what: "a setting of the machine's kernel is too low for it",
+        next: "`sysctl -w vm.max_map_count=262144` on the machine, and keep it in /etc/sysctl.d: a container cannot set it.",
+    },
+    Cause {
+        code: Code::DependencyUnreachable,
         words: &[
             "connection refused",
             "econnrefused",
@@ -191,7 +335,6 @@ pub(super) const CAUSES: &[Cause] = &[
             "connectexception",
             "i/o timeout",
             "server is not available",
-            "the database system is starting up",
         ],
         what: "something that it needs cannot be reached",
         next: "Look whether that runs and is healthy, at its name and port, and whether both are in one network; an \
@@ -277,15 +420,27 @@ pub(super) const CAUSES: &[Cause] = &[
                and some system calls need a capability.",
     },
     Cause {
+        code: Code::CommandNotFound,
+        words: STARTED_BY_ANOTHER,
+        what: "it calls a command that is not in the image",
+        next: "Install the command in the image, or correct its name; if it is there, look at the interpreter in its first \
+               line.",
+    },
+    Cause {
         code: Code::InterpreterMissing,
-        words: &["exec /&no such file or directory", "bad interpreter", "^m:", "exec&: not found"],
+        words: &[
+            "exec /&no such file or directory",
+            "exec user process caused&no such file or directory",
+            "bad interpreter",
+            "cannot execute: required file not found",
+        ],
         what: "its command is there, and the interpreter or loader that it names is not",
         next: "Look at the first line of the script: the interpreter must be in the image, and the line must not end with \
                a carriage return (convert CRLF to LF); a program built for glibc does not start on musl.",
     },
     Cause {
         code: Code::CommandNotFound,
-        words: &[": not found", "command not found", "executable file not found"],
+        words: &[": not found", "command not found", "executable file not found", "is not recognized as the name of"],
         what: "it calls a command that is not in the image",
         next: "Install the command in the image, or correct its name.",
     },
@@ -337,131 +492,4 @@ pub(super) const CAUSES: &[Cause] = &[
         next: "Mend what the line names; most servers can check their configuration without starting (`nginx -t`, \
                `promtool check config`).",
     },
-    Cause {
-        code: Code::ApplicationError,
-        words: &[
-            "panic:",
-            "panicked at",
-            "unhandled exception",
-            "unhandledpromiserejection",
-            "uncaught exception",
-            "uncaughtexception",
-            "traceback (most recent",
-            "exception in thread",
-            "fatal",
-            "segmentation fault",
-            "assertion failed",
-            "core dumped",
-            "error:",
-            "exception:",
-            "error ",
-        ],
-        what: "the application stopped at an error",
-        next: "Read the lines around it; it is the application's own.",
-    },
 ];
-
-/// What a line points to. A line that says how well something went points to nothing.
-pub(super) fn cause_of(line: &str) -> Option<&'static Cause> {
-    const WELL: [&str; 6] = ["successfully", "0 errors", "no errors", "errors=0", "error=nil", "failed=0"];
-    let line = line.to_lowercase();
-    if has_any(&line, &WELL) {
-        return None;
-    }
-    Cause::first_of(CAUSES, &line)
-}
-
-/// Whether any of these is in a text of lower case.
-pub(super) fn has_any(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LINES: &[(&str, Option<Code>)] = &[
-        ("exec /bin/badelf: exec format error", Some(Code::Architecture)),
-        ("exec /bin/crlf: no such file or directory", Some(Code::InterpreterMissing)),
-        ("/bin/sh: /app/run.sh: bad interpreter: No such file or directory", Some(Code::InterpreterMissing)),
-        ("sh: nosuch-cmd: not found", Some(Code::CommandNotFound)),
-        ("bash: line 1: foo: command not found", Some(Code::CommandNotFound)),
-        (
-            "./app: error while loading shared libraries: libssl.so.1.1: cannot open shared object file: No such file or directory",
-            Some(Code::LibraryMissing),
-        ),
-        (
-            "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by ./app)",
-            Some(Code::LibraryMissing),
-        ),
-        ("Exception in thread \"main\" java.lang.OutOfMemoryError: Java heap space", Some(Code::HeapExhausted)),
-        (
-            "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
-            Some(Code::HeapExhausted),
-        ),
-        ("listen tcp :8080: bind: address already in use", Some(Code::AddressInUse)),
-        ("Error: listen EADDRINUSE: address already in use :::3000", Some(Code::AddressInUse)),
-        ("nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)", Some(Code::AddressInUse)),
-        (
-            "nginx: [emerg] host not found in upstream \"app\" in /etc/nginx/conf.d/default.conf:3",
-            Some(Code::DnsFailed),
-        ),
-        ("nginx: [emerg] unknown directive \"servr\" in /etc/nginx/nginx.conf:1", Some(Code::ConfigInvalid)),
-        ("Error: getaddrinfo ENOTFOUND db", Some(Code::DnsFailed)),
-        ("dial tcp: lookup db on 127.0.0.11:53: no such host", Some(Code::DnsFailed)),
-        (
-            "psycopg2.OperationalError: could not translate host name \"db\" to address: Name or service not known",
-            Some(Code::DnsFailed),
-        ),
-        ("wget: bad address 'db'", Some(Code::DnsFailed)),
-        ("dial tcp 10.0.0.3:5432: connect: connection refused", Some(Code::DependencyUnreachable)),
-        ("ConnectionRefusedError: [Errno 111] Connection refused", Some(Code::DependencyUnreachable)),
-        ("wget: can't connect to remote host (127.0.0.1): Connection refused", Some(Code::DependencyUnreachable)),
-        ("FATAL:  password authentication failed for user \"app\"", Some(Code::CredentialsRefused)),
-        (
-            "ERROR 1045 (28000): Access denied for user 'app'@'10.0.0.2' (using password: YES)",
-            Some(Code::CredentialsRefused),
-        ),
-        ("x509: certificate signed by unknown authority", Some(Code::TlsFailed)),
-        ("mkdir: cannot create directory '/data': Permission denied", Some(Code::PermissionDenied)),
-        ("PermissionError: [Errno 13] Permission denied: '/data/x'", Some(Code::PermissionDenied)),
-        ("touch: /etc/x: Read-only file system", Some(Code::ReadOnly)),
-        ("write /data/x: no space left on device", Some(Code::DiskFull)),
-        ("IsADirectoryError: [Errno 21] Is a directory: '/etc/app.conf'", Some(Code::DirectoryForFile)),
-        ("FileNotFoundError: [Errno 2] No such file or directory: '/config/app.yml'", Some(Code::FileMissing)),
-        ("cat: can't open '/config/app.yml': No such file or directory", Some(Code::FileMissing)),
-        ("KeyError: 'DATABASE_URL'", Some(Code::VariableMissing)),
-        ("sh: DATABASE_URL: parameter not set", Some(Code::VariableMissing)),
-        ("Error: Database is uninitialized and superuser password is not specified.", Some(Code::VariableMissing)),
-        ("Error: Cannot find module '/app/server.js'", Some(Code::ModuleMissing)),
-        ("ModuleNotFoundError: No module named 'flask'", Some(Code::ModuleMissing)),
-        ("Error: Unable to access jarfile app.jar", Some(Code::ModuleMissing)),
-        ("socket: too many open files", Some(Code::FilesExhausted)),
-        ("sh: can't fork: Resource temporarily unavailable", Some(Code::ProcessesExhausted)),
-        ("FATAL:  lock file \"postmaster.pid\" already exists", Some(Code::LockLeft)),
-        ("panic: runtime error: invalid memory address", Some(Code::ApplicationError)),
-        ("Traceback (most recent call last):", Some(Code::ApplicationError)),
-        ("GET /healthz 200 12ms", None),
-        ("migrations finished: 12 applied, 0 errors", None),
-        ("listening on 0.0.0.0:8080", None),
-        ("started", None),
-    ];
-
-    #[test]
-    fn lines_of_real_programs_point_to_their_cause() {
-        for (line, want) in LINES {
-            assert_eq!(cause_of(line).map(|cause| cause.code), *want, "{line}");
-        }
-    }
-
-    #[test]
-    fn all_words_are_in_lower_case() {
-        let words = CAUSES
-            .iter()
-            .flat_map(|cause| cause.words)
-            .chain(super::super::start_causes::CAUSES.iter().flat_map(|cause| cause.words));
-        for words in words {
-            assert_eq!(words.to_lowercase(), *words);
-        }
-    }
-}

@@ -14,6 +14,7 @@ mod health;
 mod listening;
 mod log;
 mod log_causes;
+mod log_line;
 mod look;
 mod notes;
 mod pressure;

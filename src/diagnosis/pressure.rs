@@ -55,7 +55,7 @@ fn memory(sample: Option<&Value>) -> Option<Memory> {
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn memory_growth(look: &Look<'_>) -> Option<Growth> {
-    let samples = look.list("/samples").iter().filter_map(|sample| {
+    let samples = undisturbed(look.list("/samples")).into_iter().filter_map(|sample| {
         let at = time(sample.get("at")?.as_str()?)?;
         Some((at.timestamp_millis() as f64 / 1000.0, memory(Some(sample))?.used as f64))
     });
@@ -63,6 +63,17 @@ fn memory_growth(look: &Look<'_>) -> Option<Growth> {
     let (_, last) = samples.last()?;
     // What grows by less than a hundredth while it is looked at is at rest.
     growth(&samples, GROWTH_MIN.max(last / 100.0))
+}
+
+/// Without the samples in which there were processes that were gone again later: a health check, an exec. What they used is
+/// no growth.
+fn undisturbed(samples: &[Value]) -> Vec<&Value> {
+    let pids = |sample: &Value| sample.get("pids").and_then(number);
+    let gone_later = |(at, sample): &(usize, &Value)| {
+        let later = samples.iter().skip(at + 1).filter_map(pids);
+        pids(sample).zip(later.min()).is_some_and(|(now, least)| least < now)
+    };
+    samples.iter().enumerate().filter(|sample| !gone_later(sample)).map(|(_, sample)| sample).collect()
 }
 
 fn near_limit(

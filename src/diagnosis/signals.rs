@@ -42,7 +42,7 @@ pub(super) fn usual(code: i64) -> &'static str {
 /// What an application that keeps to the convention means by its exit code.
 pub(super) fn convention(code: i64) -> &'static str {
     match code {
-        2 => " Shells and many programs mean wrong usage by it.",
+        2 => " Shells and many programs mean wrong usage by it, those in Go that they panicked.",
         64 => " By convention, that is wrong usage of the command.",
         65 => " By convention, its input is wrong.",
         66 => " By convention, its input cannot be opened.",
@@ -54,6 +54,7 @@ pub(super) fn convention(code: i64) -> &'static str {
         75 => " By convention, it may work later.",
         77 => " By convention, it lacks a permission.",
         78 => " By convention, its configuration is wrong.",
+        101 => " Programs in Rust mean by it that they panicked.",
         _ => "",
     }
 }

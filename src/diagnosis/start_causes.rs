@@ -10,10 +10,22 @@ use crate::model::diagnosis::DiagnosisCode as Code;
 pub(super) const CAUSES: &[Cause] = &[
     Cause {
         code: Code::PortTaken,
-        words: &["port is already allocated", "address already in use"],
+        words: &[
+            "port is already allocated",
+            "bind&address already in use",
+            "listen&address already in use",
+            "port&address already in use",
+        ],
         what: "Docker could not start it: something else has a port that it publishes.",
         next: "Find who has it (`docker ps --filter publish=PORT`, or `ss -ltnp` on the machine); end that, or publish \
                another port.",
+    },
+    Cause {
+        code: Code::AddressTaken,
+        words: &["address already in use"],
+        what: "Docker could not start it: another container has the fixed address (`ipv4_address`, `--ip`) that it is to have.",
+        next: "Look who has it (`docker network inspect NETWORK`), and give one of them another; addresses that Docker gives \
+               itself should come from another part of the network (`ip_range`).",
     },
     Cause {
         code: Code::PortAddress,
@@ -165,6 +177,16 @@ mod tests {
             "driver failed programming external connectivity on endpoint web (9f): Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use",
             Code::PortTaken,
         ),
+        (
+            "failed to set up container networking: driver failed programming external connectivity on endpoint web: failed to bind host port for 0.0.0.0:80:172.17.0.2:80/tcp: address already in use",
+            Code::PortTaken,
+        ),
+        (
+            "failed to set up container networking: failed to bind host port 0.0.0.0:80/tcp: address already in use",
+            Code::PortTaken,
+        ),
+        ("Address already in use", Code::AddressTaken),
+        ("failed to set up container networking: Address already in use", Code::AddressTaken),
         (
             "Error starting userland proxy: listen tcp4 10.9.9.9:80: bind: cannot assign requested address",
             Code::PortAddress,

@@ -153,6 +153,23 @@ fn what_docker_tells_is_not_guessed_at_as_well() {
 }
 
 #[test]
+fn that_it_was_not_docker_is_only_said_where_the_history_has_its_death() {
+    for (name, history, certain) in [
+        ("its death", events(&[("start", None, None), ("die", Some("137"), None)]), true),
+        ("its start alone", events(&[("create", None, None), ("start", None, None)]), false),
+        ("the death of the run before", events(&[("die", Some("137"), None), ("start", None, None)]), false),
+        ("nothing", events(&[]), false),
+        ("no answer", ("/events", json!({"error": "late"})), false),
+    ] {
+        let (code, found) = first(&[ended(137), vec![history]].concat());
+        assert_eq!(code, Some(Code::KilledUnknown), "{name}");
+        let what = &found.findings[0].what;
+        assert_eq!(what.contains("It was not Docker"), certain, "{name}: {what}");
+        assert_eq!(what.contains("Docker's history does not tell by whom"), !certain, "{name}: {what}");
+    }
+}
+
+#[test]
 fn the_kernel_killed_the_main_process_or_another_one() {
     let flag = ("/container/state/oom_killed", json!(true));
     let engine = |version: &str| ("/engine", json!({"version": version}));
@@ -220,7 +237,27 @@ fn the_log_says_why_it_ended() {
         (134, "JavaScript heap out of memory", Code::HeapExhausted),
         (1, "KeyError: 'DATABASE_URL'", Code::VariableMissing),
         (1, "something odd", Code::ExitApplication),
-        (1, "fatal: something odd", Code::ExitApplication),
+        (1, "fatal: something odd", Code::ApplicationError),
+        (2, "panic: runtime error: invalid memory address or nil pointer dereference", Code::ApplicationError),
+        (101, "thread 'main' panicked at src/main.rs:4:5:", Code::ApplicationError),
+        (78, "ERROR: Elasticsearch did not exit normally - check the logs", Code::ApplicationError),
+        (1, "FATAL:  database files are incompatible with server", Code::ApplicationError),
+        (139, "panic: runtime error", Code::Segfault),
+        (127, "/entrypoint.sh: 12: exec: gunicorn: not found", Code::CommandNotFound),
+        (127, "/usr/bin/env: 'bash\\r': No such file or directory", Code::InterpreterMissing),
+        (
+            1,
+            "standard_init_linux.go:228: exec user process caused: no such file or directory",
+            Code::InterpreterMissing,
+        ),
+        (
+            1,
+            "redis.exceptions.AuthenticationError: invalid username-password pair or user is disabled.",
+            Code::CredentialsRefused,
+        ),
+        (1, "Error: DATABASE_URL is not set and SQLite is disabled", Code::VariableMissing),
+        // What it goes on without is not why it ended.
+        (1, "WARN SENTRY_DSN is not set, error reporting disabled", Code::ExitApplication),
         // What was ended from outside did not end for what its log says.
         (137, "connection refused", Code::KilledUnknown),
         (143, "connection refused", Code::Terminated),
@@ -232,6 +269,102 @@ fn the_log_says_why_it_ended() {
     // The newest line counts for most.
     let lines = ("/logs/lines", json!(["lookup db: no such host", "mkdir /data: permission denied", "bye"]));
     assert_eq!(first(&[ended(1), vec![lines]].concat()).0, Some(Code::PermissionDenied));
+}
+
+/// Of programs in several languages: exit code, lines of the log, and what is to be told of them.
+const SAYING_MOST: &[(&str, i64, &[&str], &str)] = &[
+    (
+        "Go",
+        2,
+        &["panic: license expired", "", "goroutine 1 [running]:", "main.main()", "\t/app/main.go:9 +0x22"],
+        "“panic: license expired”",
+    ),
+    (
+        "Rust",
+        101,
+        &["thread 'main' panicked at src/main.rs:4:5:", "license expired", "note: run with `RUST_BACKTRACE=1`"],
+        "“thread 'main' panicked at src/main.rs:4:5: license expired”",
+    ),
+    (
+        "Python",
+        1,
+        &["Traceback (most recent call last):", "  File \"x.py\", line 1", "    main()", "app.LicenseExpired: gone"],
+        "“Traceback (most recent call last): app.LicenseExpired: gone”",
+    ),
+    (
+        "Java",
+        1,
+        &[
+            "Exception in thread \"main\" app.StartException: no",
+            "\tat app.Main(Main.java:5)",
+            "Caused by: app.Expired: gone",
+        ],
+        "“Caused by: app.Expired: gone”",
+    ),
+    (
+        "Ruby",
+        1,
+        &["app.rb:3:in `start': license expired (RuntimeError)", "\tfrom app.rb:9:in `<main>'"],
+        "(RuntimeError)",
+    ),
+    (
+        "C++",
+        134,
+        &["terminate called after throwing an instance of 'Expired'", "Aborted (core dumped)"],
+        "exit code 134",
+    ),
+    ("a last word", 1, &["FATAL: license expired", "error: shutting down"], "“FATAL: license expired”"),
+    (
+        "a setting of the kernel",
+        78,
+        &[
+            "bootstrap check failure [1] of [1]: max virtual memory areas vm.max_map_count [65530] is too low, increase to at least [262144]",
+            "ERROR: Elasticsearch did not exit normally - check the logs",
+        ],
+        "vm.max_map_count [65530]",
+    ),
+];
+
+#[test]
+fn of_several_lines_the_one_that_says_most_is_told() {
+    let seen = |code: i64, lines: &[&str]| {
+        first(&[ended(code), vec![("/logs/lines", json!(lines))]].concat()).1.findings[0].clone()
+    };
+    for (name, code, lines, want) in SAYING_MOST {
+        let told = seen(*code, lines);
+        assert!(told.seen.contains(want), "{name}: {told:?}");
+    }
+}
+
+#[test]
+fn what_a_running_container_goes_on_without_is_a_note() {
+    for (line, want) in [
+        ("WARN  SENTRY_DSN is not set, error reporting disabled", Weight::Note),
+        (
+            "time=x level=warning msg=\"The \\\"TAG\\\" variable is not set. Defaulting to a blank string.\"",
+            Weight::Note,
+        ),
+        (
+            "2024 [error] 7#7: *1 open() \"/usr/share/nginx/html/favicon.ico\" failed (2: No such file or directory), client: 10.0.0.1",
+            Weight::Note,
+        ),
+        ("INFO: 10.0.0.1:5000 - \"GET /admin HTTP/1.1\" 403 Forbidden", Weight::Note),
+        ("{\"level\":40,\"msg\":\"config file /etc/app.yml: no such file or directory\"}", Weight::Note),
+        (
+            "10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)",
+            Weight::Note,
+        ),
+        ("WARN dial tcp 10.0.0.3:5432: connect: connection refused, retrying", Weight::Risk),
+        (
+            "[error] connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.1",
+            Weight::Risk,
+        ),
+        ("open /config/app.yml: no such file or directory", Weight::Risk),
+        ("ERROR: SENTRY_DSN is not set", Weight::Risk),
+    ] {
+        let (_, diagnosis) = first(&[logged(line)]);
+        assert_eq!(diagnosis.findings.iter().map(|finding| finding.weight).collect::<Vec<_>>(), [want], "{line}");
+    }
 }
 
 #[test]
@@ -287,6 +420,7 @@ fn a_failing_check_says_why() {
         (60, "curl: (60) SSL certificate problem: certificate has expired", Code::HealthTls),
         (1, "", Code::HealthFailing),
         (2, "/tmp:5432 - no response", Code::HealthFailing),
+        (1, "urllib.error.HTTPError: HTTP Error 404: Not Found", Code::HealthHttpStatus),
     ] {
         let (got, diagnosis) = first(&failing(code, output));
         assert_eq!(got, Some(want), "{code} {output}");
@@ -300,6 +434,103 @@ fn a_failing_check_says_why() {
     assert_eq!((code, diagnosis.findings[0].weight), (Some(Code::HealthRefused), Weight::Risk));
     // Health is stale on what does not run.
     assert_eq!(first(&[failing(7, ""), ended(3)].concat()).0, Some(Code::ExitApplication));
+}
+
+type WithoutShell = (&'static str, (&'static str, &'static str), i64, &'static str, Code, &'static str, &'static str);
+
+/// The check's form and program, its exit code and output; the code, what is to be told and what is not.
+const WITHOUT_SHELL: &[WithoutShell] = &[
+    (
+        "no shell",
+        ("CMD-SHELL", "/bin/prog"),
+        -1,
+        "{}exec: \"/bin/sh\": stat /bin/sh: no such file or directory: unknown",
+        Code::HealthCommandMissing,
+        "“/bin/sh” is not in the image (exit code -1)",
+        "“/bin/prog”",
+    ),
+    (
+        "no shell of another name",
+        ("CMD-SHELL", "curl"),
+        127,
+        "{}exec: \"bash\": executable file not found in $PATH: unknown",
+        Code::HealthCommandMissing,
+        "“bash” is not in the image (exit code 127)",
+        "“curl”",
+    ),
+    (
+        "a shell that may not run",
+        ("CMD-SHELL", "curl"),
+        -1,
+        "{}exec: \"/bin/sh\": permission denied: unknown",
+        Code::HealthNotExecutable,
+        "“/bin/sh” may not be executed (exit code -1)",
+        "“curl”",
+    ),
+    (
+        "a list",
+        ("CMD", "/bin/check"),
+        -1,
+        "{}exec: \"/bin/check\": stat /bin/check: no such file or directory: unknown",
+        Code::HealthCommandMissing,
+        "“/bin/check” is not in the image (exit code -1)",
+        "by a shell",
+    ),
+    (
+        "a shell that finds no program",
+        ("CMD-SHELL", "curl"),
+        127,
+        "/bin/sh: curl: not found",
+        Code::HealthCommandMissing,
+        "“curl” is not in the image (exit code 127)",
+        "by a shell",
+    ),
+    (
+        "a program that finds no program",
+        ("CMD-SHELL", "gosu"),
+        1,
+        "error: exec: \"check\": executable file not found in $PATH",
+        Code::HealthCommandMissing,
+        "(exit code 1)",
+        "by a shell",
+    ),
+];
+
+#[test]
+fn a_check_without_a_shell_accuses_the_shell_and_nobody_else() {
+    for (name, (kind, program), code, output, want, says, says_not) in WITHOUT_SHELL {
+        let output = output.replace("{}", "OCI runtime exec failed: exec failed: unable to start container process: ");
+        let check = ("/container/health_check", json!({"kind": kind, "program": program}));
+        let (got, diagnosis) = first(&[failing(*code, &output), vec![check]].concat());
+        let told = &diagnosis.findings[0];
+        assert_eq!(got, Some(*want), "{name}");
+        assert!(told.what.contains(says) && !told.what.contains(says_not), "{name}: {told:?}");
+        assert_eq!(told.next.contains("always uses a shell"), told.what.contains("by a shell"), "{name}: {told:?}");
+    }
+}
+
+#[test]
+fn a_check_that_fails_while_it_starts_is_told() {
+    let started = |code: i64, output: &str| {
+        let mut changes = failing(code, output);
+        changes.push(("/container/state/health", json!("starting")));
+        changes.push(("/container/state/failing_streak", json!(0)));
+        changes.push(("/container/state/started_at", json!("2026-01-01T11:59:30Z")));
+        changes
+    };
+    let refused = "wget: can't connect to remote host (127.0.0.1): Connection refused";
+    let (code, diagnosis) = first(&started(1, refused));
+    assert_eq!((code, diagnosis.findings[0].weight), (Some(Code::HealthStarting), Weight::Risk));
+    assert!(diagnosis.findings[0].what.contains("nobody listens where the check asks"), "{diagnosis:?}");
+    // What can never pass is named as that.
+    assert_eq!(first(&started(127, "/bin/sh: curl: not found")).0, Some(Code::HealthCommandMissing));
+    for (name, check) in [
+        ("passed", json!([{"exit_code": 0, "output": "ok", "before_start": false}])),
+        ("none yet", json!([])),
+        ("of the run before", json!([{"exit_code": 1, "output": refused, "before_start": true}])),
+    ] {
+        assert_eq!(first(&[started(1, refused), vec![("/health_log", check)]].concat()).0, None, "{name}");
+    }
 }
 
 #[test]
@@ -335,6 +566,27 @@ fn memory_that_grows_is_told_with_the_time_that_is_left() {
     );
     assert_eq!(first(&[samples(1024)]).0, None);
     assert_eq!(first(&[samples(0)]).0, None);
+    // What a health check uses for a moment is no growth, and processes that stay are.
+    let with_pids = |samples: &[(u64, u64)]| {
+        let sample = |(at, (kib, pids)): (usize, &(u64, u64))| json!({"at": format!("2026-01-01T12:00:0{at}Z"), "memory_usage": kib * 1024, "memory_limit": 104_857_600, "pids": pids});
+        first(&[("/samples", samples.iter().enumerate().map(sample).collect::<Value>())]).0
+    };
+    for (name, samples, want) in [
+        ("checks in some samples", [(1000, 1), (1000, 1), (2000, 4), (3000, 6), (3500, 7), (1000, 1)], None),
+        ("a check in the last sample", [(1000, 1), (1000, 1), (1000, 1), (1010, 1), (1010, 1), (5000, 7)], None),
+        (
+            "checks while it leaks",
+            [(1000, 1), (2000, 1), (3900, 4), (4000, 1), (5000, 1), (6000, 1)],
+            Some(Code::MemoryGrowing),
+        ),
+        (
+            "processes that pile up",
+            [(1000, 1), (2000, 2), (3000, 3), (4000, 4), (5000, 5), (6000, 6)],
+            Some(Code::MemoryGrowing),
+        ),
+    ] {
+        assert_eq!(with_pids(&samples), want, "{name}");
+    }
 }
 
 #[test]
@@ -365,6 +617,10 @@ fn dockers_own_words_about_a_start_go_before_the_exit_code() {
     );
     let (code, diagnosis) = first(&[ended(128), error("something new")].concat());
     assert_eq!((code, diagnosis.findings.len()), (Some(Code::StartFailed), 1), "{diagnosis:?}");
+    // It may publish no port at all.
+    let (code, diagnosis) = first(&[ended(128), error("Address already in use")].concat());
+    assert_eq!(code, Some(Code::AddressTaken));
+    assert!(!diagnosis.findings[0].what.contains("port"), "{diagnosis:?}");
     // What runs has been started since.
     assert_eq!(first(&error("something old")).0, None);
     let gone = json!({"missing_sources": ["/srv/x"]});
@@ -379,6 +635,28 @@ fn ports_are_compared_with_what_the_log_says() {
     assert_eq!(of("Listening on 0.0.0.0:8080"), None);
     assert_eq!(of("Listening on port 3000"), Some(Code::PortMismatch));
     assert_eq!(of("ready"), None);
+    // What only connects, pushes or is looked after elsewhere, runs well.
+    for line in [
+        "Started; connected to database db:5432",
+        "metrics exporter running, pushing to http://pushgateway:9091",
+        "Debugger listening on ws://127.0.0.1:9229/abc",
+        "admin interface running on 0.0.0.0:9901",
+        "job started at 2026-01-01 12:30:45",
+    ] {
+        assert_eq!(of(line), None, "{line}");
+    }
+    let two = |first: &str, second: &str| {
+        let lines = ("/logs/lines", json!([first, second]));
+        diagnose(&seen(&[published.clone(), lines])).first().cloned()
+    };
+    assert_eq!(two("listening on :3000", "listening on :4000"), None);
+    let mismatch = two("listening on :3000", "Debugger listening on ws://127.0.0.1:9229/abc").unwrap();
+    // A log is a hint.
+    assert_eq!((mismatch.code, mismatch.weight), (Code::PortMismatch, Weight::Risk));
+    assert!(mismatch.next.contains("Publish port 3000"), "{mismatch:?}");
+    // What listens on loopback is not opened to the network.
+    let local = two("listening on 127.0.0.1:3000", "ready").unwrap();
+    assert!(local.next.contains("0.0.0.0:8080") && !local.next.contains("Publish"), "{local:?}");
 }
 
 #[test]

@@ -6,6 +6,9 @@ const SAMPLES_MIN: usize = 4;
 /// Of the steps between samples, so many in a hundred must not fall.
 const RISING_PERCENT: usize = 75;
 
+/// Of all that it grew, one step is not more than this: what grows by one jump does not grow on.
+const JUMP_PERCENT: f64 = 70.0;
+
 /// A number that grows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Growth {
@@ -17,17 +20,20 @@ pub(super) struct Growth {
     pub(super) secs: f64,
 }
 
-/// Whether a number grows steadily, by samples of seconds and values in the order of time: most steps rise, and the line
-/// of least squares rises by at least `least` over all samples.
+/// Whether a number grows steadily, by samples of seconds and values in the order of time: most steps rise, no single one
+/// makes all the difference, and the line of least squares rises by at least `least` over all samples.
 pub(super) fn growth(samples: &[(f64, f64)], least: f64) -> Option<Growth> {
-    let (Some((begun, _)), Some((ended, _))) = (samples.first(), samples.last()) else { return None };
+    let (Some((begun, lowest)), Some((ended, highest))) = (samples.first(), samples.last()) else { return None };
     let secs = ended - begun;
     if samples.len() < SAMPLES_MIN || secs <= 0.0 {
         return None;
     }
-    let steps = samples.iter().zip(samples.iter().skip(1));
-    let rising = steps.filter(|((_, before), (_, after))| before <= after).count();
+    let steps = samples.iter().zip(samples.iter().skip(1)).map(|((_, before), (_, after))| after - before);
+    let rising = steps.clone().filter(|step| 0.0 <= *step).count();
     if rising * 100 < (samples.len() - 1) * RISING_PERCENT {
+        return None;
+    }
+    if (highest - lowest) * JUMP_PERCENT < steps.fold(0.0, f64::max) * 100.0 {
         return None;
     }
     let per_sec = slope(samples)?;
@@ -63,6 +69,10 @@ mod tests {
             ("falling", &[40.0, 30.0, 20.0, 10.0], false),
             ("up and down", &[10.0, 40.0, 10.0, 40.0, 10.0], false),
             ("too few", &[10.0, 40.0, 80.0], false),
+            ("one jump", &[10.0, 10.0, 10.0, 40.0, 40.0], false),
+            ("one jump at the end", &[10.0, 10.0, 10.0, 10.5, 60.0], false),
+            ("one jump and hardly more", &[10.0, 12.0, 40.0, 40.0, 41.0], false),
+            ("in bursts", &[10.0, 10.0, 30.0, 30.0, 50.0, 50.0], true),
             ("none", &[], false),
         ] {
             assert_eq!(growth(&samples(values), 5.0).is_some(), grows, "{name}");

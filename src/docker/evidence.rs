@@ -59,7 +59,7 @@ pub(super) async fn container(
     let around = async {
         let inspected = inspect.await;
         let parts = match &inspected {
-            Ok(seen) => Box::pin(surroundings_of(reader, (id, seen), spec, deadline)).await,
+            Ok(seen) => Box::pin(surroundings_of(reader, seen, spec, deadline)).await,
             Err(error) => vec![("container", failed(error))],
         };
         (inspected, parts)
@@ -89,12 +89,7 @@ pub(super) async fn container(
 }
 
 /// What is known of the container by inspect, and what can only be asked once that is known.
-async fn surroundings_of(
-    reader: &Reader,
-    (id, seen): (&ContainerId, &Inspected),
-    spec: &CaptureSpec,
-    deadline: Instant,
-) -> Parts {
+async fn surroundings_of(reader: &Reader, seen: &Inspected, spec: &CaptureSpec, deadline: Instant) -> Parts {
     let left = || deadline.saturating_duration_since(Instant::now());
     let image = async {
         if spec.inspect { Some(in_time(deadline, surroundings::image(reader, seen, left())).await) } else { None }
@@ -106,7 +101,7 @@ async fn surroundings_of(
     let past =
         async { if spec.inspect { Some(in_time(deadline, surroundings::past(reader, seen)).await) } else { None } };
     let events = async {
-        let events = traces::events(reader, id, (seen.answered_at, left()));
+        let events = traces::events(reader, seen, left());
         if spec.events { Some(in_time(deadline, events).await) } else { None }
     };
     let (image, parent, past, events) = tokio::join!(image, parent, past, events);

@@ -71,7 +71,7 @@ pub(super) async fn look_back(reader: &Reader, target: &Inspected) -> Result<(St
 /// An `until` in the engine's future keeps the stream open until then, so it ends at the engine's own present, which is
 /// told to the second: what happened within the last second is seen by the next look. Only for a container that ended a
 /// moment ago is the stop event, which comes last, waited for.
-fn window(container: &Container, engine_now: Option<DateTime<Utc>>) -> Option<(i64, i64)> {
+pub(super) fn window(container: &Container, engine_now: Option<DateTime<Utc>>) -> Option<(i64, i64)> {
     let finished = container.finished_at.parse::<DateTime<Utc>>().ok();
     let finished = finished.filter(|_| container.state == ContainerState::Exited);
     let soonest = finished.map(|finished| finished + TimeDelta::seconds(AFTER_SECS));

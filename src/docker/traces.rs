@@ -3,15 +3,16 @@
 //! Of processes the name and no arguments, of files the path and no content, of events no command: those hold secrets. Each
 //! part is bounded and says what it left out.
 
-use super::client::{Reader, percent_encode};
+use super::client::{Inspected, Reader, percent_encode};
 use super::convert::text;
 use super::error::DockerError;
 use super::evidence::failed;
+use super::history::window;
 use crate::model::docker_call::DockerCall;
 use crate::model::redact::clean;
 use crate::model::step::CaptureSpec;
 use crate::model::target::ContainerId;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -26,9 +27,6 @@ const CHANGES_MAX: usize = 100;
 
 /// The most events kept, the newest.
 const EVENTS_MAX: usize = 50;
-
-/// How far back events are asked for; the engine itself keeps its last 256, of all containers.
-const EVENTS_BACK_SECS: i64 = 24 * 3600;
 
 /// What is asked for: health checks alone would push out the rest.
 const ACTIONS: [&str; 12] = [
@@ -77,23 +75,23 @@ pub(super) async fn part(
     reply.and_then(|reply| reply.json()).map_or_else(|error| failed(&error), |json| read(&json))
 }
 
-/// What the engine remembers of the container, up to its own present.
-pub(super) async fn events(
-    reader: &Reader,
-    id: &ContainerId,
-    (now, within): (Option<DateTime<Utc>>, Duration),
-) -> Value {
-    let Some(now) = now else {
+/// What the engine remembers of the container, up to its own present, and to the end of one that ended a moment ago.
+pub(super) async fn events(reader: &Reader, target: &Inspected, within: Duration) -> Value {
+    let Some(path) = events_path(target) else {
         return failed(&DockerError::Invalid("docker does not say what time it is".to_owned()));
     };
-    let since = (now - TimeDelta::seconds(EVENTS_BACK_SECS)).timestamp();
-    let filters =
-        percent_encode(&json!({"type": ["container"], "container": [id.as_str()], "event": ACTIONS}).to_string());
-    let path = format!("/events?since={since}&until={}&filters={filters}", now.timestamp());
     match reader.get(DockerCall::Events, &path, within).await {
         Ok(reply) => events_part(&reply.body),
         Err(error) => failed(&error),
     }
+}
+
+/// The same stretch as who stopped it is looked for in; the engine itself keeps its last 256 events, of all containers.
+fn events_path(target: &Inspected) -> Option<String> {
+    let (since, until) = window(&target.container, target.answered_at)?;
+    let id = target.container.id.as_str();
+    let filters = percent_encode(&json!({"type": ["container"], "container": [id], "event": ACTIONS}).to_string());
+    Some(format!("/events?since={since}&until={until}&filters={filters}"))
 }
 
 fn top_part(json: &Value) -> Value {
@@ -147,6 +145,7 @@ fn event(event: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::convert::container;
 
     #[test]
     fn each_part_is_bounded_and_says_how_much_there_was() {
@@ -161,6 +160,29 @@ mod tests {
         assert_eq!(changes_part(&Value::Null), json!({"files": [], "count": 0}));
         let all = [top, changes].map(|part| part.to_string()).concat();
         assert!(!all.contains("hunter2") && all.len() < 60_000, "{all}");
+    }
+
+    #[test]
+    fn the_events_of_an_end_a_moment_ago_are_waited_for() {
+        let until = |status: &str, finished: &str, now: Option<&str>| {
+            let state = json!({"Status": status, "StartedAt": "2026-01-01T11:00:00Z", "FinishedAt": finished});
+            let json = json!({"Id": "ab".repeat(32), "Name": "/web", "State": state});
+            let answered_at = now.map(|now| now.parse().unwrap());
+            let target = Inspected { container: container(&json).unwrap(), json, answered_at };
+            let path = events_path(&target)?;
+            let until = path.split("until=").nth(1)?.split('&').next()?.parse().ok()?;
+            Some(DateTime::from_timestamp(until, 0).unwrap().to_rfc3339_opts(SecondsFormat::Secs, true))
+        };
+        // The engine tells its present to the second: the end lies behind it.
+        let now = Some("2026-01-01T12:00:00Z");
+        for (name, status, finished, now, want) in [
+            ("ended in this second", "exited", "2026-01-01T12:00:00.7Z", now, Some("2026-01-01T12:00:02Z")),
+            ("ended a while ago", "exited", "2026-01-01T11:59:00Z", now, Some("2026-01-01T12:00:00Z")),
+            ("runs", "running", "2026-01-01T11:00:00Z", now, Some("2026-01-01T12:00:00Z")),
+            ("nobody knows when", "running", "0001-01-01T00:00:00Z", None, None),
+        ] {
+            assert_eq!(until(status, finished, now).as_deref(), want, "{name}");
+        }
     }
 
     #[test]

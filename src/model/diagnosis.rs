@@ -50,9 +50,9 @@ codes! {
         NeverStarted = "never-started",
         /// Its command is not in the image, or a command that it calls.
         CommandNotFound = "command.not-found",
-        /// Its command may not be executed.
+        /// Its command may not be executed, or a command that it calls.
         CommandNotExecutable = "command.not-executable",
-        /// The command is a script whose interpreter, or a program whose loader is not in the image.
+        /// The command is a script whose interpreter, or a program whose loader is not in the image; or its lines end with CRLF.
         InterpreterMissing = "command.interpreter-missing",
         /// The command is no program for this machine.
         Architecture = "image.architecture",
@@ -72,6 +72,8 @@ codes! {
         ReadOnly = "read-only",
         /// A network that it belongs to is gone.
         NetworkMissing = "network.missing",
+        /// Another container has the fixed address that it is to have in a network.
+        AddressTaken = "network.address-taken",
         /// The container whose network it shares is gone.
         ParentGone = "network.parent-gone",
         /// The container whose network it shares does not run.
@@ -128,7 +130,7 @@ codes! {
         HealthTls = "health.tls",
         /// The health check fails for another reason.
         HealthFailing = "health.failing",
-        /// It has been starting for long, or its checks fail while it starts.
+        /// It has been starting for long, or its checks fail while it starts, which Docker does not count.
         HealthStarting = "health.starting",
         /// It was ended by SIGSEGV.
         Segfault = "crash.segfault",
@@ -164,7 +166,7 @@ codes! {
         ModuleMissing = "module.missing",
         /// Its log: a shared library is missing, or of the wrong version.
         LibraryMissing = "library.missing",
-        /// Its log: it has too many files or connections open.
+        /// Its log: it has too many files or connections open, or may watch no more files (inotify).
         FilesExhausted = "files.exhausted",
         /// Its log: it may start no more processes or threads.
         ProcessesExhausted = "processes.exhausted",

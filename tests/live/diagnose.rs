@@ -102,6 +102,17 @@ fn whoever_stopped_it_goes_before_its_exit_code() {
 }
 
 #[test]
+fn who_killed_it_is_known_at_the_first_look() {
+    // Docker tells the time to the second: the kill mostly stands in the second that is not over yet.
+    for _ in 0..4 {
+        let killed = TestContainer::run("diag-kill-now", &[], &OBEDIENT);
+        docker(&["kill", &killed.id]);
+        let (exit, told) = diagnose(&killed.name, &ONCE);
+        assert_eq!((exit, &told["findings"][0]["code"]), (1, &Value::from("killed.by-hand")), "{told:#}");
+    }
+}
+
+#[test]
 fn a_failing_check_is_named_with_its_reason() {
     // The image of the tests has no client, so the check says what one would say.
     let words = "echo \"wget: can't connect to remote host (127.0.0.1): Connection refused\"; exit 1";
@@ -111,6 +122,10 @@ fn a_failing_check_is_named_with_its_reason() {
     first_is(&absent, &ONCE, "health.command-missing", &["curl", "127"]);
     let slow = checked("diag-slow", "sleep 30", &OBEDIENT);
     first_is(&slow, &ONCE, "health.timeout", &["1 s"]);
+    // Docker counts no failure of it for ten minutes.
+    let options = ["--health-interval", "1s", "--health-start-period", "10m", "--health-cmd", words];
+    let starting = TestContainer::run("diag-starting", &options, &OBEDIENT);
+    first_is(&starting, &ONCE, "health.starting", &["Connection refused", "10 min"]);
 }
 
 #[test]
@@ -186,6 +201,11 @@ fn what_the_log_says_goes_before_the_bare_exit_code() {
         ("diag-dns", "echo 'dial tcp: lookup db: no such host' >&2; exit 1", "dns.failed"),
         ("diag-env", "set -u; echo $DATABASE_URL", "config.variable-missing"),
         ("diag-file", "cat /config/app.yml || exit 1", "file.missing"),
+        (
+            "diag-panic",
+            "echo 'panic: no license' >&2; echo; echo 'goroutine 1 [running]:'; exit 2",
+            "application.error",
+        ),
     ] {
         let container = TestContainer::run(purpose, &[], &["sh", "-c", script]);
         first_is(&container, &ONCE, code, &["its log"]);
@@ -217,6 +237,29 @@ fn a_well_container_has_nothing_and_whoever_is_not_there_is_an_error() {
         command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").args(["diagnose", "web"]).output().unwrap();
     assert_eq!(away.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&away.stderr).contains("no docker socket at"), "{away:?}");
+}
+
+#[test]
+fn what_a_well_container_says_of_others_is_no_trouble() {
+    let options = ["-p", "127.0.0.1::8080", "--network", "bridge"];
+    for (purpose, line) in [
+        ("diag-okdb", "Started; connected to database db:5432"),
+        ("diag-okpush", "metrics exporter running, pushing to http://pushgateway:9091"),
+        ("diag-okdebug", "Debugger listening on ws://127.0.0.1:9229/abc"),
+        ("diag-okwarn", "WARN SENTRY_DSN is not set, error reporting disabled"),
+    ] {
+        let script = format!("echo '{line}'; exec sleep 1000");
+        let well = TestContainer::run(purpose, &options, &["sh", "-c", &script]);
+        let begun = Instant::now();
+        let (exit, told) = loop {
+            let (exit, told) = diagnose(&well.name, &ONCE);
+            if told["evidence"]["logs"].to_string().contains(line) {
+                break (exit, told);
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "it never said {line:?}: {told:#}");
+        };
+        assert_eq!(exit, 0, "{told:#}");
+    }
 }
 
 #[test]
