@@ -157,6 +157,17 @@ fn a_file_that_cannot_be_read_fails_with_the_reason() {
 }
 
 #[test]
+fn whoever_names_nothing_and_has_an_empty_standard_input_has_named_nothing() {
+    for command in ["check", "permissions"] {
+        let mut sickbay = std::process::Command::new(env!("CARGO_BIN_EXE_sickbay"));
+        let output = sickbay.arg(command).stdin(std::process::Stdio::null()).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{command}: {printed}");
+        assert!(printed.contains("name rules files or a directory"), "{command}: {printed}");
+    }
+}
+
+#[test]
 fn standard_input_is_a_file_called_dash() {
     let rules = Rules::new(&[]);
     let args = CheckArgs { paths: vec![PathBuf::from("-")], ..CheckArgs::default() };

@@ -52,6 +52,9 @@ fn the_shipped_proxy_is_configured_as_permissions_says() {
     let shipped = arguments(proxy.expect("docker-compose.yml has a socket-proxy"));
     let printed = arguments(&String::from_utf8_lossy(&output.stdout));
     assert!(!printed.is_empty());
+    let group = "\n    user: \"65534:${DOCKER_GID:?";
+    let printed_whole = String::from_utf8_lossy(&output.stdout);
+    assert!(compose.contains(group) && printed_whole.contains(group), "nobody is let to the socket: {printed_whole}");
     assert_eq!(shipped, printed, "run `sickbay permissions rules/ --for=wollomatic` and put its lines there");
 }
 

@@ -9,6 +9,7 @@ use super::permits::{self, Permits};
 use crate::docker::{Reader, resolve};
 use crate::engine::{may_be_treated, service_may_be_treated};
 use crate::model::container::TargetReport;
+use crate::model::owner::{OwnerLabels, unreadable};
 use crate::model::permission::{Grant, Need, Why, missing};
 use crate::model::reason::Reason;
 use crate::model::step::HealthGoal;
@@ -178,6 +179,11 @@ fn judge(settings: &Settings, playbook: &Playbook, (named, report): (&str, &Targ
         message,
         hint,
     };
+    let labels = |labels: &OwnerLabels| {
+        let hint = "correct it, or remove it, where the container or the service is made";
+        let told = unreadable(labels).into_iter().map(move |why| (("online.label", hint), why));
+        told.map(|(what, why)| finding(what, "target", why)).collect::<Vec<_>>()
+    };
     let not_treatable = |why| {
         let hint = "change its labels or `docker.protect`, or choose another target";
         finding(("online.not-treatable", hint), "target", why)
@@ -185,7 +191,7 @@ fn judge(settings: &Settings, playbook: &Playbook, (named, report): (&str, &Targ
     match report {
         TargetReport::Found(view) | TargetReport::Several { first: view, .. } => {
             let container = &view.container;
-            let mut findings = Vec::new();
+            let mut findings = labels(&container.labels);
             if let Some(why) = refusal(playbook, |action| may_be_treated(&settings.policy(), container, action)) {
                 findings.push(not_treatable(why));
             }
@@ -198,7 +204,7 @@ fn judge(settings: &Settings, playbook: &Playbook, (named, report): (&str, &Targ
         }
         TargetReport::FoundService(service) => {
             let why = refusal(playbook, |action| service_may_be_treated(&settings.policy(), service, action));
-            why.map(not_treatable).into_iter().collect()
+            labels(&service.labels).into_iter().chain(why.map(not_treatable)).collect()
         }
         TargetReport::Missing => {
             let message = format!("Docker knows no {named}");

@@ -38,7 +38,9 @@ pub async fn resolve(reader: &Reader, query: &TargetQuery) -> TargetReport {
     }
     match found {
         Ok(report) => told(report),
-        Err(DockerError::Denied { method, path, .. }) => TargetReport::Denied(format!("{method} {path}")),
+        Err(error @ DockerError::Denied { .. }) => {
+            TargetReport::Denied(format!("nobody could look for {query}: {error}"))
+        }
         Err(DockerError::NotFound(_)) => TargetReport::Missing,
         Err(
             error @ (DockerError::NotSent(_)

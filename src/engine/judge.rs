@@ -10,10 +10,12 @@ use super::{advance, approval, attempts, look, step_rules, treat, values, witnes
 use crate::model::action::{Action, TargetIdent, TargetVitals};
 use crate::model::container::{Container, ContainerState, TargetReport, TargetView};
 use crate::model::fact::{ActionIntended, Answer, Decided, Fact, Refusal, StepFinished, StepResult};
+use crate::model::host::{Host, HostName};
 use crate::model::id::ActId;
 use crate::model::incident::AttemptNumber;
 use crate::model::moment::Moment;
 use crate::model::owner;
+use crate::model::policy::Policy;
 use crate::model::reason::{Gate, Reason};
 use crate::model::testimony::Heard;
 use crate::playbook::definition::{Playbook, Verb};
@@ -30,6 +32,9 @@ pub(super) struct Judgment {
     pub(super) effect: Option<Effect>,
 }
 
+/// By which name a refusal tells what was looked for.
+pub(super) const ASKED: &str = "target";
+
 /// Judges what Docker said about the container an incident needs next, and Alertmanager about its alert.
 pub(super) fn judge(
     state: &State,
@@ -39,7 +44,7 @@ pub(super) fn judge(
     now: &Moment,
 ) -> Judgment {
     let Some(playbook) = advance::playbook_of(incident, ruleset) else { return Judgment::default() };
-    let seen = report.as_ref().map(|report| view_of(report, (incident, playbook))).transpose();
+    let seen = report.as_ref().map(|report| view_of(report, (incident, playbook), &ruleset.policy)).transpose();
     let (Shown { view, service }, unseen) = match seen {
         Ok(shown) => (shown.unwrap_or_default(), None),
         Err(refusal) => (Shown::default(), Some(refusal)),
@@ -104,19 +109,20 @@ pub(super) fn held(question: &Question<'_>, run: &Run, paused: Option<Refusal>) 
 pub(super) fn view_of<'a>(
     report: &'a TargetReport,
     (incident, playbook): (&Incident, &Playbook),
+    policy: &Policy,
 ) -> Result<Shown<'a>, Refusal> {
     let planned = incident.run().and_then(|run| run.next_to_act()).map(|target| target.name.to_string());
     let meant = || advance::render_target(playbook, &values::of_alert(&incident.alert)).ok().flatten();
     let own = || incident.origin.as_ref()?.left.container.as_ref().map(ToString::to_string);
     let asked = planned.or_else(own).or_else(|| Some(meant()?.to_string())).unwrap_or_default();
-    let no = |reason, detail: &str| refuse(Gate::Target, reason, detail).saw("target", &asked);
+    let no = |reason, detail: &str| refuse(Gate::Target, reason, detail).saw(ASKED, &asked);
     Err(match report {
         TargetReport::Found(view) | TargetReport::Several { first: view, .. } => {
             return Ok(Shown { view: Some(view), service: None });
         }
         TargetReport::FoundService(service) => return Ok(Shown { view: None, service: Some(service) }),
         TargetReport::Missing if incident.run().is_some() => no(Reason::TargetChanged, gone(playbook)),
-        TargetReport::Missing => no(Reason::TargetMissing, nothing(playbook)),
+        TargetReport::Missing => no(Reason::TargetMissing, &nothing(&asked, (playbook, policy), incident.host())),
         TargetReport::Ambiguous(names) => {
             let listed = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
             let detail = format!("{} containers match: {listed}", names.len());
@@ -136,9 +142,16 @@ fn gone(playbook: &Playbook) -> &'static str {
     if playbook.treats_a_service() { "the service of the plan is gone" } else { "the container of the plan is gone" }
 }
 
-/// What was not found.
-fn nothing(playbook: &Playbook) -> &'static str {
-    if playbook.treats_a_service() { "no service matches the target" } else { "no container matches the target" }
+/// What was not found, and where if there are several hosts.
+fn nothing(asked: &str, (playbook, policy): (&Playbook, &Policy), host: &Host) -> String {
+    let name = host.name().map(HostName::as_str).or_else(|| policy.hosts.first().map(String::as_str));
+    let at = name.filter(|_| 1 < policy.hosts.len()).map(|name| format!(" on the host {name}")).unwrap_or_default();
+    let kind = if playbook.treats_a_service() { "service" } else { "container" };
+    match asked {
+        "" => format!("no {kind} matches the target{at}"),
+        asked if asked.contains(' ') => format!("no {kind} matches the target: Docker knows no {asked}{at}"),
+        name => format!("no {kind} matches the target: Docker knows no {kind} {name}{at}"),
+    }
 }
 
 /// Before the first step: all gates.

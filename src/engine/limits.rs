@@ -154,8 +154,11 @@ pub(super) fn more(
     }
     if let Some(raise) = cpu {
         if from.nano_cpus == 0 {
-            let why =
-                if from.cpu_quota { "is limited by a CPU quota, which is not raised" } else { "has no CPU limit" };
+            let why = if from.cpu_quota {
+                "is limited by a CPU quota, which is not raised: give its limit as `cpus` in place of `cpu_quota`"
+            } else {
+                "has no CPU limit, so there is none to raise: give it one as `cpus`"
+            };
             return Err((Reason::NoLimit, format!("{name} {why}")));
         }
         let max = billionths(raise.max);

@@ -7,6 +7,7 @@ use crate::model::approval::{ApprovalEnded, ApprovalRequested};
 use crate::model::container::{Container, TargetReport};
 use crate::model::diagnosis::Diagnosis;
 use crate::model::fact::{ActionIntended, Decided, Fact, StepFinished, StepMarked, StepResult};
+use crate::model::owner_names::seems_meant;
 use crate::playbook::definition::Playbook;
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ fn essence(report: TargetReport, playbook: &Playbook) -> TargetReport {
     let sources: Vec<&str> = playbook.condition.iter().chain(of_steps).map(|condition| condition.source()).collect();
     let read = |label: &str| {
         READ_BY_GATES.iter().any(|prefix| label.starts_with(prefix))
+            || seems_meant(label).is_some()
             || sources.iter().any(|source| source.contains(label))
     };
     let (mut view, others) = match report {

@@ -46,7 +46,8 @@ pub(super) fn answered(
         return draft.carry_on(incident.clone(), false);
     };
     let Some(step) = advance::steps_of(playbook, run).get(index).filter(|step| !step.verb.acts()) else { return };
-    let seen = report.as_ref().map(|report| judge::view_of(report, (incident, playbook))).transpose();
+    let seen = report.as_ref().map(|report| judge::view_of(report, (incident, playbook), &draft.ruleset.policy));
+    let seen = seen.transpose();
     let Shown { view, service } = seen.as_ref().ok().copied().flatten().unwrap_or_default();
     let testimony = heard.testimony();
     let (state, policy, now) = (draft.state, &draft.ruleset.policy, draft.now);

@@ -24,6 +24,7 @@ pub mod memory;
 pub mod moment;
 pub mod notice;
 pub mod owner;
+pub mod owner_names;
 pub mod pause;
 pub mod permission;
 pub mod policy;

@@ -5,6 +5,7 @@
 //! well: [`read_under`].
 
 use super::duration::{format_duration, parse_duration};
+use super::owner_names::strange;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -93,7 +94,15 @@ fn span(value: &str) -> Option<Duration> {
     parse_duration(value).ok().or_else(seconds)
 }
 
-/// What stands on labels and cannot be read, each with what is made of it.
+/// The words that [`ACTIONS`] may list.
+const ACTION_WORDS: [&str; 6] = ["restart", "start", "stop", "update_limits", "scale", "rollback"];
+
+/// Whether a list of actions holds nothing but actions.
+fn lists_actions(value: &str) -> bool {
+    value.split(',').map(str::trim).all(|word| word.is_empty() || ACTION_WORDS.contains(&word))
+}
+
+/// What stands on labels and cannot be read, each with what is made of it; labels that sickbay does not know included.
 #[must_use]
 pub fn unreadable(labels: &OwnerLabels) -> Vec<String> {
     let yes_or_no = |value: &str| is_true(value) || is_false(value);
@@ -101,6 +110,7 @@ pub fn unreadable(labels: &OwnerLabels) -> Vec<String> {
     let checks = [
         (PROTECT, yes_or_no as fn(&str) -> bool, "it counts as protected"),
         (ENABLE, yes_or_no, "it counts as not enabled"),
+        (ACTIONS, lists_actions, "a word that is no action, in small letters, allows nothing"),
         (SCALE_ENABLE, yes_or_no, "it counts as not enabled"),
         (ROLLBACK_ENABLE, yes_or_no, "it counts as not enabled"),
         (SCALE_MIN, number, "nothing is scaled"),
@@ -113,7 +123,9 @@ pub fn unreadable(labels: &OwnerLabels) -> Vec<String> {
         let value = labels.get(key).filter(|value| !readable(value))?;
         Some(format!("{key}={value} cannot be read: {made_of_it}"))
     });
-    bad.collect()
+    let unknown = strange(labels).into_iter();
+    let unknown = unknown.map(|label| format!("{label}: it counts as protected until that is corrected or removed"));
+    bad.chain(unknown).collect()
 }
 
 /// The labels, and those under another prefix as if they stood under ours. Where both say something, the narrower holds.
@@ -124,7 +136,14 @@ pub fn read_under(prefix: &str, labels: OwnerLabels) -> OwnerLabels {
         Some((format!("{PREFIX}{key}"), value.clone()))
     });
     let ours: OwnerLabels = ours.collect();
+    // What stands under a prefix that is a part of ours has been read, and is no label that nobody knows.
+    let mut labels = labels;
+    labels.retain(|key, _| !prefix.starts_with(PREFIX) || !is_under(prefix, key));
     if ours.is_empty() { labels } else { narrowest(labels, &ours) }
+}
+
+fn is_under(prefix: &str, key: &str) -> bool {
+    key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Whether an owner's label says yes.
@@ -290,6 +309,7 @@ mod tests {
         let fine = [
             (PROTECT, "no"),
             (ENABLE, "TRUE"),
+            (ACTIONS, "restart, update_limits,"),
             (SCALE_ENABLE, "1"),
             (ROLLBACK_ENABLE, "t"),
             (SCALE_MIN, "2"),
@@ -304,6 +324,9 @@ mod tests {
             let told = unreadable(&labels(&[(key, "perhaps")]));
             assert!(told.len() == 1 && told[0].starts_with(&format!("{key}=perhaps cannot be read: ")), "{told:?}");
         }
+        assert_eq!(unreadable(&labels(&[(ACTIONS, "Restart , start")])).len(), 1, "in small letters");
+        let told = unreadable(&labels(&[(ENABLE, "true"), ("sickbay.protected", "true")]));
+        assert!(told.len() == 1 && told[0].contains("did you mean sickbay.protect?"), "{told:?}");
         assert_eq!(dependents(&labels(&[(DEPENDENTS, "perhaps")])), Dependents::Refuse);
         assert_eq!(dependents(&labels(&[(DEPENDENTS, "Warn")])), Dependents::Warn);
         assert_eq!(dependents(&OwnerLabels::new()), Dependents::Restart);
@@ -323,6 +346,11 @@ mod tests {
             let read = read_under(prefix, labels(pairs));
             assert_eq!(read.get(key).map(String::as_str), want, "{pairs:?}");
         }
+        let nested =
+            read_under("sickbay.shop", labels(&[("sickbay.shop.enable", "true"), ("sickbay.shop.protected", "1")]));
+        assert_eq!(nested[ENABLE], "true");
+        let strange: Vec<String> = strange(&nested).into_iter().map(|label| label.name).collect();
+        assert_eq!(strange, ["sickbay.protected"], "what is read under a part of our names is no strange one");
         let both = read_under(prefix, labels(&[("com.example.sickbay.scope", "a"), (SCOPE, "b")]));
         assert_eq!(both[SCOPE], "b and a");
     }

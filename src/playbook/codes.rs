@@ -151,6 +151,11 @@ pub static CODES: &[Code] = &[
         "A socket proxy denies what the playbook needs.",
         "Allow it there: `sickbay permissions` prints how.",
     ),
+    code(
+        "online.label",
+        "A label that begins with `sickbay.` cannot be read, or is none of sickbay's.",
+        "Correct it, or remove it, where the container or the service is made.",
+    ),
     code("online.missing", "Docker knows no such container or service.", "Correct the name, or start it."),
     code(
         "online.no-health-check",

@@ -11,6 +11,7 @@ use super::world::{Pending, World};
 use crate::model::action::ServiceAction;
 use crate::model::container::{COMPOSE_CONFIG_HASH, Container, ContainerState, Health};
 use crate::model::host::Host;
+use crate::model::owner_names::{CLONE_OF, ROLLED_BACK_FROM};
 use crate::model::reason::Reason;
 use crate::model::service::{ImageChange, Mode, Obstacle, Previous, Room, Service, ServiceId};
 use crate::model::target::{ComposeService, ContainerName, SwarmId, TargetId, TargetName};
@@ -32,12 +33,6 @@ pub struct ServiceCall {
     /// Whose.
     pub by: Caller,
 }
-
-/// The label of the replicas that sickbay added.
-const CLONE_OF: &str = "sickbay.clone-of";
-
-/// The label of a replica that a rollback has put there.
-const ROLLED_BACK_FROM: &str = "sickbay.rolled-back-from";
 
 /// How long a replica without a health check must run to count as well.
 const RUNS_FOR: Duration = Duration::from_secs(10);

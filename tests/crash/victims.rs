@@ -21,7 +21,7 @@ pub(crate) struct Victims {
 impl Victims {
     /// Starts `count` containers with this command.
     pub(crate) fn start(purpose: &str, count: usize, command: &[&str]) -> Self {
-        let mark = format!("sickbay.test={}", unique(purpose));
+        let mark = format!("sickbay-test={}", unique(purpose));
         let events = Events::watch(&mark);
         let start = |number: usize| {
             let labels = ["--label", &mark, "--label", "sickbay.enable=true"];

@@ -145,6 +145,33 @@ async fn what_owners_say_under_the_prefix_of_the_settings_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn labels_that_say_nothing_to_sickbay_are_told_with_what_was_meant() {
+    let (docker, folder) = engine();
+    docker.put(with_labels("bb", "shop-web-1", replica()));
+    // This engine does not filter by itself.
+    let listed = json!([{"Id": "bb".repeat(32), "Names": ["/shop-web-1"], "HostConfig": {"NetworkMode": "bridge"}}]);
+    docker.always("GET", "com.docker.compose", Reply::Json(200, listed));
+    let labelled = |label: &str, value: &str| {
+        let mut web = healthy();
+        web["Config"]["Labels"][label] = json!(value);
+        web
+    };
+    for (label, value, want, words) in [
+        ("sickbay.protected", "true", &["online.label", "online.not-treatable"][..], "did you mean sickbay.protect?"),
+        ("sickbay.action", "none", &["online.label", "online.not-treatable"], "did you mean sickbay.actions?"),
+        ("sickbay.stop-timeout", "soon", &["online.label"], "sickbay.stop-timeout=soon cannot be read"),
+        ("sickbay.stop-timeout", "30s", &[], ""),
+    ] {
+        docker.put(labelled(label, value));
+        let (code, report) = check(folder.path()).await;
+        let found = problems(&report);
+        let codes: Vec<&str> = found.iter().map(|(code, ..)| code.as_str()).collect();
+        assert_eq!((code, &*codes), (i32::from(!want.is_empty()), want), "{label}={value}: {found:?}");
+        assert!(found.iter().all(|(_, line, told)| *line == 6 && told.contains(words)), "{label}={value}: {found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_containers_and_a_proxy_that_says_no_are_told_apart() {
     let (docker, folder) = engine();
     docker.put(healthy());

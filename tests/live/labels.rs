@@ -60,6 +60,23 @@ fn how_long_a_stop_may_take_is_its_owners_word_where_the_playbook_says_nothing()
 }
 
 #[test]
+fn a_mistyped_label_protects_and_the_daemons_log_says_what_was_meant() {
+    for (purpose, label, meant) in [
+        ("label-protected", "sickbay.protected=true", "did you mean sickbay.protect?"),
+        ("label-action", "sickbay.action=none", "did you mean sickbay.actions?"),
+    ] {
+        let container = run(purpose, &["sickbay.enable=true", label], (&[], &OBEDIENT));
+        let sickbay = Sickbay::running(&down(WIDE_LIMITS), WIDE_SETTINGS);
+        let events = EngineEvents::of(&container);
+        let decision = decided(&sickbay, &container, 0);
+        assert_eq!(decision["reason"], "protected", "{decision}");
+        assert!(decision["detail"].as_str().is_some_and(|detail| detail.contains(meant)), "{decision}");
+        assert_eq!(restarts(&events.until_now()), 0, "{}", sickbay.story());
+        assert!(sickbay.story().contains("a label has the safest meaning"), "{}", sickbay.story());
+    }
+}
+
+#[test]
 fn it_must_stay_well_as_long_as_its_owner_says_and_never_for_less_than_the_playbook_says() {
     // It lives for a few seconds, and looks well as long as it does.
     let brief = ["sh", "-c", "sleep 5; exit 3"];

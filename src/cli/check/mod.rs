@@ -137,7 +137,13 @@ fn named(args: &CheckArgs, checked: &Checked, stdin: &mut dyn Read) -> Option<Ve
             (Some(settings), _) => sources.extend(sources::of_patterns(&settings.rules)),
             (None, Some(_)) => {}
             (None, None) if io::stdin().is_terminal() => return None,
-            (None, None) => sources.extend(sources::of(Path::new("-"), stdin)),
+            (None, None) => {
+                sources.extend(sources::of(Path::new(sources::STDIN), stdin));
+                // Nothing came, so nothing was meant: whoever has no terminal has an empty standard input.
+                if sources.iter().all(Source::is_blank) {
+                    return None;
+                }
+            }
         }
     }
     Some(sources::each_once(sources))

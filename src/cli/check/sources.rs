@@ -18,6 +18,14 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// Whether there is nothing in it.
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Self::Rules(file) => file.text.trim().is_empty(),
+            Self::Unreadable { .. } | Self::Tests(_) => false,
+        }
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Rules(file) => Path::new(&file.path),

@@ -25,6 +25,30 @@ pub(super) struct Instance {
     /// Its arguments, as they are to reach it.
     pub(super) command: Vec<String>,
     pub(super) environment: BTreeMap<&'static str, u8>,
+    #[serde(flatten)]
+    pub(super) confined: Confined,
+}
+
+/// What keeps a proxy that is taken over from more; of one that needs more than nothing, nothing.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Confined {
+    /// As a compose file has it: the group is the one of Docker's socket, which only that machine knows.
+    pub(super) user: Option<&'static str>,
+    pub(super) read_only: bool,
+    pub(super) cap_drop: Vec<&'static str>,
+    pub(super) security_opt: Vec<&'static str>,
+    pub(super) mem_limit: Option<&'static str>,
+}
+
+/// Of wollomatic's proxy, whose image runs as nobody: nobody is not let to the socket unless its group is named.
+fn confined() -> Confined {
+    Confined {
+        user: Some("65534:${DOCKER_GID:?set it to what `stat -c %g /var/run/docker.sock` prints}"),
+        read_only: true,
+        cap_drop: vec!["ALL"],
+        security_opt: vec!["no-new-privileges"],
+        mem_limit: Some("64m"),
+    }
 }
 
 /// Which keys of the environment of the proxies that go by groups let a call through.
@@ -53,7 +77,8 @@ fn wollomatic(calls: &[DockerCall]) -> AllowList {
         }
     }
     let image = "wollomatic/socket-proxy:1.13.1";
-    let instance = Instance { name: "socket-proxy", image, command, environment: BTreeMap::new() };
+    let (name, environment) = ("socket-proxy", BTreeMap::new());
+    let instance = Instance { name, image, command, environment, confined: confined() };
     AllowList { instances: vec![instance], wider: Vec::new() }
 }
 
@@ -139,7 +164,7 @@ fn linuxserver(calls: &[DockerCall]) -> AllowList {
         }
     }
     let image = "lscr.io/linuxserver/socket-proxy:latest";
-    let instance = Instance { name: "socket-proxy", image, command: Vec::new(), environment };
+    let instance = by_groups("socket-proxy", image, environment);
     AllowList { instances: vec![instance], wider: wider(calls) }
 }
 
@@ -148,7 +173,7 @@ fn tecnativa(calls: &[DockerCall]) -> AllowList {
     let image = "tecnativa/docker-socket-proxy:0.4.1";
     let mut reading = closed();
     reading.extend(calls.iter().filter(|call| !call.writes()).map(|call| (keys(*call).group, 1)));
-    let read = Instance { name: "socket-proxy-read", image, command: Vec::new(), environment: reading };
+    let read = by_groups("socket-proxy-read", image, reading);
     let writes: Vec<DockerCall> = calls.iter().copied().filter(|call| call.writes()).collect();
     if writes.is_empty() {
         return AllowList { instances: vec![read], wider: Vec::new() };
@@ -160,8 +185,12 @@ fn tecnativa(calls: &[DockerCall]) -> AllowList {
         let Keys { own, group } = keys(*call);
         writing.insert(own.unwrap_or(group), 1);
     }
-    let write = Instance { name: "socket-proxy-write", image, command: Vec::new(), environment: writing };
+    let write = by_groups("socket-proxy-write", image, writing);
     AllowList { instances: vec![read, write], wider: wider(calls) }
+}
+
+fn by_groups(name: &'static str, image: &'static str, environment: BTreeMap<&'static str, u8>) -> Instance {
+    Instance { name, image, command: Vec::new(), environment, confined: Confined::default() }
 }
 
 /// Nothing is let through but what is added.

@@ -1,7 +1,7 @@
 //! The calls as a table, and the configurations as they stand in a compose file.
 
 use super::Proxy;
-use super::allow_list::{AllowList, Instance};
+use super::allow_list::{AllowList, Confined, Instance};
 use crate::daemon::permits::whose;
 use crate::model::docker_call::Power;
 use crate::model::permission::Need;
@@ -52,6 +52,7 @@ pub(super) fn proxy(proxy: Proxy, list: &AllowList, out: &mut dyn Write) -> io::
 fn instance(instance: &Instance, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  {}:", instance.name)?;
     writeln!(out, "    image: {}", instance.image)?;
+    confined(&instance.confined, out)?;
     if !instance.command.is_empty() {
         writeln!(out, "    command:")?;
         for argument in &instance.command {
@@ -65,6 +66,22 @@ fn instance(instance: &Instance, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out, "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]")
+}
+
+fn confined(confined: &Confined, out: &mut dyn Write) -> io::Result<()> {
+    let Confined { user, read_only, cap_drop, security_opt, mem_limit } = confined;
+    if let Some(user) = user {
+        writeln!(out, "    user: \"{user}\"")?;
+    }
+    if *read_only {
+        writeln!(out, "    read_only: true")?;
+    }
+    for (key, listed) in [("cap_drop", cap_drop), ("security_opt", security_opt)] {
+        if !listed.is_empty() {
+            writeln!(out, "    {key}: [{}]", listed.join(", "))?;
+        }
+    }
+    mem_limit.map_or(Ok(()), |limit| writeln!(out, "    mem_limit: {limit}"))
 }
 
 /// Compose takes `$` for a variable.
@@ -86,5 +103,11 @@ mod tests {
         proxy(Proxy::Wollomatic, &list, &mut said).unwrap();
         let said = String::from_utf8(said).unwrap();
         assert!(said.contains("\n      - '-allowGET=((/v1\\.[0-9]{2})?(/version))'\n"), "{said}");
+        // Its image runs as nobody, whom the socket does not let in.
+        let group = "\n    user: \"65534:${DOCKER_GID:?set it to what `stat -c %g /var/run/docker.sock` prints}\"\n";
+        assert!(said.contains(group), "{said}");
+        let confined =
+            "\n    read_only: true\n    cap_drop: [ALL]\n    security_opt: [no-new-privileges]\n    mem_limit: 64m\n";
+        assert!(said.contains(confined), "{said}");
     }
 }

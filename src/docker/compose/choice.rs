@@ -6,11 +6,9 @@
 use super::CLONE_OF;
 use crate::docker::service::compose::{Replica, is_well};
 use crate::model::container::{COMPOSE_CONFIG_HASH, Container, ContainerState};
+use crate::model::owner_names::SCALE_REMOVE as REMOVE;
 use crate::model::reason::Reason;
 use crate::model::service::Obstacle;
-
-/// The owner's label: `any` lets replicas go that Compose made.
-const REMOVE: &str = "sickbay.scale.remove";
 
 /// The replica to be copied: the running one of the lowest number.
 ///

@@ -135,15 +135,19 @@ pub(super) async fn way_back(
     };
     let differ = differences((&first.json, &image), (&before.json, &old_image));
     if !differ.is_empty() {
-        let words = format!(
-            "more than the image of {service} was changed: {} differ as well, so the image before may not go with what is \
-             there now. Deploy what you want",
-            differ.join(", ")
-        );
-        return Ok(Err((Reason::SettingsChanged, words)));
+        return Ok(Err((Reason::SettingsChanged, more_changed(service, &differ))));
     }
     let config_hash = text(&before.json, "/Config/Labels/com.docker.compose.config-hash").to_owned();
     Ok(Ok(WayBack { before, image, config_hash }))
+}
+
+/// What was changed beside the image, in words.
+fn more_changed(service: &ComposeService, differ: &[String]) -> String {
+    let differ = if let [one] = differ { format!("{one} differs") } else { format!("{} differ", differ.join(", ")) };
+    format!(
+        "more than the image of {service} was changed: {differ} as well, so the image before may not go with what is there \
+         now. Deploy what you want"
+    )
 }
 
 /// The image of a replica whose place another one can take, or why none can.
@@ -248,6 +252,14 @@ async fn mac(reader: &Reader, id: &ContainerId, json: &Value) -> Result<String, 
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn one_thing_that_differs_and_several_are_told_in_their_number() {
+        let service = ComposeService::parse("shop/web").unwrap();
+        let told =
+            |differ: &[&str]| more_changed(&service, &differ.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(told(&["Env"]).contains("was changed: Env differs as well,"), "{}", told(&["Env"]));
+        assert!(told(&["Env", "Cmd"]).contains("was changed: Env, Cmd differ as well,"));
+    }
     use super::*;
 
     #[test]

@@ -21,6 +21,8 @@ mod tidy;
 #[cfg(test)]
 mod recorded;
 
+use crate::model::owner_names::{ACT, CLONE_OF, INCIDENT, ROLLED_BACK_FROM};
+
 pub(super) use look::{back, room};
 pub(super) use rollback::{Back, left_behind, roll_back};
 pub(super) use scale::{Order, made_by, scale};
@@ -28,15 +30,3 @@ pub use tidy::remove_half_made;
 
 /// Compose's label for a replica's number.
 const NUMBER: &str = "com.docker.compose.container-number";
-
-/// Our label on a copy: the name of the replica it was made from.
-const CLONE_OF: &str = "sickbay.clone-of";
-
-/// Our label on a copy: the incident for which it was made.
-const INCIDENT: &str = "sickbay.incident";
-
-/// Our label on a replica that took another's place: the ID of the image that was left.
-const ROLLED_BACK_FROM: &str = "sickbay.rolled-back-from";
-
-/// Our label on a copy: the very act that made it. After a crash this tells which of them were ours.
-const ACT: &str = "sickbay.act";

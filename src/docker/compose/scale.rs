@@ -231,7 +231,8 @@ impl Work<'_> {
                 return Ok(());
             }
             if !matches!(error, DockerError::OutcomeUnknown(_)) || until <= Instant::now() {
-                return Err(Stop::Failed(format!("{name} did not start: {error}")));
+                let more = no_port_left(&error.to_string());
+                return Err(Stop::Failed(format!("{name} did not start: {error}{more}")));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -297,14 +298,13 @@ impl Work<'_> {
         while let Some((id, name)) = self.made.pop() {
             if let Err(error) = self.remove(&id, (true, true)).await {
                 tracing::error!(container.name = %name, container.id = id.short(), %error, "a copy is left behind");
-                left.push(name);
+                left.push((name, error));
             }
         }
-        if left.is_empty() {
-            return ActionOutcome::Failed { error: format!("{error}; {made} was removed again") };
+        match left_behind(&left) {
+            Some(left) => ActionOutcome::Unknown { error: format!("{error}; {left}") },
+            None => ActionOutcome::Failed { error: format!("{error}; {made} was removed again") },
         }
-        let left = names(left.iter());
-        ActionOutcome::Unknown { error: format!("{error}; {left} is left behind: remove it with `docker rm -f -v`") }
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Container, Stop> {
@@ -325,6 +325,23 @@ fn names<'a>(names: impl Iterator<Item = &'a ContainerName>) -> String {
     names.map(ContainerName::as_str).collect::<Vec<_>>().join(", ")
 }
 
+/// What could not be removed again, each with why and how to; `None` if nothing is left.
+fn left_behind(left: &[(ContainerName, DockerError)]) -> Option<String> {
+    let told = left.iter().map(|(name, error)| {
+        format!("{name} is left behind, because it could not be removed again: {error}; remove it with `docker rm -f -v {name}`")
+    });
+    (!left.is_empty()).then(|| told.collect::<Vec<_>>().join("; "))
+}
+
+/// What helps where no host port of a range is free any more, if that is what Docker says.
+fn no_port_left(said: &str) -> &'static str {
+    if said.contains("all ports are allocated") {
+        ": every host port of its range is taken; widen the range, or leave the host port out, and a free one is taken"
+    } else {
+        ""
+    }
+}
+
 /// Whether a call may have been carried out all the same.
 pub(super) fn is_open(error: &DockerError) -> bool {
     match error {
@@ -335,5 +352,37 @@ pub(super) fn is_open(error: &DockerError) -> bool {
         | DockerError::Conflict(_)
         | DockerError::Rejected { .. }
         | DockerError::UnsupportedVersion { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_behind_is_told_by_name_with_why_and_what_to_do() {
+        let denied = || DockerError::Denied { method: "DELETE", path: "/containers/ab".to_owned(), status: 403 };
+        let name = |name: &str| ContainerName::parse(name).unwrap();
+        assert_eq!(left_behind(&[]), None);
+        let told = left_behind(&[(name("shop-web-3"), denied()), (name("shop-web-2"), denied())]).unwrap();
+        for part in [
+            "DELETE /containers/ab was denied by the socket proxy",
+            "`sickbay permissions`",
+            "`docker rm -f -v shop-web-3`",
+            "`docker rm -f -v shop-web-2`",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_range_of_ports_that_is_used_up_is_told_with_what_helps() {
+        for (said, want) in [
+            ("driver failed programming external connectivity on endpoint w: all ports are allocated", true),
+            ("driver failed: Bind for 0.0.0.0:8080 failed: port is already allocated", false),
+            ("no such file", false),
+        ] {
+            assert_eq!(no_port_left(said).contains("widen the range"), want, "{said}");
+        }
     }
 }

@@ -170,12 +170,18 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     }
     before_target(question)?;
     condition::ask(question)?;
-    target::ask(question)?;
+    target::ask(question).map_err(|refusal| not_somebody_elses(question, refusal))?;
     single_flight::ask(question)?;
     budget::ask(question)?;
     breaker::ask(question)?;
     blast_radius::ask(question)?;
     approval::ask(question)
+}
+
+/// What another run of ours does to a service looks like somebody's deployment: then the run is the reason.
+fn not_somebody_elses(question: &Question<'_>, refusal: Refusal) -> Refusal {
+    let half_way = matches!(refusal.reason, Reason::MixedReplicas | Reason::UpdateInProgress);
+    if half_way { single_flight::ask(question).err().unwrap_or(refusal) } else { refusal }
 }
 
 /// A no without a known better time.

@@ -6,6 +6,7 @@ use super::Question;
 use super::target::No;
 use crate::model::container::Container;
 use crate::model::owner::{ACTIONS, ENABLE, PROTECT, SCOPE, is_false, is_true};
+use crate::model::owner_names::{Strange, strange};
 use crate::model::policy::{self, Policy};
 use crate::model::reason::Reason;
 use crate::model::service::{Service, ServiceId};
@@ -92,22 +93,35 @@ fn treatable(policy: &Policy, owned: &Owned<'_>, action: &str) -> Result<(), No>
         let detail = format!("{name} has the label {SCOPE}={scope}, and this sickbay has {own} (labels.scope)");
         return Err((Reason::OtherScope, detail));
     }
+    let unknown = strange(owned.labels);
     match label(ENABLE) {
         Some(value) if is_true(value) => {}
         None if !policy.require_opt_in => {}
         Some(value) => return Err((Reason::NotOptedIn, format!("{name} has the label sickbay.enable={value}"))),
         None => {
-            let detail = format!("{name} lacks the label sickbay.enable=true");
-            return Err((Reason::NotOptedIn, detail));
+            let meant = unknown.iter().find(|label| label.meant == Some(ENABLE));
+            let but = meant.map(|label| format!("; it has {label}")).unwrap_or_default();
+            return Err((Reason::NotOptedIn, format!("{name} lacks the label sickbay.enable=true{but}")));
         }
+    }
+    if let Some(label) = unknown.first() {
+        return Err(not_understood(name, label));
     }
     match label(ACTIONS) {
         Some(listed) if !listed.split(',').any(|word| word.trim() == action) => {
             let detail = format!("{name} has the label sickbay.actions={listed}, without {action}");
-            Err((Reason::ActionNotAllowed, detail))
+            let small = listed.split(',').any(|word| word.trim().eq_ignore_ascii_case(action));
+            let but = if small { format!(": write {action} in small letters") } else { String::new() };
+            Err((Reason::ActionNotAllowed, format!("{detail}{but}")))
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Labels only narrow, so one that is not understood may well be a no.
+fn not_understood(name: &str, label: &Strange) -> No {
+    let detail = format!("{name} has the label {label}: it counts as protected until that is corrected or removed");
+    (Reason::Protected, detail)
 }
 
 /// Why a container is protected although nobody said so.

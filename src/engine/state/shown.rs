@@ -4,8 +4,10 @@ use super::State;
 use crate::engine::approval;
 use crate::engine::history::Standing;
 use crate::engine::incident::{Incident, Phase};
+use crate::engine::judge::ASKED;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::snapshot::{ApprovalSummary, BreakerSummary, IncidentSummary, PauseSummary, Snapshot, StormSummary};
+use crate::model::fact::{Fact, Refusal};
 use crate::model::id::{IncidentId, Seq};
 use crate::model::moment::Moment;
 use crate::model::policy::Policy;
@@ -14,6 +16,20 @@ use std::sync::Arc;
 
 /// How many of a kind are listed for readers.
 const SNAPSHOT_LISTED_MAX: usize = 1000;
+
+/// The target of a refusal: as Docker showed it, else as it was looked for.
+fn refused_target(incident: &Incident, refusal: &Refusal) -> Option<String> {
+    let decided = incident.story.iter().rev().find_map(|(_, fact)| {
+        let Fact::Decided(decided) = fact else { return None };
+        Some(decided.target.as_ref().map(|target| target.name.to_string()))
+    });
+    let asked = || {
+        let (_, asked) = refusal.inputs.iter().find(|(name, _)| name == ASKED)?;
+        let bare = asked.strip_prefix("container ").or_else(|| asked.strip_prefix("service "));
+        Some(bare.unwrap_or(asked).to_owned()).filter(|name| !name.is_empty())
+    };
+    decided.flatten().or_else(asked)
+}
 
 impl State {
     /// The oldest open incidents, oldest first.
@@ -56,7 +72,7 @@ impl State {
                     let target = target.map(|target| target.name.to_string());
                     ("awaiting_approval", Some(Reason::ApprovalPending), target)
                 }
-                Phase::Refused { refusal, .. } => ("refused", Some(refusal.reason), None),
+                Phase::Refused { refusal, .. } => ("refused", Some(refusal.reason), refused_target(incident, refusal)),
                 Phase::BetweenTries => {
                     let target = incident.tried.as_ref().and_then(|tried| tried.run.target.as_ref());
                     ("between_tries", None, target.map(|target| target.name.to_string()))

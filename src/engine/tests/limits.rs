@@ -313,3 +313,15 @@ fn what_is_in_use_matters_only_to_what_is_done_next() {
     stage.world.step(incident, 0, StepResult::Waited);
     assert!(matches!(&stage.world.effects[..], [Effect::ResolveTarget { memory: true, .. }]));
 }
+
+#[test]
+fn who_has_no_limit_that_can_be_raised_is_told_how_to_have_one() {
+    for (quota, want) in [(true, "as `cpus` in place of `cpu_quota`"), (false, "give it one as `cpus`")] {
+        let mut web = limited((512, 1024, 0));
+        web.limits.cpu_quota = quota;
+        let mut stage = Stage { web: seen(web, MemoryInUse::NotAsked), ..Stage::new(lending()) };
+        stage.world.fire(firing(stage.world.now_s));
+        stage.rest();
+        assert!(stage.world.last_words().contains(want), "{}", stage.world.last_words());
+    }
+}

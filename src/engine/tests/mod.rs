@@ -25,6 +25,7 @@ mod limits;
 mod links;
 mod pauses;
 mod recount;
+mod refusals;
 mod reload;
 mod runs;
 mod services;

@@ -297,6 +297,13 @@ fn a_service_and_its_container_are_never_treated_at_once() {
     let second = newest(&world);
     world.docker(second, found(composed()));
     assert_eq!(world.last_refusal(), Some(Reason::Busy));
+    // Half way through, it looks like a deployment, and is our own doing.
+    let again = slow(world.now_s + 1);
+    let labels: Labels = again.labels.iter().chain([("serial", "2")]).collect();
+    world.fire(crate::model::alert::Alert { fingerprint: labels.fingerprint(), labels, ..again });
+    let third = newest(&world);
+    world.docker(third, found(Service { mixed: true, ..composed() }));
+    assert_eq!(world.last_refusal(), Some(Reason::Busy), "{}", world.last_words());
 
     let mut world = World::new(vec![restarting(), of_service]);
     world.fire(slow(world.now_s));

@@ -139,6 +139,18 @@ impl World {
         })
     }
 
+    /// The words of the last refusal.
+    pub(super) fn last_words(&self) -> &str {
+        let refused = self.log.iter().rev().find_map(|record| match &record.fact {
+            Fact::Decided(decided) => match &decided.answer {
+                Answer::Refused(refusal) => Some(refusal.detail.as_str()),
+                Answer::Run { .. } => None,
+            },
+            _ => None,
+        });
+        refused.unwrap_or_default()
+    }
+
     pub(super) fn verdict(&self) -> Option<(&'static str, Option<Reason>)> {
         self.log.iter().rev().find_map(|record| match &record.fact {
             Fact::IncidentClosed(closed) => Some((closed.verdict.as_str(), closed.reason)),
