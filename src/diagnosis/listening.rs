@@ -6,9 +6,9 @@ use super::log_line::has_any;
 use super::look::Look;
 use super::words::quote;
 use crate::model::diagnosis::DiagnosisCode as Code;
+use core::net::IpAddr;
 use regex::Regex;
 use serde_json::Value;
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
 /// `listening on http://127.0.0.1:8080`, `Running on 0.0.0.0:80`, `started server on [::]:3000`, `listening at port 80`: a

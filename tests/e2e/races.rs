@@ -157,7 +157,9 @@ fn fair(played: &Played, docker: &FakeDocker) {
     let (ends, acts) = (played.ends(), played.acts());
     let sent = docker.count("POST", &format!("/{}/restart", played.round.container["Id"].as_str().unwrap()));
     let told = format!("{} ended as {ends:?}, {acts} acts, {sent} sent: {:#?}", played.round.id(), played.records);
-    assert!(acts <= 1 && sent == acts, "{told}");
+    // Killed right between, it looks, and says that nothing was done.
+    let unsent = played.records.iter().any(|record| record["result"] == "not_applied");
+    assert!(acts <= 1 && (sent == acts || (sent == 0 && unsent)), "{told}");
     assert!(acts == 0 || ends == ["approval.approved"], "{told}");
     let withdrawn = ends.len() == 2 && ends[0] == "approval.approved";
     assert!(ends.len() == 1 || withdrawn, "{told}");

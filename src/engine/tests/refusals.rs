@@ -4,6 +4,7 @@ use super::world::*;
 use crate::model::container::TargetReport;
 use crate::model::fact::Fact;
 use crate::model::reason::Reason;
+use crate::playbook::definition::TargetSpec;
 
 fn label(key: &str, value: &str) -> TargetReport {
     let mut web = container("web");
@@ -58,7 +59,9 @@ fn what_was_not_found_is_told_by_its_name_and_its_host() {
         (&["local"][..], "no container matches the target: Docker knows no container web"),
         (&["local", "web-2"], "no container matches the target: Docker knows no container web on the host local"),
     ] {
-        let mut world = World::new(vec![restarting()]);
+        let mut playbook = restarting();
+        playbook.target = playbook.target.map(|target| TargetSpec { host: Some(template("local")), ..target });
+        let mut world = World::new(vec![playbook]);
         world.ruleset.policy.hosts = hosts.iter().map(ToString::to_string).collect();
         world.fire(firing(world.now_s));
         world.docker(first(), TargetReport::Missing);
