@@ -1,7 +1,7 @@
 //! A notice as a mail: plain text, in one thread for each incident.
 //!
 //! All text is data. No header takes a line break, what hides is written by its number, and our own link stands above
-//! whatever the alert says. Read [`write`] first.
+//! whatever the alert says. Read [`write()`] first.
 
 use super::super::link::SignedLink;
 use super::super::text::{by_number, hides, one_line};
