@@ -13,6 +13,7 @@ pub mod docker_call;
 pub mod duration;
 pub mod fact;
 pub mod go_regex;
+pub mod hidden;
 pub mod host;
 pub mod id;
 pub mod incident;

@@ -6,8 +6,8 @@
 
 use super::http::{HttpConfig, HttpNotifier, NotifierError};
 use super::pace::Pace;
-use super::text::{by_number, hides};
 use crate::model::approval::AskedPlan;
+use crate::model::hidden::{by_number, hides};
 use crate::model::notice::{Notice, NoticeOutcome};
 use secrecy::SecretString;
 use serde_json::{Value, json};

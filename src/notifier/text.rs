@@ -1,19 +1,6 @@
-//! Text from outside on its way to people: what is not seen, or turns the direction of text, is shown and not obeyed.
+//! Text from outside on its way to people, in one line.
 
-/// Whether a letter is not seen, or changes how others are shown.
-pub(super) fn hides(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-/// Such a letter by its number.
-pub(super) fn by_number(letter: char) -> String {
-    format!("\\u{{{:x}}}", u32::from(letter))
-}
+use crate::model::hidden::{by_number, hides};
 
 /// The text in one line, with all such letters by their numbers, and not longer than this.
 pub(super) fn one_line(text: &str, letters_max: usize) -> String {

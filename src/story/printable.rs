@@ -1,16 +1,14 @@
 //! Text from outside, made safe for a terminal and a reader: control characters and the like are shown, not obeyed, and what
 //! nobody would see is shown too, so that no name looks like another one.
 
-use crate::record::needs_escape;
+use crate::model::hidden::{by_number, hides};
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// The text with everything that a terminal would obey, and whatever hides in it, written as an escape.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let obeyed = |scalar: char| scalar.is_control() || needs_escape(scalar) || hides(scalar);
-    if !text.contains(obeyed) {
+    if !text.contains(hides) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -19,21 +17,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            scalar if obeyed(scalar) => {
-                write!(shown, "\\u{{{:x}}}", u32::from(scalar)).expect("writing to memory");
-            }
+            scalar if hides(scalar) => shown.push_str(&by_number(scalar)),
             scalar => shown.push(scalar),
         }
     }
     Cow::Owned(shown)
-}
-
-/// Whether nothing is seen of it, or only what it does to its neighbours.
-fn hides(scalar: char) -> bool {
-    matches!(
-        scalar,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 /// A span of time for people: three significant digits at most.

@@ -4,7 +4,8 @@
 //! whatever the alert says. Read [`write()`] first.
 
 use super::super::link::SignedLink;
-use super::super::text::{by_number, hides, one_line};
+use super::super::text::one_line;
+use crate::model::hidden::{by_number, hides};
 use crate::model::notice::Notice;
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
