@@ -398,23 +398,7 @@ async fn look_for(on: Result<DockerHost, String>, (query, memory): (&TargetQuery
 /// Where people are to be asked: what is the matter with the target, within the few seconds that evidence may take.
 /// Whatever cannot be found out keeps nobody from being asked.
 async fn look_closer(reader: &docker::Reader, report: &TargetReport, closer: &LookCloser) -> Option<Value> {
-    let target = match report {
-        TargetReport::Found(view) | TargetReport::Several { first: view, .. } => TargetIdent::from(&view.container),
-        TargetReport::FoundService(service) => TargetIdent::from(service.as_ref()),
-        TargetReport::Missing
-        | TargetReport::Ambiguous(_)
-        | TargetReport::Unavailable(_)
-        | TargetReport::Denied(_)
-        | TargetReport::NoManager(_) => return None,
-    };
-    let wanted = match closer {
-        LookCloser::No => false,
-        LookCloser::Yes => true,
-        LookCloser::Unless(agreed) => *agreed != target.id,
-    };
-    if !wanted {
-        return None;
-    }
+    let target = report.target().filter(|target| closer.at(&target.id))?;
     let evidence = Box::pin(docker::capture(reader, &target, &ASKED_ABOUT)).await;
     Some(for_people(&with_diagnosis(evidence)))
 }

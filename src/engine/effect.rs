@@ -145,6 +145,18 @@ pub enum LookCloser {
     Unless(TargetId),
 }
 
+impl LookCloser {
+    /// Whether it finds out what is the matter with this target.
+    #[must_use]
+    pub fn at(&self, target: &TargetId) -> bool {
+        match self {
+            Self::No => false,
+            Self::Yes => true,
+            Self::Unless(agreed) => agreed != target,
+        }
+    }
+}
+
 impl Effect {
     /// The incident it is for.
     #[must_use]

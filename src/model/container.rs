@@ -3,6 +3,7 @@
 //! Decoded leniently: a state or health value of a newer engine becomes `Other` and is refused by the gates instead of
 //! making the whole answer unreadable.
 
+use super::action::TargetIdent;
 use super::reason::codes;
 use super::resources::ResourceLimits;
 use super::service::Service;
@@ -376,10 +377,22 @@ pub enum TargetReport {
     Ambiguous(Vec<String>),
     /// Docker could not be asked, or did not answer in time.
     Unavailable(String),
-    /// A proxy or plugin said no: the method and path.
+    /// A proxy or plugin said no: to what, in words.
     Denied(String),
     /// It was asked about Swarm, and is no manager of one: its words.
     NoManager(String),
+}
+
+impl TargetReport {
+    /// What Docker showed, the first of several; `None` if nothing.
+    #[must_use]
+    pub fn target(&self) -> Option<TargetIdent> {
+        match self {
+            Self::Found(view) | Self::Several { first: view, .. } => Some(TargetIdent::from(&view.container)),
+            Self::FoundService(service) => Some(TargetIdent::from(service.as_ref())),
+            Self::Missing | Self::Ambiguous(_) | Self::Unavailable(_) | Self::Denied(_) | Self::NoManager(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

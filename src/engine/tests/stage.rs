@@ -1,7 +1,7 @@
 //! A world that answers by itself: whatever the engine asks for is done, and goes as a table says.
 
 use super::world::*;
-use crate::engine::effect::{Effect, LookCloser};
+use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::incident::Phase;
 use crate::model::action::{ActionOutcome, Reconciled};
@@ -10,7 +10,6 @@ use crate::model::fact::{Answer, Fact, StepResult};
 use crate::model::incident::AttemptNumber;
 use crate::model::notice::NoticeOutcome;
 use crate::model::request::{Request, RequestOutcome};
-use crate::model::target::TargetId;
 use crate::model::testimony::Heard;
 use crate::playbook::definition::{Attempt, Attempts, CaptureSpec, Playbook, RestartSpec, StopSpec, Verb, VerifyStep};
 use serde_json::Value;
@@ -52,18 +51,6 @@ pub(super) struct Stage {
 
 fn fine(_: &Request) -> RequestOutcome {
     RequestOutcome::Answered { status: 200, expected: true, detail: "ok".into() }
-}
-
-fn target_of(report: &TargetReport) -> Option<TargetId> {
-    match report {
-        TargetReport::Found(view) | TargetReport::Several { first: view, .. } => Some((&view.container.id).into()),
-        TargetReport::FoundService(service) => Some(service.id.target_id()),
-        TargetReport::Missing
-        | TargetReport::Ambiguous(_)
-        | TargetReport::Unavailable(_)
-        | TargetReport::Denied(_)
-        | TargetReport::NoManager(_) => None,
-    }
 }
 
 fn sick(_: u32) -> StepResult {
@@ -122,11 +109,7 @@ impl Stage {
         let world = &mut self.world;
         match effect {
             Effect::ResolveTarget { incident, closer, .. } => {
-                let looks = match closer {
-                    LookCloser::No => false,
-                    LookCloser::Yes => true,
-                    LookCloser::Unless(agreed) => target_of(&self.web).is_none_or(|id| id != agreed),
-                };
+                let looks = self.web.target().is_some_and(|target| closer.at(&target.id));
                 world.docker_looked(incident, self.web.clone(), self.evidence.clone().filter(|_| looks));
             }
             Effect::AskStep { incident, index, target, alert, host: _ } => {
