@@ -86,8 +86,11 @@ pub fn seems_meant(name: &str) -> Option<Strange> {
         return strange(nearest(rest).or_else(|| alike(rest)));
     }
     let (root, rest) = name.split_once(['.', '-', '_', '/', ':'])?;
-    let meant = nearest(rest).filter(|_| distance(root, ROOT) <= 1)?;
-    strange(Some(meant))
+    // Most labels end here: names are compared only under what may be ours.
+    if 1 < distance(root, ROOT) {
+        return None;
+    }
+    strange(Some(nearest(rest)?))
 }
 
 /// What stands after a name and its dot.
