@@ -5,14 +5,12 @@ use super::hosts::{DockerHost, Hosts};
 use super::links::Links;
 use crate::alertmanager::{self, InstanceConfig, Witnesses};
 use crate::docker::{DockerEndpoint, Observer, Reader, Tls, Writer};
-use crate::notifier::{
-    EmailConfig, EmailNotifier, Encryption, HttpConfig, HttpNotifier, Notifier, NotifierError, Pace, SlackNotifier,
-};
+use crate::notifier::{EmailNotifier, HttpConfig, HttpNotifier, Notifier, NotifierError, Pace, SlackNotifier};
 use crate::people::{People, Users};
 use crate::receiver::auth::{Credential, Sender, Senders};
 use crate::requester::Requester;
 use crate::settings::web_file::WebFile;
-use crate::settings::{self, AlertmanagerSettings, MailTls, NotifierTo, SenderAuth, Settings};
+use crate::settings::{self, AlertmanagerSettings, NotifierTo, SenderAuth, Settings};
 use crate::telemetry::metrics::{BuildInfo, Metrics};
 use crate::web::front::Door;
 use crate::web::guard::Access;
@@ -61,22 +59,8 @@ fn notifier_to(to: &NotifierTo) -> Result<Notifier, NotifierError> {
         }
         NotifierTo::Slack(slack) => SlackNotifier::new(slack.url.clone(), slack.buttons, Pace::default())
             .map(|slack| Notifier::Slack(Box::new(slack))),
-        NotifierTo::Email(email) => {
-            let config = EmailConfig {
-                to: email.to.clone(),
-                from: email.from.clone(),
-                host: email.host.clone(),
-                port: email.port,
-                hello: email.hello.clone(),
-                login: email.login.clone(),
-                encryption: match email.tls {
-                    MailTls::Implicit => Encryption::Implicit,
-                    MailTls::StartTls => Encryption::StartTls,
-                    MailTls::Never => Encryption::Never,
-                },
-                ca: email.ca.clone(),
-            };
-            EmailNotifier::new(&config, EmailNotifier::pace()).map(|email| Notifier::Email(Box::new(email)))
+        NotifierTo::Email(config) => {
+            EmailNotifier::new(config, EmailNotifier::pace()).map(|email| Notifier::Email(Box::new(email)))
         }
     }
 }

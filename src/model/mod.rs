@@ -20,6 +20,7 @@ pub mod incident;
 pub mod label;
 pub mod limit;
 pub mod link_local;
+pub mod mail;
 pub mod matcher;
 pub mod memory;
 pub mod moment;

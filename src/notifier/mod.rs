@@ -11,7 +11,7 @@ mod slack;
 mod slack_answer;
 mod text;
 
-pub use email::{EmailConfig, EmailNotifier, Encryption};
+pub use email::EmailNotifier;
 pub use http::{HttpConfig, HttpNotifier, NotifierError};
 pub use link::SignedLink;
 pub use pace::Pace;

@@ -5,7 +5,7 @@
 
 use super::raw::{OneOrMany, RawEmail};
 use super::resolve::Checks;
-use super::types::{EmailNotifier, MailTls};
+use crate::model::mail::{MailConfig, MailTls};
 use lettre::message::{Mailbox, Mailboxes};
 use secrecy::SecretString;
 
@@ -17,7 +17,7 @@ const ADDRESSES_MAX: usize = 50;
 
 impl Checks<'_> {
     /// All of it must be right.
-    pub(super) fn email(&mut self, key: &str, raw: RawEmail) -> Option<EmailNotifier> {
+    pub(super) fn email(&mut self, key: &str, raw: RawEmail) -> Option<MailConfig> {
         let at = |name: &str| format!("{key}.{name}");
         let to = self.keep(&at("to"), addressees(raw.to));
         let from = self.keep(&at("from"), sender(&raw.from));
@@ -54,7 +54,7 @@ impl Checks<'_> {
             }
         };
         let (host, port) = smarthost?;
-        Some(EmailNotifier { to: to?, from: from?, host, port, hello: hello?, login: login?, tls, ca: ca? })
+        Some(MailConfig { to: to?, from: from?, host, port, hello: hello?, login: login?, tls, ca: ca? })
     }
 
     /// Both or neither. The outer `None` if something is wrong.

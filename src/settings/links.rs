@@ -3,7 +3,8 @@
 use super::email::same_mailbox;
 use super::raw::RawApprovals;
 use super::resolve::Checks;
-use super::types::{ApprovalSettings, EmailNotifier, NotifierSettings, NotifierTo, WebSettings};
+use super::types::{ApprovalSettings, NotifierSettings, NotifierTo, WebSettings};
+use crate::model::mail::MailConfig;
 use crate::people::{LinkKey, Person};
 
 impl Checks<'_> {
@@ -59,7 +60,7 @@ impl Checks<'_> {
     fn link_mailbox(
         &mut self,
         key: &str,
-        (name, email): (&str, &EmailNotifier),
+        (name, email): (&str, &MailConfig),
         (people, index): (&[Person], usize),
         notifiers: &[NotifierSettings],
     ) {

@@ -35,9 +35,9 @@ pub use problem::{About, Place, SettingsError, SettingsProblem};
 pub use shown::{Mark, ShownFile};
 pub use source::{load, login_name, no_color, place_of, secret_file, shown_file};
 pub use types::{
-    AlertmanagerSettings, DockerHost, DockerSettings, DockerTls, DockerUrl, EmailNotifier, HttpNotifier, LabelSettings,
-    LimitSettings, LogFormat, LogLevel, LogSettings, MailTls, NotifierSettings, NotifierTo, Overrides, Sender,
-    SenderAuth, Settings, SlackNotifier, SocketSettings, WebSettings, WebhookSettings,
+    AlertmanagerSettings, DockerHost, DockerSettings, DockerTls, DockerUrl, HttpNotifier, LabelSettings, LimitSettings,
+    LogFormat, LogLevel, LogSettings, NotifierSettings, NotifierTo, Overrides, Sender, SenderAuth, Settings,
+    SlackNotifier, SocketSettings, WebSettings, WebhookSettings,
 };
 
 #[cfg(test)]

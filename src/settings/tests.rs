@@ -2,8 +2,9 @@
 
 use super::layers::{Inputs, layer};
 use super::resolve::resolve;
-use super::{DockerUrl, LogFormat, LogLevel, MailTls, NotifierTo, Overrides, SenderAuth, Settings};
+use super::{DockerUrl, LogFormat, LogLevel, NotifierTo, Overrides, SenderAuth, Settings};
 use crate::model::limit::Window;
+use crate::model::mail::MailTls;
 use crate::people::{Role, TokenHash};
 use secrecy::ExposeSecret;
 use std::io::{Error, ErrorKind};

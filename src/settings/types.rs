@@ -5,10 +5,10 @@
 use super::problem::Place;
 use super::web_file::WebFile;
 use crate::model::limit::{Breaker, Storm, Window};
+use crate::model::mail::MailConfig;
 use crate::model::policy::{Policy, ProtectedName};
 use crate::model::ssh::SshAddress;
 use crate::people::{ForwardAuth, LinkKey, OidcLogin, Person, Role, SlackApp};
-use lettre::message::Mailbox;
 use secrecy::SecretString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -373,7 +373,7 @@ pub enum NotifierTo {
     /// `slack`
     Slack(SlackNotifier),
     /// `email`
-    Email(Box<EmailNotifier>),
+    Email(Box<MailConfig>),
 }
 
 impl NotifierTo {
@@ -395,38 +395,6 @@ pub struct SlackNotifier {
     pub url: SecretString,
     /// Whether questions carry buttons.
     pub buttons: bool,
-}
-
-/// A notifier that sends mail.
-#[derive(Clone, Debug)]
-pub struct EmailNotifier {
-    /// Whom it is for. Never empty.
-    pub to: Vec<Mailbox>,
-    /// Whom it is from.
-    pub from: Mailbox,
-    /// The mail server: a name or an address, without brackets.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// What we call ourselves there.
-    pub hello: String,
-    /// User and password. There is none where nothing is encrypted.
-    pub login: Option<(String, SecretString)>,
-    /// How the connection is encrypted.
-    pub tls: MailTls,
-    /// The authorities, in PEM, that are trusted instead of the usual ones.
-    pub ca: Option<String>,
-}
-
-/// How a connection to a mail server is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailTls {
-    /// From its first byte.
-    Implicit,
-    /// By `STARTTLS`, or nothing is sent.
-    StartTls,
-    /// Not at all.
-    Never,
 }
 
 /// A notifier that sends an HTTP request.

@@ -11,43 +11,11 @@ use super::http::NotifierError;
 use super::link::SignedLink;
 use super::pace::Pace;
 use crate::http_client;
+use crate::model::mail::MailConfig;
 use crate::model::notice::{Notice, NoticeOutcome};
 use lettre::message::Mailbox;
-use secrecy::SecretString;
 use session::{Mail, Smarthost};
 use std::time::Duration;
-
-/// Where and how to send, as configured.
-#[derive(Clone, Debug)]
-pub struct EmailConfig {
-    /// Whom it is for. Never empty.
-    pub to: Vec<Mailbox>,
-    /// Whom it is from.
-    pub from: Mailbox,
-    /// The server: a name or an address, without brackets.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// What we call ourselves there.
-    pub hello: String,
-    /// User and password.
-    pub login: Option<(String, SecretString)>,
-    /// How it is encrypted.
-    pub encryption: Encryption,
-    /// The authorities, in PEM, that are trusted instead of the usual ones.
-    pub ca: Option<String>,
-}
-
-/// How a connection to a mail server is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encryption {
-    /// From its first byte.
-    Implicit,
-    /// By `STARTTLS`, before anything is told.
-    StartTls,
-    /// Not at all.
-    Never,
-}
 
 /// Sends notices as mail.
 #[derive(Clone, Debug)]
@@ -63,7 +31,7 @@ impl EmailNotifier {
     ///
     /// # Errors
     /// [`NotifierError`] naming the setting that is wrong.
-    pub fn new(config: &EmailConfig, pace: Pace) -> Result<Self, NotifierError> {
+    pub fn new(config: &MailConfig, pace: Pace) -> Result<Self, NotifierError> {
         let trust = http_client::trust(config.ca.as_deref()).map_err(NotifierError::Mail)?;
         let smarthost = Smarthost::new(config, trust).map_err(NotifierError::Mail)?;
         Ok(Self { smarthost, from: config.from.clone(), to: config.to.clone(), pace })

@@ -7,7 +7,7 @@
 use super::super::pace::Failure;
 use super::super::text::one_line;
 use super::stream::Heard;
-use super::{EmailConfig, Encryption};
+use crate::model::mail::{MailConfig, MailTls};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lettre::address::Address;
@@ -45,7 +45,7 @@ pub(super) struct Smarthost {
     name: ServerName<'static>,
     hello: ClientId,
     login: Option<(String, SecretString)>,
-    encryption: Encryption,
+    encryption: MailTls,
     tls: TlsConnector,
 }
 
@@ -71,7 +71,7 @@ impl Smarthost {
     ///
     /// # Errors
     /// Why nobody can be asked for a certificate by this name.
-    pub(super) fn new(config: &EmailConfig, trust: Arc<ClientConfig>) -> Result<Self, String> {
+    pub(super) fn new(config: &MailConfig, trust: Arc<ClientConfig>) -> Result<Self, String> {
         let name = ServerName::try_from(config.host.clone());
         Ok(Self {
             host: config.host.clone(),
@@ -79,7 +79,7 @@ impl Smarthost {
             name: name.map_err(|error| format!("`smarthost`: {:?}: {error}", config.host))?,
             hello: ClientId::Domain(config.hello.clone()),
             login: config.login.clone(),
-            encryption: config.encryption,
+            encryption: config.tls,
             tls: TlsConnector::from(trust),
         })
     }
@@ -125,9 +125,9 @@ impl Smarthost {
         let stream = stream.map_err(unreachable)?;
         let peer = stream.peer_addr().map_err(unreachable)?;
         let stream: Box<dyn AsyncTokioStream> = match self.encryption {
-            Encryption::Never => Box::new(Heard::new(stream, peer, "")),
-            Encryption::Implicit => Box::new(Heard::new(self.encrypt(stream).await?, peer, "")),
-            Encryption::StartTls => {
+            MailTls::Never => Box::new(Heard::new(stream, peer, "")),
+            MailTls::Implicit => Box::new(Heard::new(self.encrypt(stream).await?, peer, "")),
+            MailTls::StartTls => {
                 let stream = self.start_tls(Heard::new(stream, peer, "")).await?;
                 // It greets only once, and that was before TLS.
                 Box::new(Heard::new(self.encrypt(stream).await?, peer, "220 encrypted\r\n"))
@@ -225,7 +225,7 @@ impl Smarthost {
 
     /// Proves who we are. What the server says to that is not told: some repeat what they were given.
     async fn log_in(&self, open: &mut AsyncSmtpConnection, login: &(String, SecretString)) -> Result<(), Failure> {
-        if self.encryption == Encryption::Never {
+        if self.encryption == MailTls::Never {
             return Err(self.final_word("would hear the password unencrypted: nothing was sent"));
         }
         let (user, password) = login;

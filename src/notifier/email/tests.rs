@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::model::id::{ActId, IncidentId, Seq};
-use secrecy::ExposeSecret;
+use crate::model::mail::MailTls;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -163,22 +164,22 @@ impl Server {
         self.heard.lock().unwrap().clone()
     }
 
-    fn notifier(&self, encryption: Encryption) -> EmailNotifier {
-        let config = EmailConfig {
+    fn notifier(&self, tls: MailTls) -> EmailNotifier {
+        let config = MailConfig {
             to: vec!["ada@example.com".parse().unwrap()],
             from: "sickbay@ops.example".parse().unwrap(),
             host: "127.0.0.1".to_owned(),
             port: self.port,
             hello: "here.example".to_owned(),
             login: None,
-            encryption,
+            tls,
             ca: None,
         };
         let pause = Duration::from_millis(20);
         EmailNotifier::new(&config, Pace { deadline: Duration::from_millis(500), pauses: vec![pause, pause] }).unwrap()
     }
 
-    async fn error(&self, encryption: Encryption) -> String {
+    async fn error(&self, encryption: MailTls) -> String {
         let sent = self.notifier(encryption).send(&notice("t", "m"), Some(&link()), (false, "0a1b2c3d")).await;
         let NoticeOutcome::Failed { error } = sent else { panic!("delivered") };
         assert!(error.starts_with(&format!("127.0.0.1:{} ", self.port)), "{error}");
@@ -223,13 +224,13 @@ fn good(line: &str) -> Option<String> {
 #[tokio::test]
 async fn without_encryption_nothing_is_told_unless_the_settings_say_so() {
     let server = Server::start(|_number, line| good(line)).await;
-    let error = server.error(Encryption::StartTls).await;
+    let error = server.error(MailTls::StartTls).await;
     assert!(error.ends_with("offers no encryption (STARTTLS), and `require_tls` is true: nothing was sent"), "{error}");
     assert_eq!(server.heard(), [["EHLO here.example"]], "once, and not a word more");
-    let knocked = server.notifier(Encryption::StartTls).knock().await.unwrap_err();
+    let knocked = server.notifier(MailTls::StartTls).knock().await.unwrap_err();
     assert!(knocked.contains("offers no encryption"), "{knocked}");
 
-    let plain = server.notifier(Encryption::Never);
+    let plain = server.notifier(MailTls::Never);
     assert_eq!(plain.knock().await, Ok(()));
     let sent = plain.send(&notice("t", "a\n.b\n.\nc"), Some(&link()), (false, "0a1b2c3d")).await;
     assert_eq!(sent, NoticeOutcome::Delivered);
@@ -250,7 +251,7 @@ async fn what_came_before_tls_is_not_believed() {
         line => good(line),
     })
     .await;
-    let error = server.error(Encryption::StartTls).await;
+    let error = server.error(MailTls::StartTls).await;
     assert!(error.contains("said more before TLS than belongs there"), "{error}");
     assert_eq!(server.heard(), [["EHLO here.example", "STARTTLS"]]);
 }
@@ -263,7 +264,7 @@ async fn a_busy_server_is_asked_again_and_gets_the_same_mail() {
         (_, line) => good(line),
     })
     .await;
-    let sent = server.notifier(Encryption::Never).send(&notice("t", "m"), None, (false, "0a1b2c3d")).await;
+    let sent = server.notifier(MailTls::Never).send(&notice("t", "m"), None, (false, "0a1b2c3d")).await;
     assert_eq!(sent, NoticeOutcome::Delivered);
     let named = |heard: &Vec<String>| heard.iter().find(|line| line.starts_with("Message-ID: ")).cloned();
     let names: Vec<String> = server.heard().iter().filter_map(named).collect();
@@ -271,7 +272,7 @@ async fn a_busy_server_is_asked_again_and_gets_the_same_mail() {
 
     // It has the mail, and does not say good-bye.
     let server = Server::start(|_number, line| if line == "QUIT" { Some(String::new()) } else { good(line) }).await;
-    let sent = server.notifier(Encryption::Never).send(&notice("t", "m"), None, (false, "0a1b2c3d")).await;
+    let sent = server.notifier(MailTls::Never).send(&notice("t", "m"), None, (false, "0a1b2c3d")).await;
     assert_eq!((sent, server.heard().len()), (NoticeOutcome::Delivered, 1));
 }
 
@@ -322,7 +323,7 @@ async fn what_a_server_refuses_for_good_is_told_without_what_it_has_read() {
         (|_number, _line| Some("HTTP/1.1 400 Bad Request\r\n".to_owned()), 3, "greeted us with what is no SMTP"),
     ] {
         let server = Server::start(answer).await;
-        let error = server.error(Encryption::Never).await;
+        let error = server.error(MailTls::Never).await;
         assert!(error.ends_with(want), "{want}: {error}");
         assert_eq!(server.heard().len(), tries, "{want}");
     }
@@ -332,12 +333,12 @@ async fn what_a_server_refuses_for_good_is_told_without_what_it_has_read() {
 async fn a_server_that_hangs_or_talks_without_end_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server { port: listener.local_addr().unwrap().port(), heard: Arc::default(), _tasks: JoinSet::new() };
-    for encryption in [Encryption::Never, Encryption::StartTls, Encryption::Implicit] {
+    for encryption in [MailTls::Never, MailTls::StartTls, MailTls::Implicit] {
         let error = server.error(encryption).await;
         assert!(error.ends_with("did not answer within 0.5 seconds"), "{error}");
     }
     drop(listener);
-    let error = server.error(Encryption::StartTls).await;
+    let error = server.error(MailTls::StartTls).await;
     assert!(error.contains("cannot be reached") && error.contains("refused"), "{error}");
 
     let talker = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -350,7 +351,7 @@ async fn a_server_that_hangs_or_talks_without_end_is_given_up() {
             let _rest = stream.read(&mut [0; 1]).await;
         }
     });
-    for encryption in [Encryption::Never, Encryption::StartTls] {
+    for encryption in [MailTls::Never, MailTls::StartTls] {
         let error = server.error(encryption).await;
         assert!(error.ends_with("it talks without end"), "{error}");
     }
@@ -358,14 +359,14 @@ async fn a_server_that_hangs_or_talks_without_end_is_given_up() {
 
 #[test]
 fn a_server_that_repeats_the_password_is_not_quoted() {
-    let config = EmailConfig {
+    let config = MailConfig {
         to: vec!["ada@example.com".parse().unwrap()],
         from: "sickbay@ops.example".parse().unwrap(),
         host: "::1".to_owned(),
         port: 25,
         hello: "localhost".to_owned(),
         login: Some(("me".to_owned(), SecretString::from("c4nary"))),
-        encryption: Encryption::StartTls,
+        tls: MailTls::StartTls,
         ca: None,
     };
     let notifier = EmailNotifier::new(&config, Pace::default()).unwrap();
@@ -379,7 +380,7 @@ fn a_server_that_repeats_the_password_is_not_quoted() {
     ] {
         assert_eq!(notifier.smarthost.harmless(words), want, "{words}");
     }
-    let empty = EmailConfig { ca: Some("-----BEGIN NOTHING-----".to_owned()), ..config };
+    let empty = MailConfig { ca: Some("-----BEGIN NOTHING-----".to_owned()), ..config };
     let error = EmailNotifier::new(&empty, Pace::default()).unwrap_err().to_string();
     assert!(error.contains("`ca_file`"), "{error}");
 }
