@@ -190,17 +190,22 @@ fn relapsed(question: &Question<'_>, mut judgment: Judgment) -> Judgment {
     judgment
 }
 
+/// The target is not the one that the gates said yes to.
+pub(super) fn changed(detail: &str, run: &Run, found: &TargetIdent) -> Refusal {
+    let mut refusal = refuse(Gate::Target, Reason::TargetChanged, detail);
+    if let Some(planned) = &run.target {
+        refusal = refusal.saw("planned", &planned.id).saw("planned_image", &planned.image_id);
+        refusal = refusal.saw("planned_name", &planned.name);
+    }
+    refusal.saw("found", &found.id).saw("found_image", &found.image_id).saw("found_name", &found.name)
+}
+
 /// Right before the act: all gates again, on the very container of the plan.
 fn act(question: &Question<'_>, run: &Run, verb: &Verb, view: &TargetView) -> Judgment {
     let target = TargetIdent::from(&view.container).on(question.host());
     let incident = question.incident;
     if run.target.as_ref() != Some(&target) || run.plan != Some(plan_hash(question, Some(&target))) {
-        let detail = "the container or the plan is not the one that was decided on";
-        let mut refusal = refuse(Gate::Target, Reason::TargetChanged, detail);
-        if let Some(planned) = &run.target {
-            refusal = refusal.saw("planned", &planned.id).saw("planned_image", &planned.image_id);
-        }
-        let refusal = refusal.saw("found", &target.id).saw("found_image", &target.image_id);
+        let refusal = changed("the container or the plan is not the one that was decided on", run, &target);
         return refused(incident, question.playbook, Some(target), refusal);
     }
     // A step that is not to be done needs no gate's leave; while it is paused, not even that is found out.

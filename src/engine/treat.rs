@@ -8,7 +8,7 @@ use super::scale::{Aim, aim};
 use super::{advance, step_rules};
 use crate::model::action::{Action, ServiceAction, TargetIdent, TargetVitals};
 use crate::model::container::TargetReport;
-use crate::model::fact::{ActionIntended, Fact, Refusal};
+use crate::model::fact::{ActionIntended, Fact};
 use crate::model::reason::{Gate, Reason};
 use crate::model::service::{Previous, Service};
 use crate::playbook::definition::{Attempt, Verb};
@@ -49,7 +49,8 @@ pub(super) fn act(question: &Question<'_>, run: &Run, verb: &Verb, service: &Ser
     let (incident, playbook) = (question.incident, question.playbook);
     let (target, _) = planned(incident, service);
     if run.target.as_ref() != Some(&target) || run.plan != Some(judge::plan_hash(question, Some(&target))) {
-        return judge::refused(incident, playbook, Some(target.clone()), changed(run, &target));
+        let detail = "the service was changed since it was decided: another one, another image or another definition";
+        return judge::refused(incident, playbook, Some(target.clone()), judge::changed(detail, run, &target));
     }
     let allowed = match step_rules::before_act(question, run) {
         Ok(allowed) => allowed,
@@ -70,16 +71,6 @@ pub(super) fn act(question: &Question<'_>, run: &Run, verb: &Verb, service: &Ser
             judge::refused(incident, playbook, Some(target), refusal)
         }
     }
-}
-
-/// The service is not the one that the gates said yes to.
-fn changed(run: &Run, found: &TargetIdent) -> Refusal {
-    let detail = "the service was changed since it was decided: another one, another image or another definition";
-    let mut refusal = refuse(Gate::Target, Reason::TargetChanged, detail);
-    if let Some(planned) = &run.target {
-        refusal = refusal.saw("planned", &planned.id).saw("planned_image", &planned.image_id);
-    }
-    refusal.saw("found", &found.id).saw("found_image", &found.image_id)
 }
 
 /// What a step comes to.
