@@ -394,6 +394,10 @@ pub(super) fn plan_hash(question: &Question<'_>, target: Option<&TargetIdent>) -
         hash.update(part.as_bytes());
         hash.update([0]);
     }
+    // Nobody agrees to an act by agreeing to its rehearsal.
+    if question.dry_run() {
+        hash.update(b"dry run\0");
+    }
     if !template.is_empty() {
         hash.update(template.as_bytes());
         hash.update([0]);
@@ -416,8 +420,7 @@ pub(super) fn plan_hash(question: &Question<'_>, target: Option<&TargetIdent>) -
 fn terms_of_requests(question: &Question<'_>, target: Option<&TargetIdent>) -> Option<String> {
     let Question { incident, playbook, policy, now, .. } = *question;
     let attempt = AttemptNumber { number: incident.attempt(), count: playbook.attempts.count() };
-    let dry_run = incident.run().map_or_else(|| question.dry_run(), |run| run.dry_run);
-    let about = approval::About { target, attempt, dry_run };
+    let about = approval::About { target, attempt, dry_run: question.dry_run() };
     let steps = advance::work_of(playbook, incident);
     approval::Terms { incident, playbook, policy }.of_requests(about, steps, now)
 }

@@ -52,6 +52,10 @@ pub enum Unproven {
     /// It was good, and its time is over.
     #[error("its time is over")]
     Expired,
+    /// It was signed for a question of this very name and plan that had another time: by another daemon, or before the log began
+    /// anew.
+    #[error("it is for another question")]
+    AnotherQuestion,
 }
 
 impl LinkKey {
@@ -113,6 +117,12 @@ impl LinkKey {
     pub fn fits_code(&self, presented: &str, about: LinkAbout<'_>) -> bool {
         let code = code_of(&self.mac(about, &about.until.to_string()));
         code.as_bytes().ct_eq(plain(presented).as_bytes()).into()
+    }
+
+    /// Whether a token is that of this very link, its time included.
+    #[must_use]
+    pub fn fits_token(&self, presented: &str, about: LinkAbout<'_>) -> bool {
+        self.token(about).expose_secret().as_bytes().ct_eq(presented.as_bytes()).into()
     }
 
     fn mac(&self, about: LinkAbout<'_>, until: &str) -> Mac {
@@ -271,8 +281,11 @@ mod tests {
             assert!(!key(KEY).fits_code(&code, other), "{other:?}");
         }
         assert!(!key("another-key-of-thirty-two-letters").fits_code(&code, alice));
+        let token = token("alice", NOW + 60);
+        assert!(key(KEY).fits_token(&token, alice));
+        assert!(!key(KEY).fits_token(&token, LinkAbout { until: NOW + 61, ..alice }));
         // Fifty bits of the same proof as the token's.
-        let proof = token("alice", NOW + 60);
+        let proof = token;
         let bytes = URL_SAFE_NO_PAD.decode(proof.rsplit('.').next().unwrap()).unwrap();
         let first = usize::from(bytes[0] >> 3);
         assert_eq!(bare.as_bytes()[0], ALPHABET[first]);

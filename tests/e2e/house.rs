@@ -162,7 +162,8 @@ notifiers:
     /// The token of a link of this person, as the daemon itself would make it.
     pub(crate) fn link_token(&self, approver: &str) -> String {
         let key = LinkKey::new(SecretString::from(LINKS)).unwrap();
-        let about = LinkAbout { approval: self.id(), plan: self.plan(), approver, until: now() + 600 };
+        let until = self.asked["until"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+        let about = LinkAbout { approval: self.id(), plan: self.plan(), approver, until };
         key.token(about).expose_secret().to_owned()
     }
 

@@ -233,6 +233,8 @@ async fn a_link_is_good_for_one_approval_one_plan_one_person_and_its_time() {
     assert_eq!(sickbay.records_of("approval.vote").len(), 4);
     for (token, want) in [
         (signed(&web.path, &own, ("ada", 1_000)), (410, "link_expired")),
+        // A question of this name and plan, of another daemon with this secret or of a log before this one.
+        (signed(&web.path, &own, ("ada", until)), (404, "unknown")),
         (signed(&web.path, &own, ("zoe", until)), (403, "not_allowed")),
         (signed(&web.path, &own, ("gone", until)), (403, "not_allowed")),
     ] {

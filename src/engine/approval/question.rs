@@ -66,7 +66,13 @@ pub(in crate::engine) fn before_run(
         Some(approval) if approval.is_pending() => Vec::new(),
         Some(approval) if approval.is_too_old(question.now) => vec![not_carried_out(approval)],
         Some(approval) if approval.asked.plan != plan => {
-            asked_anew(approval, "what would be done is no longer what people agreed to".to_owned(), Vec::new())
+            let detail = match (approval.asked.dry_run, question.dry_run()) {
+                (true, false) => "people agreed to a dry run, and this would be none any more",
+                (false, true) | (true, true) | (false, false) => {
+                    "what would be done is no longer what people agreed to"
+                }
+            };
+            asked_anew(approval, detail.to_owned(), Vec::new())
         }
         Some(approval) => match approval.lapsed(question.policy).as_slice() {
             [] => return None,

@@ -4,11 +4,11 @@
 //! guards is the act itself, whatever came between: a pause, a crash, a night.
 
 use super::{Question, refuse};
-use crate::engine::approval::{Approval, Terms, plan_of_step};
+use crate::engine::approval::{Approval, End, Terms, plan_of_step};
 use crate::engine::incident::Run;
 use crate::model::approval::{ApprovalOutcome, EXECUTE_WITHIN};
 use crate::model::duration::format_duration;
-use crate::model::fact::Refusal;
+use crate::model::fact::{Branch, Refusal};
 use crate::model::reason::{Gate, Reason};
 use crate::playbook::definition::{Step, Verb};
 use std::time::Duration;
@@ -37,9 +37,19 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
         return Err(no("nobody agreed to this very plan".to_owned()));
     };
     let Some(end) = &approval.end else { return Err(no("people have not decided yet".to_owned())) };
+    still_holds((question, run), (approval, end))
+}
+
+/// Whether the settings let those who agreed decide to this day, and they did so lately.
+fn still_holds((question, run): (&Question<'_>, &Run), (approval, end): (&Approval, &End)) -> Result<(), Refusal> {
+    let id = approval.asked.approval;
+    let no = |detail: String| Err(refuse(Gate::Approval, Reason::ApprovalMissing, detail).saw("approval", id));
     let gone = approval.lapsed(question.policy);
     if !gone.is_empty() {
-        return Err(no(format!("{} agreed, and may no longer decide about it", gone.join(", "))));
+        return no(format!("{} agreed, and may no longer decide about it", gone.join(", ")));
+    }
+    if end.by.is_empty() && !question.policy.approve_on_timeout_allowed {
+        return no("nobody objected in time, and the settings do not take that for a yes any more".to_owned());
     }
     let since = question.now.perhaps_since(&end.at);
     let from = approval.asked.step.as_ref().map_or(0, |step| step.index + 1);
@@ -48,7 +58,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<(), Refusal> {
     if allowed < since {
         let (since, allowed) = (format_duration(whole(since)), format_duration(whole(allowed)));
         let refusal = no(format!("people agreed {since} ago, and what they agreed to was to begin within {allowed}"));
-        return Err(refusal.saw("since", since).saw("allowed", allowed));
+        return refusal.map_err(|refusal| refusal.saw("since", since).saw("allowed", allowed));
     }
     Ok(())
 }
@@ -72,18 +82,23 @@ fn hold(question: &Question<'_>, approval: &Approval) -> bool {
     Terms { incident, playbook, policy }.hold(&approval.asked, now)
 }
 
-/// Asks whether a request is still what people agreed to, if they were asked about this try. What follows a no is not.
+/// Asks whether a request is still what people agreed to, if they were asked about this try, and their yes still holds.
+/// What follows a no is not; what tells of a failure is sent whoever has gone meanwhile.
 pub(super) fn of_request(question: &Question<'_>, run: &Run) -> Result<(), Refusal> {
-    let agreed = |approval: &&Approval| {
-        approval.asked.attempt == run.attempt && approval.outcome() == Some(ApprovalOutcome::Approved)
+    let approval = question.incident.approval.as_deref().filter(|approval| approval.asked.attempt == run.attempt);
+    let agreed = approval.and_then(|approval| Some((approval, approval.end.as_ref()?)));
+    let Some((approval, end)) = agreed.filter(|(_, end)| end.outcome == ApprovalOutcome::Approved) else {
+        return Ok(());
     };
-    match question.incident.approval.as_deref().filter(agreed) {
-        Some(approval) if !hold(question, approval) => {
-            let detail = "what would be sent, or its plan, is no longer what people agreed to";
-            let refusal = refuse(Gate::Approval, Reason::ApprovalMissing, detail);
-            Err(refusal.saw("approval", approval.asked.approval))
-        }
-        Some(_) | None => Ok(()),
+    if !hold(question, approval) {
+        let detail = "what would be sent, or its plan, is no longer what people agreed to";
+        let refusal = refuse(Gate::Approval, Reason::ApprovalMissing, detail);
+        return Err(refusal.saw("approval", approval.asked.approval));
+    }
+    match run.branch {
+        // What the run has stopped it also starts, and what stands in between belongs to that.
+        Branch::Steps if !run.stopped => still_holds((question, run), (approval, end)),
+        Branch::Steps | Branch::OnFailure | Branch::OnDenied | Branch::OnResolved => Ok(()),
     }
 }
 

@@ -88,8 +88,11 @@ impl<'a> Question<'a> {
         Shown { view: self.view, service: self.service }
     }
 
-    /// Whether this run would be a dry run.
+    /// Whether this run is a dry run, or would be one.
     pub(super) fn dry_run(&self) -> bool {
+        if let Some(run) = self.incident.run() {
+            return run.dry_run;
+        }
         let followed = self.incident.origin.as_ref().is_some_and(|origin| origin.left.dry_run);
         self.policy.dry_run || self.playbook.dry_run || followed
     }

@@ -237,6 +237,32 @@ fn a_dry_run_asks_people_and_changes_nothing() {
 }
 
 #[test]
+fn whoever_agreed_to_a_dry_run_has_not_agreed_to_the_act() {
+    let mut stage = Stage::new(gated(2));
+    stage.verify = |_| StepResult::Verified("well".into());
+    stage.world.ruleset.policy.dry_run = true;
+    let now_s = stage.world.now_s;
+    stage.world.fire(firing(now_s));
+    stage.rest();
+    stage.yes("alice");
+    // The next start is none any more.
+    stage.world.ruleset.policy.dry_run = false;
+    stage.restart();
+    assert_eq!(stage.yes("dba-1"), VoteAnswer::Approved);
+    stage.rest();
+    let last = ends(&stage.world.log).last().unwrap().detail.clone();
+    assert_eq!(last, "people agreed to a dry run, and this would be none any more");
+    let asked: Vec<_> = questions(&stage.world.log).iter().map(|asked| (asked.dry_run, asked.plan.clone())).collect();
+    let [(true, old), (false, new)] = asked.as_slice() else { panic!("{asked:?}") };
+    assert!(old != new && stage.actions.is_empty(), "{:?}", stage.actions);
+    stage.yes("alice");
+    stage.yes("dba-1");
+    stage.rest();
+    assert_eq!(stage.actions, ["restart"]);
+    assert_eq!(stage.world.replayed(stage.world.log.len()), stage.world.state);
+}
+
+#[test]
 fn readers_see_what_people_are_asked() {
     let mut stage = asked(gated(2));
     stage.yes("dba-1");

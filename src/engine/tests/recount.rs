@@ -134,3 +134,21 @@ fn silence_that_counted_as_a_yes_is_nobodys_and_stays() {
     assert_eq!(ends(&stage.world.log)[0].outcome, ApprovalOutcome::Approved);
     assert_eq!(stage.actions, ["restart"]);
 }
+
+#[test]
+fn silence_counts_as_a_yes_only_as_long_as_the_settings_allow_it() {
+    for (allowed, want) in [(true, &["restart"][..]), (false, &[])] {
+        let mut silent = gated(1);
+        silent.approval.as_mut().unwrap().approve_on_timeout = true;
+        let mut stage = asked(silent);
+        stage.world.ruleset.policy = Policy { approve_on_timeout_allowed: true, ..policy(ALL) };
+        stage.later(super::approvals::TIMEOUT_S + 1);
+        stage.world.effects.clear();
+        stage.world.docker(first(), found(container("web")));
+        assert!(stage.world.state.incident(first()).unwrap().run().is_some(), "it has begun");
+        stage.world.ruleset.policy.approve_on_timeout_allowed = allowed;
+        stage.rest();
+        assert_eq!(stage.actions, want, "{allowed}");
+        assert_eq!(stage.world.last_refusal() == Some(Reason::ApprovalMissing), !allowed);
+    }
+}

@@ -12,6 +12,7 @@ use crate::model::fact::{Fact, StepResult};
 use crate::model::id::{IncidentId, Seq};
 use crate::model::incident::AttemptNumber;
 use crate::model::policy::Policy;
+use crate::model::reason::Reason;
 
 const GATED: &str = "    target: {container: web}\n    approval: {from: [alice], timeout: 10m}\n    steps:\n";
 
@@ -100,14 +101,62 @@ fn a_request_that_would_be_another_one_after_the_question_is_asked_about_anew() 
 
 /// Alice agrees, and it goes on to its end; if `moved`, sickbay has another URL from the first wait on.
 fn agreed_to(text: &str, moved: bool) -> Stage {
+    agreed_until(text, |stage| {
+        if moved {
+            move_sickbay(stage)
+        }
+    })
+}
+
+/// Alice agrees, and it goes on to its end; this happens at the first wait.
+fn agreed_until(text: &str, happens: impl FnOnce(&mut Stage)) -> Stage {
     let mut stage = asked(playbook(text));
     stage.yes("alice");
     stage.rest_but(|effect| matches!(effect, Effect::Sleep { .. }));
-    if moved {
-        move_sickbay(&mut stage);
-    }
+    happens(&mut stage);
     stage.rest();
     stage
+}
+
+/// Alice is in the settings no more.
+fn dismiss_alice(stage: &mut Stage) {
+    stage.world.ruleset.policy.voters = Some(Vec::new());
+}
+
+#[test]
+fn a_request_is_not_sent_by_the_word_of_who_may_decide_no_longer_or_of_long_ago() {
+    let asks = "approve: {from: [alice], timeout: 10m}";
+    for text in [
+        format!("{GATED}      - wait: 1m\n      - {CALL}\n"),
+        format!("    steps:\n      - {asks}\n      - wait: 1m\n      - {CALL}\n"),
+    ] {
+        let nothing = agreed_until(&text, |_| {});
+        let gone = agreed_until(&text, dismiss_alice);
+        let soon = agreed_until(&text, |stage| stage.world.now_s += 15 * 60);
+        let late = agreed_until(&text, |stage| stage.world.now_s += 17 * 60);
+        let sent = [&nothing, &gone, &soon, &late].map(|stage| stage.sent.len());
+        assert_eq!(sent, [1, 0, 1, 0], "{text}{:?}", gone.world.kinds(0));
+        let refusals = [&gone, &late].map(|stage| stage.world.last_refusal());
+        assert_eq!(refusals, [Some(Reason::ApprovalMissing); 2], "{text}");
+    }
+}
+
+#[test]
+fn what_stands_between_a_stop_and_the_start_is_sent_whoever_has_gone_meanwhile() {
+    let text = format!(
+        "{GATED}      - capture: none\n      - stop: {{}}\n      - wait: 1m\n      - {CALL}\n      - start: {{}}\n      - verify: none\n"
+    );
+    let stage = agreed_until(&text, dismiss_alice);
+    assert_eq!((stage.sent.len(), stage.actions.as_slice()), (1, ["stop", "start"].as_slice()), "{:?}", stage.told);
+}
+
+#[test]
+fn what_tells_of_a_failure_is_sent_whoever_has_gone_meanwhile() {
+    let tell = "http: {url: http://pager.example/, method: POST}";
+    let text = format!("{GATED}      - {CALL}\n      - wait: 1m\n      - {CALL}\n    on_failure:\n      - {tell}\n");
+    let stage = agreed_until(&text, dismiss_alice);
+    let sent: Vec<_> = stage.sent.iter().map(|request| &*request.url).collect();
+    assert_eq!(sent, ["http://lb.example/", "http://pager.example/"], "{:?}", stage.world.kinds(0));
 }
 
 #[test]

@@ -141,7 +141,10 @@ impl Reader<'_> {
         let mut headers = Vec::new();
         for (name, allowed) in HEADERS {
             let key = format!("http_server_config.headers.{name}");
-            let Some(value) = self.text(&key).filter(|value| !value.is_empty()) else { continue };
+            // Nothing is a value too, and not one of those that are allowed.
+            let Some(value) = self.text(&key).filter(|value| !(value.is_empty() && allowed.is_empty())) else {
+                continue;
+            };
             if !allowed.is_empty() && !allowed.contains(&&*value) {
                 self.fail(&key, format!("must be {}", allowed.join(" or ")));
                 continue;

@@ -116,6 +116,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "web.yml:3:22: `http_server_config.headers.X-Frame-Options`: must be deny or sameorigin",
     ),
     (
+        "http_server_config:\n  headers:\n    X-Frame-Options: ''\n",
+        "web.yml:3:22: `http_server_config.headers.X-Frame-Options`: must be deny or sameorigin",
+    ),
+    (
         "http_server_config:\n  headers:\n    Server: me\n",
         "web.yml:3:5: `http_server_config.headers.Server`: unknown key",
     ),

@@ -174,6 +174,7 @@ async fn holder(
             let words = "the time of this link is over; whether it can still be decided, the page says";
             Err(Turned::new(Outcome::Expired, StatusCode::GONE, words))
         }
+        Err(Unproven::AnotherQuestion) => Err(Turned::new(Outcome::Unknown, StatusCode::NOT_FOUND, NO_SUCH)),
         Err(Unproven::Malformed | Unproven::Forged) => Err(wrong(site, (&summary, proof)).await),
     }
 }
@@ -185,18 +186,24 @@ fn approver(
     (id, ApprovalSummary { asked, since, .. }): (&str, &ApprovalSummary),
     (proof, now): (&Proof, i64),
 ) -> Result<Option<Arc<Person>>, Unproven> {
+    let until = asked.until(*since).ok_or(Unproven::Expired)?.timestamp();
+    let about = |person| LinkAbout { approval: id, plan: &asked.plan, approver: person, until };
     let proved = match proof {
         Proof::Token(token) => {
-            let name = key.proves(token.expose_secret(), (id, &asked.plan), now)?;
-            people.by_link(&asked.from).find(|person| person.name == name)
+            let token = token.expose_secret();
+            let name = key.proves(token, (id, &asked.plan), now)?;
+            let found = people.by_link(&asked.from).find(|person| person.name == name);
+            // Names begin anew with each log, and a plan may come again.
+            if found.is_some_and(|person| !key.fits_token(token, about(&person.name))) {
+                return Err(Unproven::AnotherQuestion);
+            }
+            found
         }
         Proof::Code(code) => {
-            let until = asked.until(*since).ok_or(Unproven::Expired)?.timestamp();
             let mut found = None;
             // Everybody's is looked at, however early one fits.
             for person in people.by_link(&asked.from) {
-                let about = LinkAbout { approval: id, plan: &asked.plan, approver: &person.name, until };
-                if key.fits_code(code.expose_secret(), about) {
+                if key.fits_code(code.expose_secret(), about(&person.name)) {
                     found = Some(person);
                 }
             }

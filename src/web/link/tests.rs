@@ -146,6 +146,8 @@ async fn each_reason_to_turn_a_link_away_is_its_own() {
         ("expired", of("ada", NOW), "/a/i12.1", 410, "link_expired"),
         ("gone from the settings", of("gone", UNTIL), "/a/i12.1", 403, "not_allowed"),
         ("without the role", of("bob", UNTIL), "/a/i12.1", 403, "not_allowed"),
+        ("of a question of another time", of("ada", UNTIL - 1), "/a/i12.1", 404, "unknown"),
+        ("of a question of a later time", of("ada", UNTIL + 1), "/a/i12.1", 404, "unknown"),
         ("of no open approval", good(), "/a/i99.1", 404, "unknown"),
         ("of no approval", good(), "/a/x", 404, "unknown"),
         ("empty", String::new(), "/a/i12.1", 400, "unreadable"),
