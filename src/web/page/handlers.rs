@@ -102,7 +102,8 @@ pub(in crate::web) async fn fragment(
     head: Parts,
 ) -> Response {
     let known = site.guard.session(&head);
-    if shown.person.is_some() && shown.person.as_deref() != known.as_ref().map(|known| &*known.person.name) {
+    let is_theirs = shown.person.as_deref() == known.as_ref().map(|known| &*known.person.name);
+    if shown.person.is_some() && !is_theirs {
         return Denied::Nobody.into_response();
     }
     let facts = Questions { approvals: approvals::open(&site) };

@@ -35,12 +35,12 @@ const TEMPLATES: [(&str, &str); 12] = [
 /// Read once; a template that cannot be read fails the first test that shows it.
 pub(super) static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
-    pages.add_filter("span", whole_span);
     for (name, text) in TEMPLATES {
         if let Err(error) = pages.add_template(name, text) {
             tracing::error!(name, %error, "a page cannot be read");
         }
     }
+    pages.add_filter("span", whole_span);
     pages
 });
 
