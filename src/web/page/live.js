@@ -61,9 +61,9 @@ if (live) {
     if (same) same.focus({ preventScroll: true });
   };
   const recount = (next) => {
+    const counts = new Map(articles(next).map((one) => [one.dataset.id, one.querySelector(".left")]));
     for (const one of articles(live)) {
-      const left = one.querySelector(".left");
-      const now = articles(next).find((other) => other.dataset.id === one.dataset.id)?.querySelector(".left");
+      const [left, now] = [one.querySelector(".left"), counts.get(one.dataset.id)];
       if (left && now) endsIn(left, now.dataset.seconds);
     }
     countDown();
