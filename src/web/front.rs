@@ -48,6 +48,15 @@ impl Front {
 /// Paths to which `webhook.senders` come, and nobody else by their word.
 const FOR_SENDERS: [&str; 2] = ["/api/v1/webhook", "/webhook"];
 
+/// What each answer says that does not say otherwise itself: no browser takes it for anything else, runs it, frames it, tells
+/// where it was, or keeps it.
+const ALWAYS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
 /// Lets through whoever may come in at all, and adds the headers.
 pub(super) async fn needed(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let door = site.front.door();
@@ -67,8 +76,11 @@ pub(super) async fn needed(State(site): State<Arc<Site>>, request: Request, next
         }
         Err(denied) => denied.into_response(),
     };
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     for (name, value) in &door.headers {
-        let headers = response.headers_mut();
         // A browser keeps to each of several policies; of everything else the stricter one is ours.
         if *name == header::CONTENT_SECURITY_POLICY {
             headers.append(name, value.clone());

@@ -170,3 +170,23 @@ async fn headers_are_added_and_make_nothing_laxer() {
     let refused = ask(&site, "GET /metrics", "192.0.2.7", None).await;
     assert_eq!(refused.headers()["x-frame-options"], "sameorigin");
 }
+
+#[tokio::test]
+async fn no_answer_is_kept_framed_or_taken_for_something_else() {
+    let site = peopled();
+    for line in lines() {
+        for proof in [None, Some(BOB)] {
+            let answer = ask(&site, &line, "192.0.2.7", proof).await;
+            let said = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let policy = said("content-security-policy").unwrap_or_default();
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+                "{line}: {policy}"
+            );
+            assert_eq!(said("x-content-type-options").as_deref(), Some("nosniff"), "{line}");
+            assert!(said("referrer-policy").is_some(), "{line}");
+            let kept = if line.contains("/assets/") && proof.is_some() { "no-cache" } else { "no-store" };
+            assert_eq!(said("cache-control").as_deref(), Some(kept), "{line}");
+        }
+    }
+}

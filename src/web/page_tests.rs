@@ -36,14 +36,17 @@ async fn pages_are_served_under_a_strict_policy_and_what_comes_from_outside_stay
     let site = peopled_site(None);
     let (cookie, _) = logged_in(&site, "name=bob&password=bob-has-a-long-token").await;
     let cookie = ("cookie", &*cookie);
-    for path in ["/", "/pending", "/playbooks", "/status", "/login", "/assets/style.css", "/assets/live.js"] {
+    for path in
+        ["/", "/pending", "/playbooks", "/status", "/login", "/assets/style.css", "/assets/live.js", "/assets/times.js"]
+    {
         let response = send(&site, &format!("GET {path}"), &[cookie], "").await;
         assert_eq!(response.status(), 200, "{path}");
         let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
         for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
-        assert_eq!(response.headers()["cache-control"], "no-store");
+        let kept = if path.starts_with("/assets/") { "no-cache" } else { "no-store" };
+        assert_eq!(response.headers()["cache-control"], kept, "{path}");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     }
     let html = text(send(&site, "GET /", &[cookie], "").await).await;
@@ -190,6 +193,63 @@ async fn what_is_wrong_with_a_form_is_told_as_a_page() {
         let html = text(response).await;
         assert!(html.contains(words) && html.contains("</html>"), "{line} {body:.40}: {html}");
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_address_is_told_browsers_as_a_page() {
+    let site = peopled_site(None);
+    let (cookie, _) = logged_in(&site, "name=ada&password=sesame").await;
+    for (line, status, words) in [
+        ("GET /nothing", 404, "there is nothing at this address"),
+        ("GET /%3Cb%3E", 404, "there is nothing at this address"),
+        ("POST /status", 405, "does not take this method"),
+        ("GET /incidents?page=x", 400, "are numbers"),
+        ("GET /incidents?page=0", 400, "are numbers"),
+        ("GET /playbooks?since=1d&since=2d", 400, "since"),
+        // Where a form was sent to, loaded again: nothing is sent.
+        ("GET /approvals/i12.1", 200, "<h1>What people are asked</h1>"),
+        ("GET /pause", 200, "<h1>Status</h1>"),
+        ("GET /resume", 200, "<h1>Status</h1>"),
+        ("GET /logout", 200, "<h1>Log in</h1>"),
+    ] {
+        let response = send(&site, line, &[("cookie", &cookie)], "").await;
+        assert_eq!(response.status(), status, "{line}");
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8", "{line}");
+        assert_eq!(response.headers().contains_key("allow"), status == 405, "{line}");
+        let html = text(response).await;
+        assert!(html.contains(words) && html.contains("</html>"), "{line}: {html}");
+        assert!(html.contains("<span>ada</span>"), "{line}: {html}");
+    }
+    // Programs, and paths for them, are answered as ever.
+    for line in ["GET /api/v1/nothing", "POST /metrics", "POST /-/ready"] {
+        let response = send(&site, line, &[("cookie", &cookie)], "").await;
+        assert_eq!(response.headers()["content-type"], "application/json", "{line}");
+    }
+    let request = Request::get("/nothing").body(Body::empty()).unwrap();
+    assert_eq!(site.router.clone().oneshot(request).await.unwrap().headers()["content-type"], "application/json");
+}
+
+#[tokio::test]
+async fn what_a_browser_has_already_is_not_sent_again() {
+    let site = peopled_site(None);
+    let (cookie, _) = logged_in(&site, "name=ada&password=sesame").await;
+    let (other, _) = logged_in(&site, "name=bob&password=bob-has-a-long-token").await;
+    for path in ["/pending?as=ada", "/assets/style.css", "/assets/live.js", "/assets/link.js"] {
+        let line = format!("GET {path}");
+        let first = send(&site, &line, &[("cookie", &cookie)], "").await;
+        let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+        let again = send(&site, &line, &[("cookie", &cookie), ("if-none-match", &tag)], "").await;
+        assert_eq!((again.status().as_u16(), &*text(again).await), (304, ""), "{path}");
+        let stale = send(&site, &line, &[("cookie", &cookie), ("if-none-match", "\"x\"")], "").await;
+        assert_eq!(stale.status(), 200, "{path}");
+        // What another person is shown is not the same: it holds their forms.
+        let others =
+            send(&site, &line.replace("?as=ada", ""), &[("cookie", &other), ("if-none-match", &tag)], "").await;
+        assert_eq!(others.status(), if path.starts_with("/pending") { 200 } else { 304 }, "{path}");
+    }
+    // Whoever the page was for is no longer logged in, or somebody else is.
+    assert_eq!(send(&site, "GET /pending?as=ada", &[("cookie", &other)], "").await.status(), 401);
+    assert_eq!(send(&site, "GET /pending", &[("cookie", &other)], "").await.status(), 200);
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .merge(for_viewers().route_layer(from_fn_with_state(Arc::clone(&site), sight::needed)))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&site), page::as_pages))
         .layer(from_fn_with_state(Arc::clone(&site), front::needed))
         .with_state(site)
 }
@@ -132,7 +133,7 @@ fn open_to_all() -> Router<Arc<Site>> {
         .route("/login", get(page::login).post(page::log_in))
         .route("/login/oidc", get(page::begin_login))
         .route("/login/oidc/callback", get(page::finish_login))
-        .route("/logout", post(page::log_out))
+        .route("/logout", get(page::login).post(page::log_out))
         .route("/approvals/{id}", post(page::vote))
         .route("/a/{id}", get(link::start).post(link::answer))
         .route("/a/{id}/show", post(link::show))
@@ -140,6 +141,7 @@ fn open_to_all() -> Router<Arc<Site>> {
         .route("/resume", post(page::resume))
         .route("/assets/style.css", get(page::style))
         .route("/assets/live.js", get(page::script))
+        .route("/assets/times.js", get(page::times))
         .route("/assets/link.js", get(page::link_script))
 }
 
@@ -158,6 +160,9 @@ fn for_viewers() -> Router<Arc<Site>> {
         .route("/incidents/{id}", get(page::incident))
         .route("/", get(page::home))
         .route("/pending", get(page::fragment))
+        .route("/approvals/{id}", get(page::after_vote))
+        .route("/pause", get(page::after_pause))
+        .route("/resume", get(page::after_pause))
         .route("/status", get(page::status))
 }
 
@@ -222,11 +227,16 @@ pub(super) fn index() -> &'static str {
     INDEX
 }
 
-async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "no such path; Alertmanager posts to /api/v1/webhook, and / lists the others")
+async fn not_found(headers: HeaderMap) -> Response {
+    let words = if sight::wants_html(&headers) {
+        "there is nothing at this address; it may be mistyped, or of another version"
+    } else {
+        "no such path; Alertmanager posts to /api/v1/webhook, and / lists the others"
+    };
+    error(StatusCode::NOT_FOUND, words)
 }
 
-async fn wrong_method() -> Response {
+pub(super) async fn wrong_method() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method; the Allow header names those it takes")
 }
 

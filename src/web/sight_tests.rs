@@ -27,7 +27,7 @@ fn paths() -> Vec<String> {
 }
 
 /// What everybody may see, whoever is configured. Whoever adds a path decides about it here.
-const OPEN: [&str; 15] = [
+const OPEN: [&str; 17] = [
     "/-/healthy",
     "/healthz",
     "/livez",
@@ -39,10 +39,13 @@ const OPEN: [&str; 15] = [
     // The same for everybody.
     "/a/i12",
     "/login",
+    // Looked at, it is the form to log in.
+    "/logout",
     "/login/oidc",
     "/login/oidc/callback",
     "/assets/style.css",
     "/assets/live.js",
+    "/assets/times.js",
     "/assets/link.js",
 ];
 

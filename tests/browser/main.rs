@@ -81,6 +81,21 @@ fn nothing_moves_under_the_pointer() {
 }
 
 #[test]
+fn enter_in_a_comment_says_nothing() {
+    play("enter_in_a_comment_says_nothing");
+}
+
+#[test]
+fn who_is_out_in_one_tab_is_out_in_all() {
+    play("who_is_out_in_one_tab_is_out_in_all");
+}
+
+#[test]
+fn an_old_page_says_that_it_is_old() {
+    play("an_old_page_says_that_it_is_old");
+}
+
+#[test]
 fn the_provider_lets_somebody_in_who_goes_on_where_they_were_going() {
     play_of("oidc.py", "there_and_back");
 }

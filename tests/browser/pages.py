@@ -370,12 +370,13 @@ def text_from_outside_is_text_and_nobody_meets_a_barrier(browser, image):
     container = dead_container(image)
     incident = "/incidents/" + asked_about(container, EVIL)["incident"]
     for scheme in ["light", "dark"]:
-        for width in [1280, 360]:
+        for width in [1280, 360, 320]:
             viewport = {"width": width, "height": 800}
             ada = Person(browser, "bob", viewport=viewport, color_scheme=scheme)
             shown = ada.question(container).inner_text()
             assert "<script>alert(2)</script>" in shown and "\\u{202e}" in shown and "\u202e" not in shown, shown
-            for path in ["/", incident, "/incidents", "/playbooks", "/status", "/login"]:
+            records = "/incidents?match=kind%3D~%22.%2B%22"
+            for path in ["/", incident, "/incidents", records, "/playbooks", "/status", "/login", "/nothing", "/incidents?page=x"]:
                 ada.page.goto(URL + path)
                 if path == incident:
                     ada.page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
@@ -385,7 +386,10 @@ def text_from_outside_is_text_and_nobody_meets_a_barrier(browser, image):
                 no_barriers(ada.page, f"{path} {scheme} {width}")
                 wide = ada.page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
-                picture(ada.page, f"{'incident' if path == incident else path.strip('/') or 'question'}-{scheme}-{width}")
+                name = path.strip("/").replace("?", "-").replace("/", "-") or "question"
+                picture(ada.page, f"{'incident' if path == incident else name}-{scheme}-{width}")
+            assert all(said.endswith(("404 (Not Found)", "400 (Bad Request)")) for said in ada.said), ada.said
+            ada.said.clear()
             ada.close()
 
 
@@ -425,6 +429,80 @@ def nothing_moves_under_the_pointer(browser, image):
     for container in [first, second]:
         bob.question(container).get_by_role("button", name="Deny").click()
         bob.page.get_by_text("denied: it is not carried out").wait_for()
+    bob.close()
+
+
+def enter_in_a_comment_says_nothing(browser, image):
+    """Who presses Enter while writing has pressed no button, with a script or without."""
+    container = dead_container(image)
+    asked_about(container)
+    for script in [True, False]:
+        ada = Person(browser, "ada", java_script_enabled=script)
+        ada.page.goto(URL + "/")
+        comment = ada.question(container).get_by_label("Comment")
+        comment.fill("no: the backup still runs")
+        comment.press("Enter")
+        time.sleep(0.5)
+        assert comment.input_value() == "no: the backup still runs"
+        assert records("approval.vote") == []
+        ada.close()
+
+
+def who_is_out_in_one_tab_is_out_in_all(browser, image):
+    """The page after a login was the answer to a password: it must not be sent once more."""
+    bob = Person(browser, "bob")
+    other = bob.context.new_page()
+    other.goto(URL + "/")
+    other.get_by_role("button", name="Log out").click()
+    other.get_by_text("logged out").wait_for()
+    bob.page.get_by_role("link", name="Log in").wait_for(timeout=10000)
+    assert bob.page.url == URL + "/"
+    other.goto(URL + "/status")
+    assert other.get_by_role("button", name="Log out").count() == 0
+    assert all("401 (Unauthorized)" in said for said in bob.said), bob.said
+    bob.said.clear()
+    # What a vote has left in the address bar can be loaded again, and votes nothing.
+    other.goto(URL + "/approvals/i2.1")
+    other.get_by_role("heading", name="What people are asked").wait_for()
+    bob.close()
+
+
+def an_old_page_says_that_it_is_old(browser, image):
+    first, second = dead_container(image), dead_container(image)
+    bob = Person(browser, "bob", timezone_id="Asia/Tokyo", locale="ja-JP")
+    told, held, left = bob.page.locator("#told"), bob.page.locator("#held"), bob.page.locator(".left")
+    until_when = asked_about(first)["until"]
+    bob.question(first).wait_for(timeout=5000)
+    assert told.inner_text() == f"New: restart-shop on {first}."
+    local = datetime.fromtimestamp(datetime.fromisoformat(until_when.replace("Z", "+00:00")).timestamp() + 9 * 3600, timezone.utc)
+    assert f"{until_when} (" in bob.question(first).inner_text() and f"{local:%H:%M:%S} your time)" in bob.question(first).inner_text()
+    # What is held back is said, and the time goes on.
+    bob.question(first).get_by_label("Comment").fill("x")
+    asked_about(second)
+    held.get_by_text(f"New: restart-shop on {second}.").wait_for(timeout=5000)
+    before = left.inner_text()
+    until("it counts down", lambda: left.count() == 1 and left.inner_text() != before)
+    # So is silence.
+    bob.context.set_offline(True)
+    held.get_by_text("sickbay has not answered since").wait_for(timeout=15000)
+    before = left.inner_text()
+    until("it counts down", lambda: left.inner_text() != before)
+    bob.context.set_offline(False)
+    bob.question(first).get_by_label("Comment").fill("")
+    bob.page.get_by_role("heading", name="What people are asked").click()
+    bob.question(second).wait_for(timeout=10000)
+    until("it is no longer said", lambda: held.inner_text() == "")
+    # Who reads further down goes on reading there.
+    bob.page.set_viewport_size({"width": 1280, "height": 400})
+    bob.question(second).scroll_into_view_if_needed()
+    bob.page.evaluate("document.querySelectorAll('article')[1].scrollIntoView()")
+    place = bob.question(second).bounding_box()["y"]
+    alarm(first, status="resolved")
+    until("it is gone", lambda: bob.question(first).count() == 0)
+    assert abs(bob.question(second).bounding_box()["y"] - place) < 2
+    assert told.inner_text() == f"No longer asked: restart-shop on {first}."
+    assert all("net::ERR_INTERNET_DISCONNECTED" in said for said in bob.said), bob.said
+    bob.said.clear()
     bob.close()
 
 
@@ -509,6 +587,9 @@ STORIES = {
         (text_from_outside_is_text_and_nobody_meets_a_barrier, RULES),
         (people_pause_and_resume_without_a_script, RULES),
         (nothing_moves_under_the_pointer, RULES),
+        (enter_in_a_comment_says_nothing, RULES),
+        (who_is_out_in_one_tab_is_out_in_all, RULES),
+        (an_old_page_says_that_it_is_old, RULES),
         (a_link_shows_the_question_and_a_button_decides, RULES),
         (a_code_does_the_same_without_a_script, RULES),
     ]

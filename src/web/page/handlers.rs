@@ -8,17 +8,19 @@ use crate::people::{Role, WINDOW};
 use crate::web::api::{OpenApproval, PauseRequest, Status, VoteAnswered};
 use crate::web::change::{FORM_TYPE, Refused, bad, is_of_kind, read, reason, within};
 use crate::web::guard::{Denied, LoggedIn};
-use crate::web::routes::{Site, index, status_of};
+use crate::web::routes::{Site, index, status_of, wrong_method};
 use crate::web::sight::wants_html;
 use crate::web::{approvals, pauses};
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What became of something that was done: whether it is good, and in words.
@@ -68,6 +70,13 @@ struct PauseForm {
 #[derive(Deserialize)]
 struct LogoutForm {}
 
+/// Whose page asks what is new.
+#[derive(Deserialize)]
+pub(in crate::web) struct ShownTo {
+    #[serde(rename = "as")]
+    person: Option<String>,
+}
+
 /// What each form of somebody who is logged in brings back.
 #[derive(Deserialize)]
 struct Signed {
@@ -86,11 +95,28 @@ pub(in crate::web) async fn home(State(site): State<Arc<Site>>, head: Parts) -> 
     if wants_html(&head.headers) { questions(&site, &head, StatusCode::OK, None) } else { index().into_response() }
 }
 
-/// The questions alone, for the script.
-pub(in crate::web) async fn fragment(State(site): State<Arc<Site>>, head: Parts) -> Response {
+/// The questions alone, for the script. A page of somebody who is no longer logged in is told so.
+pub(in crate::web) async fn fragment(
+    State(site): State<Arc<Site>>,
+    Query(shown): Query<ShownTo>,
+    head: Parts,
+) -> Response {
     let known = site.guard.session(&head);
+    let is_theirs = shown.person.as_deref() == known.as_ref().map(|known| &*known.person.name);
+    if shown.person.is_some() && !is_theirs {
+        return Denied::Nobody.into_response();
+    }
     let facts = Questions { approvals: approvals::open(&site) };
-    render::questions(&frame(&site, known.as_ref(), None), &facts)
+    let frame = frame(&site, known.as_ref(), None);
+    let tag = tag_of(&facts, &frame);
+    render::questions(&frame, &facts, (&head.headers, &tag))
+}
+
+/// What tells these questions from others, for this person; what only counts down is no difference.
+fn tag_of(facts: &Questions, frame: &Frame<'_>) -> String {
+    let timeless = facts.approvals.iter().map(|asked| OpenApproval { seconds_left: 0, ..asked.clone() });
+    let told = (timeless.collect::<Vec<_>>(), &frame.person);
+    hex::encode(Sha256::digest(serde_json::to_vec(&told).unwrap_or_default()))
 }
 
 fn questions(site: &Site, head: &Parts, status: StatusCode, said: Said) -> Response {
@@ -193,6 +219,16 @@ pub(super) fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+}
+
+/// Where a vote was sent to, looked at again, as by a browser that is started anew: the questions, and no vote.
+pub(in crate::web) async fn after_vote(State(site): State<Arc<Site>>, head: Parts) -> Response {
+    if wants_html(&head.headers) { questions(&site, &head, StatusCode::OK, None) } else { wrong_method().await }
+}
+
+/// The same, of a pause.
+pub(in crate::web) async fn after_pause(State(site): State<Arc<Site>>, head: Parts) -> Response {
+    if wants_html(&head.headers) { shown_status(&site, &head, StatusCode::OK, None) } else { wrong_method().await }
 }
 
 /// Somebody says yes or no.
@@ -300,14 +336,15 @@ fn fields<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 /// A form of somebody who may not: they are told on a page of their own.
 pub(super) fn turned_away(site: &Site, head: &Parts, denied: Denied) -> Response {
     let words = match denied {
-        Denied::Nobody => "your session is over; log in again".to_owned(),
-        Denied::Foreign
-        | Denied::Unsaid
-        | Denied::Elsewhere
-        | Denied::Token
-        | Denied::Closed
-        | Denied::Role(_)
-        | Denied::TooOften => denied.to_string(),
+        Denied::Nobody => "your session is over, so nothing was done; log in again".to_owned(),
+        Denied::Foreign => {
+            "nothing was done: this form is of a page from before you logged in, or of another site; load the \
+                            page anew"
+                .to_owned()
+        }
+        Denied::Unsaid | Denied::Elsewhere | Denied::Token | Denied::Closed | Denied::Role(_) | Denied::TooOften => {
+            denied.to_string()
+        }
     };
     let mut response = ask_to_log_in(site, head, denied.status(), Some((false, words)));
     if denied == Denied::TooOften {
@@ -319,6 +356,6 @@ pub(super) fn turned_away(site: &Site, head: &Parts, denied: Denied) -> Response
 /// A form that cannot be read: what is wrong with it, as a page.
 fn not_done(site: &Site, head: &Parts, Refused(status, words): Refused) -> Response {
     let known = site.guard.session(head);
-    let nothing = serde_json::Map::new();
-    page(status, ("Not done", "said.html"), &frame(site, known.as_ref(), Some((false, words))), &nothing)
+    let heading = [("heading", "Not done")].into_iter().collect::<BTreeMap<_, _>>();
+    page(status, ("Not done", "said.html"), &frame(site, known.as_ref(), Some((false, words))), &heading)
 }

@@ -1,5 +1,6 @@
 // Shows what a signed link is about, and sends the answer of whoever presses a button. Its token stands behind the # of the
 // address, which no browser sends by itself. Without this script, the code beside the link does the same.
+// `times.js` comes first.
 "use strict";
 const question = document.getElementById("question");
 const said = document.getElementById("said");
@@ -42,6 +43,8 @@ const show = async () => {
       const template = document.createElement("template");
       template.innerHTML = policy.createHTML(await answer.text());
       question.replaceChildren(template.content);
+      countDown();
+      showTimes(question);
       return;
     }
     tell(await why(answer), false);

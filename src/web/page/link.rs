@@ -1,10 +1,10 @@
 //! The page of a signed link: the same for everybody until somebody shows a token or a code, and then the one question.
 
-use super::render::{PAGES, answer, headers, shown};
+use super::render::{PAGES, answer, file, shown};
 use crate::story::printable;
 use crate::web::api::OpenApproval;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use minijinja::value::Serde;
 use minijinja::{Error, Value, context};
 use serde::Serialize;
@@ -48,6 +48,6 @@ fn part(question: &LinkQuestion) -> Result<String, Error> {
 }
 
 /// Its script.
-pub(in crate::web) async fn link_script() -> Response {
-    (headers("text/javascript; charset=utf-8"), include_str!("link.js")).into_response()
+pub(in crate::web) async fn link_script(asks: HeaderMap) -> Response {
+    file(&asks, "text/javascript; charset=utf-8", include_str!("link.js"))
 }

@@ -1,14 +1,16 @@
 //! Templates into pages. Whatever comes from outside is escaped by the templates, and what would turn the direction of text
 //! or hide in it is shown by its number, as on the command line.
 
-use crate::story::printable;
-use axum::http::{StatusCode, header};
+use crate::story::{printable, span};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// What every page is served with: nothing from elsewhere, nothing framed, nothing kept, no address told.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -38,8 +40,14 @@ pub(super) static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
             tracing::error!(name, %error, "a page cannot be read");
         }
     }
+    pages.add_filter("span", whole_span);
     pages
 });
+
+/// So many seconds as people count down, as `times.js` does.
+fn whole_span(seconds: u64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { span(Duration::from_secs(seconds)) }
+}
 
 /// What all pages show.
 pub(super) struct Frame<'a> {
@@ -64,16 +72,26 @@ pub(super) fn page(
 /// The page of questions.
 pub(super) fn questions_page(status: StatusCode, frame: &Frame<'_>, facts: &impl Serialize) -> Response {
     let pending = |questions: String| {
-        let values = context! { root => frame.root, questions => Value::from_safe_string(questions) };
+        let (person, _) = frame.of_person();
+        let values = context! { root => frame.root, person, questions => Value::from_safe_string(questions) };
         PAGES.get_template("pending.html")?.render(values)
     };
     let main = part("questions.html", frame, facts).and_then(pending);
     answer(status, main.and_then(|main| whole("Pending", frame, main)))
 }
 
-/// The questions alone.
-pub(super) fn questions(frame: &Frame<'_>, facts: &impl Serialize) -> Response {
-    answer(StatusCode::OK, part("questions.html", frame, facts))
+/// The questions alone; nothing, if they are those of this tag still.
+pub(super) fn questions(frame: &Frame<'_>, facts: &impl Serialize, (asks, tag): (&HeaderMap, &str)) -> Response {
+    let tag = format!("\"{tag}\"");
+    let mut response = if asks.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *tag) {
+        (StatusCode::NOT_MODIFIED, headers("text/html; charset=utf-8")).into_response()
+    } else {
+        answer(StatusCode::OK, part("questions.html", frame, facts))
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// What stands below the head.
@@ -112,13 +130,33 @@ impl Frame<'_> {
 }
 
 /// The style of all pages.
-pub(in crate::web) async fn style() -> Response {
-    (headers("text/css; charset=utf-8"), include_str!("style.css")).into_response()
+pub(in crate::web) async fn style(asks: HeaderMap) -> Response {
+    file(&asks, "text/css; charset=utf-8", include_str!("style.css"))
 }
 
 /// The script of all pages.
-pub(in crate::web) async fn script() -> Response {
-    (headers("text/javascript; charset=utf-8"), include_str!("live.js")).into_response()
+pub(in crate::web) async fn script(asks: HeaderMap) -> Response {
+    file(&asks, "text/javascript; charset=utf-8", include_str!("live.js"))
+}
+
+/// The script for times, of all pages and of links.
+pub(in crate::web) async fn times(asks: HeaderMap) -> Response {
+    file(&asks, "text/javascript; charset=utf-8", include_str!("times.js"))
+}
+
+/// A file that is the same for everybody: browsers may keep it, and ask each time whether it is that of this version.
+pub(super) fn file(asks: &HeaderMap, kind: &'static str, text: &'static str) -> Response {
+    let tag = format!("\"{}\"", hex::encode(Sha256::digest(text)));
+    let is_kept = asks.get(header::IF_NONE_MATCH).is_some_and(|kept| *kept == *tag);
+    let mut response = if is_kept { StatusCode::NOT_MODIFIED.into_response() } else { text.into_response() };
+    for (name, value) in headers(kind) {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 pub(super) fn headers(kind: &'static str) -> [(header::HeaderName, &'static str); 5] {
