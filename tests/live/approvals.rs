@@ -266,15 +266,14 @@ fn silence_never_acts() {
     let container = dead_container("silence", &[]);
     let sickbay = asked_about(&container, &asking(2, "3s"));
     let events = EngineEvents::of(&container);
-    assert_eq!(vote(&sickbay, ("ada", "approve"), &pending(&sickbay)).status, 200);
+    let asked = pending(&sickbay);
+    assert_eq!(vote(&sickbay, ("ada", "approve"), &asked).status, 200);
     assert_eq!(sickbay.verdict_of(1), "expired", "{}", sickbay.story());
     assert_eq!(restarts(&events.until_now()), 0);
     // Whoever comes too late is told how it ended.
-    let asked = &sickbay.records_of("approval.requested")[0];
-    let id = asked["act"].as_str().unwrap();
+    let id = asked["id"].as_str().unwrap();
     let want = format!("{id} is not open any more: expired: 1 of 2 agreed within 3s (");
-    let late = json!({"id": id, "plan": asked["plan"]});
-    let late = vote(&sickbay, ("bob", "approve"), &late);
+    let late = vote(&sickbay, ("bob", "approve"), &asked);
     assert!(late.status == 404 && late.json()["error"].as_str().unwrap().starts_with(&want), "{late:?}");
     let (code, _, err) = cli(&sickbay, "bob", &["approve", id]);
     assert!(code == Some(1) && err.contains(&want), "{err}");
