@@ -209,6 +209,7 @@ mod tests {
             let (older, further) = page(file.path(), "", (Some(before), 3));
             assert!(!older.is_empty() && older.len() <= 3);
             told.extend(older);
+            assert!(told.len() <= ends.len(), "{told:?}");
             next = further;
         }
         let want: Vec<u64> = (0..u64::try_from(ends.len() / 2 + 1).unwrap()).rev().collect();
