@@ -2,6 +2,7 @@
 
 use super::caller::{Caller, Changed};
 use crate::model::id::IncidentId;
+use crate::story::printable;
 use crate::web::api::{AbortRequest, IncidentAborted};
 use clap::Args;
 use hyper::Method;
@@ -37,7 +38,7 @@ impl Changed for IncidentAborted {
 
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { incident, verdict, by, reason, .. } = self;
-        writeln!(out, "aborted {incident} by {by}, {verdict}: {reason}")
+        writeln!(out, "{}", printable(&format!("aborted {incident} by {by}, {verdict}: {reason}")))
     }
 }
 

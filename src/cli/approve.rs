@@ -6,6 +6,7 @@ use super::reach::{Reach, Way};
 use super::{complain, print_json};
 use crate::model::approval::{PLAN_DIGITS, who};
 use crate::model::duration::format_duration;
+use crate::model::id::ActId;
 use crate::story::printable;
 use crate::web::api::{
     ApprovalList, AskedEvidence, AskedFinding, CooldownLeft, OpenApproval, RoomLeft, VoteAnswered, VoteRequest,
@@ -92,7 +93,9 @@ fn vote(vote: &str, args: &VoteArgs, out: &mut dyn Write) -> io::Result<u8> {
     let approval = match find(&list.approvals, &args.id) {
         Ok(approval) => approval,
         Err(problem) => {
-            complain(&problem);
+            if !told_how_it_ended(&way, &args.id) {
+                complain(&problem);
+            }
             return Ok(REFUSED);
         }
     };
@@ -131,6 +134,13 @@ impl Access {
         let list = understood(&way.url, ask(Question::get(&way, "/api/v1/approvals")))?;
         Ok((list, way))
     }
+}
+
+/// Of an approval that is named in full, but not open any more, the daemon knows how it ended; whether it was told.
+fn told_how_it_ended(way: &Way, text: &str) -> bool {
+    let id = if text.starts_with('i') { text.to_owned() } else { format!("i{text}") };
+    let Ok(id) = id.parse::<ActId>() else { return false };
+    understood::<OpenApproval>(&way.url, ask(Question::get(way, &format!("/api/v1/approvals/{id}")))).is_err()
 }
 
 /// Whether a text names one question, whose plan never changes, and not whatever is asked about an incident by now.

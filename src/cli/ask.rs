@@ -31,7 +31,8 @@ pub(super) const REFUSED: u8 = 1;
 pub(super) const DAEMON_URL: &str = "http://127.0.0.1:10112";
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-const ANSWER_LEN_MAX: usize = 4 << 20;
+/// More than a thousand questions with all that was seen, and less than what would be felt.
+const ANSWER_LEN_MAX: usize = 64 << 20;
 
 /// What is asked.
 pub(super) struct Question<'a> {

@@ -27,6 +27,7 @@ pub mod test;
 
 use crate::daemon::clock::Clock;
 use crate::record::needs_escape;
+use crate::story::printable;
 use args::{Cli, Command};
 use clap::Parser;
 use serde::Serialize;
@@ -117,7 +118,8 @@ fn escaped(json: &str) -> String {
     shown
 }
 
-/// One line on standard error.
+/// What is wrong, on standard error. What it names may come from anywhere, and a terminal would obey it.
 fn complain(problem: &str) {
-    _ = writeln!(io::stderr().lock(), "sickbay: {problem}");
+    let lines: Vec<_> = problem.lines().map(printable).collect();
+    _ = writeln!(io::stderr().lock(), "sickbay: {}", lines.join("\n"));
 }

@@ -3,6 +3,7 @@
 use super::caller::{Caller, Changed, encoded};
 use crate::model::duration::{format_duration, parse_duration};
 use crate::model::pause::PauseScope;
+use crate::story::printable;
 use crate::web::api::{PauseBrief, PauseChanged, PauseRequest, ResumeRequest, StandingPause};
 use clap::Args;
 use hyper::Method;
@@ -77,14 +78,13 @@ fn print(changed: &PauseChanged, out: &mut dyn Write) -> io::Result<()> {
         let lasts = pause.length.as_ref().map_or("until resumed".to_owned(), |length| format!("for {length}"));
         format!("{} by {}, {lasts}: {}", pause.scope, pause.by, pause.reason)
     };
-    writeln!(out, "{} {}", changed.result, brief(&changed.pause))?;
+    let mut line = |text: String| writeln!(out, "{}", printable(&text));
+    line(format!("{} {}", changed.result, brief(&changed.pause)))?;
     if let Some(replaced) = &changed.replaced {
-        writeln!(out, "in place of {}", brief(replaced))?;
+        line(format!("in place of {}", brief(replaced)))?;
     }
-    for pause in changed.pauses.iter().filter(|pause| !is_same(&changed.pause, pause)) {
-        writeln!(out, "also {}", standing(pause))?;
-    }
-    Ok(())
+    let others = changed.pauses.iter().filter(|pause| !is_same(&changed.pause, pause));
+    others.map(standing).try_for_each(|pause| line(format!("also {pause}")))
 }
 
 fn is_same(brief: &PauseBrief, standing: &StandingPause) -> bool {

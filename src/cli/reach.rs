@@ -58,6 +58,14 @@ impl Reach {
     }
 
     fn read(&self) -> Result<Way, String> {
+        // Not where the flag is parsed: what is wrong there is shown whole, and so would be the password.
+        if holds_a_user(&self.url) {
+            return Err(
+                "the URL of the daemon holds a user or a password, which is shown to everybody who lists processes: \
+                        name them with --user and --password-file"
+                    .to_owned(),
+            );
+        }
         let token = self.token_file.as_deref().map(settings::secret_file).transpose()?;
         let password = self.password_file.as_deref().map(settings::secret_file).transpose()?;
         let basic = self.user.as_ref().zip(password).map(|(user, password)| {
@@ -104,9 +112,41 @@ impl Way {
     }
 }
 
+/// Whether something stands before the host, as in `https://user:password@host`.
+fn holds_a_user(url: &str) -> bool {
+    let authority = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("http"));
+    authority.and_then(|(_, rest)| rest.split('/').next()).is_some_and(|authority| authority.contains('@'))
+}
+
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let wrong = |error: rustls::pki_types::pem::Error| format!("{}: no PEM that can be read: {error}", file.display());
     let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).map_err(wrong)?.collect();
     let read = read.map_err(wrong)?;
     if read.is_empty() { Err(format!("{}: no certificate in it", file.display())) } else { Ok(read) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_url_is_refused_and_not_repeated() {
+        for (url, refused) in [
+            ("http://ada:secret@127.0.0.1:10112", true),
+            ("https://secret@sickbay.example/below/", true),
+            ("http://127.0.0.1:10112", false),
+            ("http://sickbay.example/a@b", false),
+            ("unix:///run/a@b.sock", false),
+        ] {
+            let (token_file, user, password_file) = (None, None, None);
+            let (ca_file, cert_file, key_file) = (None, None, None);
+            let reach = Reach { url: url.to_owned(), token_file, user, password_file, ca_file, cert_file, key_file };
+            let read = reach.read();
+            assert_eq!(read.is_err(), refused, "{url}");
+            assert!(
+                read.err().is_none_or(|problem| !problem.contains("secret") && problem.contains("--user")),
+                "{url}"
+            );
+        }
+    }
 }

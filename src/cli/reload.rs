@@ -6,6 +6,7 @@ use super::check::Output;
 use super::reach::Reach;
 use super::{complain, print_json};
 use crate::settings;
+use crate::story::printable;
 use crate::web::api::ReloadAnswer;
 use clap::Args;
 use hyper::Method;
@@ -47,7 +48,9 @@ pub fn run(args: &ReloadArgs, out: &mut dyn Write) -> io::Result<u8> {
     };
     match args.output {
         Output::Json => print_json(&answer, out)?,
-        Output::Text if answer.is_reloaded() => write!(out, "{answer}")?,
+        Output::Text if answer.is_reloaded() => {
+            answer.to_string().lines().try_for_each(|line| writeln!(out, "{}", printable(line)))?;
+        }
         Output::Text => complain(answer.to_string().trim_end()),
     }
     Ok(if answer.is_reloaded() { 0 } else { REFUSED })

@@ -1,6 +1,7 @@
 //! `sickbay reset`: a person says that a target may be treated again, over HTTP.
 
 use super::caller::{Caller, Changed, encoded};
+use crate::story::printable;
 use crate::web::api::{BreakerReset, OpenBreaker, ResumeRequest, StormFreeze};
 use clap::Args;
 use hyper::Method;
@@ -36,8 +37,9 @@ impl Changed for BreakerReset {
 
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { target, failures, by, reason, .. } = self;
-        writeln!(out, "reset {target} by {by}, after {failures} runs that did not help: {reason}")?;
-        self.breakers.iter().try_for_each(|breaker| writeln!(out, "also {}", open(breaker)))
+        let mut line = |text: String| writeln!(out, "{}", printable(&text));
+        line(format!("reset {target} by {by}, after {failures} runs that did not help: {reason}"))?;
+        self.breakers.iter().try_for_each(|breaker| line(format!("also {}", open(breaker))))
     }
 }
 

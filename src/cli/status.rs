@@ -81,58 +81,59 @@ pub fn healthcheck(args: &HealthcheckArgs) -> u8 {
 /// What people are asked, in one line.
 fn asked(approval: &OpenApproval) -> String {
     let OpenApproval { id, playbook, what, required, from, yes, .. } = approval;
-    let text = if approval.approved {
+    if approval.approved {
         format!("{id}  {playbook}  approved by {}, not begun yet: {what}", yes.join(", "))
     } else {
         let (who, left) = (who(*required, from), format_duration(Duration::from_secs(approval.seconds_left)));
         format!("{id}  {playbook}  asks {who} for another {left}, {} agreed: {what}", yes.len())
-    };
-    printable(&text).into_owned()
+    }
 }
 
 fn print(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    // Names come from alerts, containers and proxies; a terminal would obey what is in them.
+    let mut line = |text: String| writeln!(out, "{}", printable(&text));
     for pause in &status.pauses {
-        writeln!(out, "{}", standing(pause))?;
+        line(standing(pause))?;
     }
     for breaker in &status.breakers {
-        writeln!(out, "{}", open(breaker))?;
+        line(open(breaker))?;
     }
     for approval in &status.approvals {
-        writeln!(out, "{}", asked(approval))?;
+        line(asked(approval))?;
     }
     if let Some(storm) = &status.storm {
-        writeln!(out, "{}", frozen(storm))?;
+        line(frozen(storm))?;
     }
     let mode = if status.dry_run { ", dry-run" } else { "" };
     let ready = if status.ready { "ready" } else { "NOT READY" };
-    writeln!(out, "sickbay {}, up {} s{mode}: {ready}", status.version, status.uptime_seconds)?;
+    line(format!("sickbay {}, up {} s{mode}: {ready}", status.version, status.uptime_seconds))?;
     for reason in &status.not_ready_because {
-        writeln!(out, "  - {reason}")?;
+        line(format!("  - {reason}"))?;
     }
     let last = status.log.last_seq.map_or_else(|| "none".to_owned(), |seq| seq.to_string());
-    writeln!(out, "incident log  {}, last record {last}", status.log.state)?;
-    writeln!(out, "docker        {}", status.docker.state)?;
+    line(format!("incident log  {}, last record {last}", status.log.state))?;
+    line(format!("docker        {}", status.docker.state))?;
     for host in status.docker.hosts.iter().filter(|_| 1 < status.docker.hosts.len()) {
         let error = host.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        writeln!(out, "  {}  {}{error}", host.name, host.state)?;
+        line(format!("  {}  {}{error}", host.name, host.state))?;
     }
     for permission in status.permissions.iter().filter(|permission| !permission.missed_by.is_empty()) {
         let Permission { host, ability, denied, missed_by, .. } = permission;
         let (denied, missed_by) = (denied.join(", "), missed_by.join(", "));
-        writeln!(out, "  - {host}: {ability} is denied by a proxy ({denied}) and needed by {missed_by}")?;
+        line(format!("  - {host}: {ability} is denied by a proxy ({denied}) and needed by {missed_by}"))?;
     }
-    writeln!(out, "playbooks     {}", status.playbooks.unwrap_or_default())?;
-    writeln!(out, "open episodes {}", status.open_episodes)?;
+    line(format!("playbooks     {}", status.playbooks.unwrap_or_default()))?;
+    line(format!("open episodes {}", status.open_episodes))?;
     if status.withheld {
-        return writeln!(out, "the rest is for those who prove who they are: --token-file");
+        return line("the rest is for those who prove who they are: --token-file".to_owned());
     }
-    writeln!(out, "incidents     {}", status.incidents.len())?;
+    line(format!("incidents     {}", status.incidents.len()))?;
     for incident in &status.incidents {
         let target = incident.target.as_deref().unwrap_or("-");
         let reason = incident.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let (id, alert, playbook, doing) = (&incident.id, &incident.alertname, &incident.playbook, &incident.doing);
         let origin = origin(incident);
-        writeln!(out, "  {id}  {alert}  {playbook}  {target}  {doing}{reason}{origin}")?;
+        line(format!("  {id}  {alert}  {playbook}  {target}  {doing}{reason}{origin}"))?;
     }
     Ok(())
 }
@@ -143,5 +144,60 @@ fn origin(incident: &OpenIncident) -> String {
         (Some(of), Some("resolved")) => format!(", after {of}, because the alert resolved"),
         (Some(of), _) => format!(", beside {of}"),
         (None, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::caller::Changed;
+    use crate::web::api::{BreakerReset, IncidentAborted, PauseChanged};
+    use serde_json::json;
+
+    /// Clears the screen, colours, turns what follows around, and hides.
+    const EVIL: &str = "x\u{1b}[2J\u{9b}31m\u{202e}y\u{200b}\nz";
+
+    /// What stands on the screen, where nothing hides.
+    fn shown(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let hidden: Vec<char> = text.replace('\n', "").chars().filter(|c| crate::model::hidden::hides(*c)).collect();
+        assert!(hidden.is_empty(), "{hidden:?} in {text}");
+        text
+    }
+
+    #[test]
+    fn no_name_moves_the_cursor_or_turns_a_line_around() {
+        let pause = json!({"scope": format!("target:{EVIL}"), "by": EVIL, "reason": EVIL, "since": "t", "for": null, "until": null});
+        let breaker = json!({"target": EVIL, "failures": 3, "since": "t", "until": null});
+        let status = json!({
+            "version": "0.1.0", "uptime_seconds": 1, "dry_run": false, "ready": false, "not_ready_because": [EVIL],
+            "playbooks": 1, "log": {"state": "writable", "reason": null, "last_seq": 1, "head": null},
+            "docker": {"state": "silent", "error": EVIL, "hosts": [
+                {"name": "a", "state": "silent", "error": EVIL}, {"name": "b", "state": "answering", "error": null},
+            ]},
+            "permissions": [{"host": "a", "ability": "look", "state": "denied", "denied": [EVIL], "missed_by": [EVIL]}],
+            "pauses": [pause], "breakers": [breaker], "open_episodes": 1,
+            "incidents": [{"id": "i1", "playbook": EVIL, "alertname": EVIL, "target": EVIL, "doing": "running", "reason": null}],
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
+        let text = shown(|out| super::print(&status, out));
+        assert_eq!(text.lines().count(), 13, "{text}");
+        assert!(text.contains("i1  x\\u{1b}[2J\\u{9b}31m\\u{202e}y\\u{200b}\\nz  x"), "{text}");
+
+        let brief = json!({"scope": "all", "by": EVIL, "reason": EVIL, "for": null});
+        let paused = json!({"result": "paused", "pause": brief, "replaced": brief, "warning": null, "pauses": [pause]});
+        let paused: PauseChanged = serde_json::from_value(paused).unwrap();
+        assert_eq!(shown(|out| paused.print(out)).lines().count(), 3);
+        let reset = json!({
+            "result": "reset", "target": EVIL, "failures": 3, "by": EVIL, "reason": EVIL, "breakers": [breaker],
+        });
+        let reset: BreakerReset = serde_json::from_value(reset).unwrap();
+        assert_eq!(shown(|out| reset.print(out)).lines().count(), 2);
+        let aborted =
+            json!({"result": "aborted", "incident": "i1", "verdict": "cancelled", "by": EVIL, "reason": EVIL});
+        let aborted: IncidentAborted = serde_json::from_value(aborted).unwrap();
+        assert_eq!(shown(|out| aborted.print(out)).lines().count(), 1);
     }
 }

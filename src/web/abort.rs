@@ -5,11 +5,12 @@
 use super::api::{AbortRequest, IncidentAborted};
 use super::change::{Refused, bad, must_be_json, person, read, reason, within};
 use super::routes::Site;
+use super::taken::Path;
 use crate::engine::receipt::Switched;
 use crate::model::id::IncidentId;
 use crate::people::Role;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;

@@ -4,14 +4,16 @@
 
 use super::api::{ApiError, ApprovalList, OpenApproval, VoteAnswered, VoteRequest};
 use super::change::{Refused, bad, must_be_json, read, said, within};
+use super::history::end_of;
 use super::routes::{Site, error};
+use super::taken::Path;
 use crate::engine::receipt::Voted;
 use crate::model::approval::{Ballot, PLAN_DIGITS, VoteAnswer};
 use crate::model::id::ActId;
 use crate::people::{Person, Role};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -28,7 +30,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>) -> Json<ApprovalList> {
 pub(super) async fn one(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     match open(&site).into_iter().find(|approval| approval.id == id) {
         Some(approval) => Json(approval).into_response(),
-        None => error(StatusCode::NOT_FOUND, NO_SUCH),
+        None => error(StatusCode::NOT_FOUND, &end_of(&site, &id).await.unwrap_or_else(|| NO_SUCH.to_owned())),
     }
 }
 
@@ -61,7 +63,13 @@ pub(super) async fn vote(State(site): State<Arc<Site>>, Path(id): Path<String>, 
         Ok((within(site.inbox.vote(ballot)).await?, plan))
     };
     match asked.await {
-        Ok((voted, plan)) => answered(&voted, (id, plan, person.name.clone())),
+        Ok((voted, plan)) => match refusal_in_full(&site, &voted, &id).await {
+            None => Json(VoteAnswered::of(&voted, (id, plan, person.name.clone()))).into_response(),
+            Some((status, words)) => {
+                let error = ApiError { error: words, code: Some(voted.answer.as_str().to_owned()) };
+                (status, Json(error)).into_response()
+            }
+        },
         Err(refused) => Refused::into_response(refused),
     }
 }
@@ -99,14 +107,24 @@ pub(super) fn ballot_of(
     Ok(Ballot { approval, plan, person: name, groups, channel, approve, comment })
 }
 
-fn answered(voted: &Voted, vote: (String, String, String)) -> Response {
-    match refusal(voted) {
-        None => Json(VoteAnswered::of(voted, vote)).into_response(),
-        Some((status, words)) => {
-            let error = ApiError { error: words, code: Some(voted.answer.as_str().to_owned()) };
-            (status, Json(error)).into_response()
+/// As [`refusal`]; of what is decided or over the log tells how it ended, and by whom.
+pub(super) async fn refusal_in_full(site: &Site, voted: &Voted, id: &str) -> Option<(StatusCode, String)> {
+    let (status, words) = refusal(voted)?;
+    let end = match voted.answer {
+        VoteAnswer::Unknown | VoteAnswer::Lapsed | VoteAnswer::AlreadyDecided | VoteAnswer::TooLate => {
+            end_of(site, id).await
         }
-    }
+        VoteAnswer::Counted
+        | VoteAnswer::Approved
+        | VoteAnswer::Denied
+        | VoteAnswer::Repeated
+        | VoteAnswer::NotEligible
+        | VoteAnswer::SelfApproval
+        | VoteAnswer::WrongPlan
+        | VoteAnswer::NoLinks
+        | VoteAnswer::WrongLink => None,
+    };
+    Some((status, end.unwrap_or(words)))
 }
 
 /// Why a vote does not count, with the status that says so; `None` if it does.

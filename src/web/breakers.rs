@@ -6,12 +6,13 @@
 use super::api::{BreakerList, BreakerReset, OpenBreaker, ResumeRequest};
 use super::change::{Refused, bad, ending, within};
 use super::routes::Site;
+use super::taken::Path;
 use crate::engine::receipt::Switched;
 use crate::model::target::TargetName;
 use crate::people::Role;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -59,7 +60,9 @@ fn answer(site: &Site, switched: Switched) -> Result<Json<BreakerReset>, Refused
             Ok(Json(BreakerReset { result: "reset".to_owned(), target, failures, by, reason, breakers }))
         }
         Switched::NotOpen(target) => {
-            let message = format!("the breaker of {target} is not open; GET lists those that are");
+            let message = format!(
+                "the breaker of {target} is not open; `sickbay status` and GET /api/v1/breakers list those that are"
+            );
             Err(Refused(StatusCode::NOT_FOUND, message))
         }
         Switched::Paused { .. }

@@ -21,6 +21,7 @@ mod abort;
 mod approvals;
 mod breakers;
 mod change;
+mod history;
 mod link;
 mod openapi;
 mod page;
@@ -29,6 +30,7 @@ mod seats;
 mod sessions;
 mod sight;
 mod stream;
+mod taken;
 mod tallies;
 mod tls;
 

@@ -5,6 +5,7 @@
 use super::api::{PauseBrief, PauseChanged, PauseList, PauseRequest, ResumeRequest, StandingPause};
 use super::change::{Refused, bad, ending, must_be_json, person, read, reason, within};
 use super::routes::Site;
+use super::taken::Path;
 use crate::engine::receipt::Switched;
 use crate::model::duration::parse_duration;
 use crate::model::pause::{NotAScope, Pause, PauseScope};
@@ -12,7 +13,7 @@ use crate::people::Role;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -109,9 +110,10 @@ pub(super) fn changed(switched: Switched) -> Result<Changed, Refused> {
             Ok(("paused", pause, replaced, (!known).then_some(nothing)))
         }
         Switched::Resumed(pause) => Ok(("resumed", pause, None, None)),
-        Switched::NotPaused(scope) => {
-            Err(Refused(StatusCode::NOT_FOUND, format!("{scope} is not paused; GET lists what is")))
-        }
+        Switched::NotPaused(scope) => Err(Refused(
+            StatusCode::NOT_FOUND,
+            format!("{scope} is not paused; `sickbay status` and GET /api/v1/pauses list what is"),
+        )),
         Switched::HeldByFile(pause) => {
             let message = format!(
                 "the file PAUSE in the storage directory pauses everything ({}: {}); no call can override it: delete \

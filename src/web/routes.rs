@@ -11,6 +11,7 @@ use super::events::{self, Streams};
 use super::front::{self, Front};
 use super::guard::Guard;
 use super::health::Readiness;
+use super::history;
 use super::incidents::Stories;
 use super::link;
 use super::openapi;
@@ -44,6 +45,8 @@ GET  /api/v1/stream    open incidents and questions, whenever they change (serve
 GET  /api/v1/pauses    what is paused (JSON); POST pauses, DELETE resumes
 GET  /api/v1/approvals what people are asked (JSON); POST /api/v1/approvals/ID votes
 POST /api/v1/slack/interactive   clicks on buttons in Slack go here
+GET  /api/v1/incidents how incidents ended, newest first (JSON); ?match= finds any records, by matchers
+GET  /api/v1/incidents/ID   what became of one (JSON), as told by `sickbay explain ID -o json`
 POST /api/v1/incidents/ID/abort   nothing more is done about it
 GET  /api/v1/breakers  targets that runs did not help (JSON); DELETE resets
 GET  /api/v1/playbooks what each playbook did and how often it helped (JSON); ?since=30d
@@ -149,6 +152,8 @@ fn open_to_all() -> Router<Arc<Site>> {
 fn for_viewers() -> Router<Arc<Site>> {
     Router::new()
         .route("/api/v1/stream", get(events::stream))
+        .route("/api/v1/incidents", get(history::records))
+        .route("/api/v1/incidents/{id}", get(history::one))
         .route("/api/v1/pauses", get(pauses::list).post(pauses::set))
         .route("/api/v1/approvals", get(approvals::list))
         .route("/api/v1/approvals/{id}", get(approvals::one).post(approvals::vote))

@@ -343,6 +343,10 @@ async fn every_path_has_its_answer_and_none_redirects() {
         ("POST", "/-/reload", "", 403),
         ("PUT", "/-/reload", "", 403),
         ("GET", "/-/reload", "", 405),
+        ("GET", "/api/v1/incidents", "", 200),
+        ("GET", "/api/v1/incidents?match=&limit=1&before=5&since=365d", "", 200),
+        ("GET", "/api/v1/incidents/i2", "", 200),
+        ("POST", "/api/v1/incidents/i2", "", 405),
         ("GET", "/api/v1/approvals", "", 200),
         ("GET", "/api/v1/approvals/i1.1", "", 404),
         ("POST", "/api/v1/approvals/i1.1", "{}", 401),
@@ -361,6 +365,39 @@ async fn every_path_has_its_answer_and_none_redirects() {
             let error: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
             assert!(error["error"].is_string(), "{method} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_a_path_or_a_query_is_told_in_json() {
+    let site = site(WebhookLimits::default());
+    for (line, code, want) in [
+        ("GET /api/v1/playbooks?since=1h&since=2h", 400, "duplicate field `since`"),
+        ("GET /api/v1/debts?until=1h&until=2h", 400, "duplicate field `until`"),
+        ("GET /api/v1/approvals/%ff", 400, "the path cannot be read"),
+        ("POST /api/v1/approvals/%ff", 400, "the path cannot be read"),
+        ("DELETE /api/v1/pauses/%ff", 400, "the path cannot be read"),
+        ("DELETE /api/v1/breakers/%ff", 400, "the path cannot be read"),
+        ("POST /api/v1/incidents/%ff/abort", 400, "the path cannot be read"),
+        ("GET /api/v1/incidents/%ff", 400, "the path cannot be read"),
+        ("GET /incidents/%ff", 400, "the path cannot be read"),
+        ("GET /incidents?page=-1", 400, "page"),
+        ("GET /playbooks?since=1h&since=2h", 400, "duplicate field `since`"),
+        ("GET /api/v1/incidents?match=kind", 400, "`match`: "),
+        ("GET /api/v1/incidents?macth=kind", 400, "unknown field `macth`"),
+        ("GET /api/v1/incidents?before=-1", 400, "before"),
+        ("GET /api/v1/incidents?limit=0", 400, "`limit` must be 1 to 500"),
+        ("GET /api/v1/incidents?limit=501", 400, "`limit` must be 1 to 500"),
+        ("GET /api/v1/incidents?since=yesterday", 400, "`since`: "),
+        ("GET /api/v1/incidents/12", 404, "named like i1042"),
+        ("GET /api/v1/incidents/i99999", 404, "no such incident"),
+    ] {
+        let (method, path) = line.split_once(' ').unwrap();
+        let response = ask(&site.router, method, path, "").await;
+        assert_eq!(response.status(), code, "{line}");
+        assert_eq!(response.headers()["content-type"], "application/json", "{line}");
+        let said: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+        assert!(said["error"].as_str().unwrap().contains(want), "{line}: {said}");
     }
 }
 

@@ -6,11 +6,12 @@
 use super::api::BudgetLeft;
 use super::incidents::UNREAD;
 use super::routes::{Site, error};
+use super::taken::Query;
 use crate::model::duration::time_or_age;
 use crate::model::pause::PauseScope;
 use crate::story::{Debt, PlaybookTally, Tally};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -25,6 +26,9 @@ pub(super) struct Span {
     /// The same.
     pub(super) until: Option<String>,
 }
+
+/// The same, as times.
+type Times = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// What `GET /api/v1/playbooks` answers.
 #[derive(Serialize)]
@@ -82,15 +86,20 @@ pub(super) fn entries(site: &Site, tally: &Tally) -> Vec<PlaybookEntry> {
     tally.playbooks().into_iter().map(entry).collect()
 }
 
-/// Counts; or why not.
-pub(super) async fn tally(site: &Site, span: &Span) -> Result<Tally, (StatusCode, String)> {
+/// From when on and until when; each is a time, or how long ago.
+pub(super) fn times(site: &Site, since: Option<&str>, until: Option<&str>) -> Result<Times, (StatusCode, String)> {
     let now = site.stories.now();
     let time = |name: &str, text: Option<&str>| -> Result<Option<DateTime<Utc>>, (StatusCode, String)> {
         let text = text.map(str::trim).filter(|text| !text.is_empty());
         let bad = |why: String| (StatusCode::BAD_REQUEST, format!("`{name}`: {why}"));
         text.map(|text| time_or_age(text, now)).transpose().map_err(bad)
     };
-    let span = (time("since", span.since.as_deref())?, time("until", span.until.as_deref())?);
+    Ok((time("since", since)?, time("until", until)?))
+}
+
+/// Counts; or why not.
+pub(super) async fn tally(site: &Site, span: &Span) -> Result<Tally, (StatusCode, String)> {
+    let span = times(site, span.since.as_deref(), span.until.as_deref())?;
     let refused = |(status, problem): (StatusCode, &str)| (status, problem.to_owned());
     let read = site.stories.read(move |path| Tally::read(path, span)).await;
     read.map_err(|no| refused(no.told()))?.map_err(|why| {

@@ -266,9 +266,19 @@ fn silence_never_acts() {
     let container = dead_container("silence", &[]);
     let sickbay = asked_about(&container, &asking(2, "3s"));
     let events = EngineEvents::of(&container);
-    assert_eq!(vote(&sickbay, ("ada", "approve"), &pending(&sickbay)).status, 200);
+    let asked = pending(&sickbay);
+    assert_eq!(vote(&sickbay, ("ada", "approve"), &asked).status, 200);
     assert_eq!(sickbay.verdict_of(1), "expired", "{}", sickbay.story());
     assert_eq!(restarts(&events.until_now()), 0);
+    // Whoever comes too late is told how it ended.
+    let id = asked["id"].as_str().unwrap();
+    let want = format!("{id} is not open any more: expired: 1 of 2 agreed within 3s (");
+    let late = vote(&sickbay, ("bob", "approve"), &asked);
+    assert!(late.status == 404 && late.json()["error"].as_str().unwrap().starts_with(&want), "{late:?}");
+    let (code, _, err) = cli(&sickbay, "bob", &["approve", id]);
+    assert!(code == Some(1) && err.contains(&want), "{err}");
+    let (code, _, err) = cli(&sickbay, "bob", &["approve", "i9999.1"]);
+    assert!(code == Some(1) && err.contains("no approval of this name is open"), "{err}");
 }
 
 #[test]
@@ -303,7 +313,7 @@ fn an_alert_that_ends_meanwhile_leaves_nothing_to_decide() {
     assert_eq!(sickbay.post(&notification(&[resolved(&alert)])).status, 200);
     assert_eq!(sickbay.verdict_of(1), "cancelled", "{}", sickbay.story());
     let late = vote(&sickbay, ("ada", "approve"), &asked);
-    assert_eq!(late.status, 404, "{late:?}");
+    assert!(late.status == 404 && late.body.contains("is not open any more: cancelled"), "{late:?}");
     assert!(sickbay.records_of("action.intent").is_empty());
 }
 

@@ -10,9 +10,10 @@ use crate::web::change::{FORM_TYPE, Refused, bad, is_of_kind, read, reason, with
 use crate::web::guard::{Denied, LoggedIn};
 use crate::web::routes::{Site, index, status_of, wrong_method};
 use crate::web::sight::wants_html;
+use crate::web::taken::{Path, Query};
 use crate::web::{approvals, pauses};
 use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -243,7 +244,7 @@ pub(in crate::web) async fn vote(State(site): State<Arc<Site>>, Path(id): Path<S
         Ok::<_, Refused>((within(site.inbox.vote(ballot)).await?, plan))
     };
     let (status, said) = match asked.await {
-        Ok((voted, plan)) => match approvals::refusal(&voted) {
+        Ok((voted, plan)) => match approvals::refusal_in_full(&site, &voted, &id).await {
             Some((status, words)) => (status, (false, format!("{id}: {words}"))),
             None => {
                 let answered = VoteAnswered::of(&voted, (id.clone(), plan, known.person.name.clone()));

@@ -7,9 +7,11 @@ use super::render::page;
 use crate::incident_log::LogReader;
 use crate::record::{Content, Header, LogFilter, decode};
 use crate::story::words;
+use crate::web::history::ENDED;
 use crate::web::incidents::{NoTurn, UNREAD};
 use crate::web::routes::{Site, error};
-use axum::extract::{Query, State};
+use crate::web::taken::Query;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -23,9 +25,6 @@ const ROWS: usize = 50;
 
 /// How many pages are numbered; then the numbers begin anew.
 const PAGES: usize = 200;
-
-/// What is shown if nobody asks for something else.
-const ENDED: &str = "kind=\"incident.closed\"";
 
 /// What somebody wants to see.
 #[derive(Deserialize)]
@@ -137,7 +136,7 @@ fn seq(line: &[u8]) -> Option<u64> {
     Header::of(line).ok().map(|header| header.seq.0)
 }
 
-/// Hands over each line that fits, with its number among them; how many there are.
+/// Hands over each line that fits, with its place among them; how many there are.
 fn each(
     path: &Path,
     (filter, upto): (&LogFilter, Option<u64>),
