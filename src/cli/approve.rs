@@ -205,7 +205,14 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
         if approval.deciders.is_empty() { "nobody".to_owned() } else { approval.deciders.join(", ") }
     ))?;
     line(format!("  more    {}", approval.url))?;
-    line(format!("  say     sickbay approve {id} --plan {0}  or  sickbay deny {id} --plan {0}", digits(&approval.plan)))
+    let (for_yes, for_no) = match &*approval.reason {
+        "always" => (" --comment WHY", " --comment WHY"),
+        "on_deny" => ("", " --comment WHY"),
+        // Of a daemon that knows no such rule, too.
+        _ => ("", ""),
+    };
+    let plan = digits(&approval.plan);
+    line(format!("  say     sickbay approve {id} --plan {plan}{for_yes}  or  sickbay deny {id} --plan {plan}{for_no}"))
 }
 
 /// What was found to be the matter with the target, line by line.

@@ -6,6 +6,7 @@
 use super::action::TargetIdent;
 use super::container::TargetReport;
 use super::fact::StepRef;
+use super::hidden::hides;
 use super::id::ActId;
 use super::incident::AttemptNumber;
 use super::reason::codes;
@@ -62,6 +63,8 @@ pub struct ApprovalRequested {
     pub dry_run: bool,
     /// Whether the playbook takes no votes by signed links: whoever reads somebody's mail has those.
     pub no_links: bool,
+    /// Which votes count only with a reason.
+    pub reason: ReasonFor,
     /// What was found to be the matter with the target right before: its diagnosis and the end of its log, or why nobody
     /// could look; in the middle of a run, the diagnosis of its own capture. `None` where nobody looked. Untrusted.
     pub evidence: Option<serde_json::Value>,
@@ -95,10 +98,16 @@ impl ApprovalRequested {
         since.checked_add_signed(TimeDelta::from_std(self.timeout).ok()?)
     }
 
-    /// Who must agree, in words.
+    /// Who must agree, in words, and whether they must say why.
     #[must_use]
     pub fn who(&self) -> String {
-        who(self.required, &self.from)
+        format!("{}{}", who(self.required, &self.from), self.reason.in_words())
+    }
+
+    /// Whether a vote says as much about its reason as it must. Blanks and letters that are not seen say nothing.
+    #[must_use]
+    pub fn is_reasoned(&self, approve: bool, comment: &str) -> bool {
+        !self.reason.is_for(approve) || comment.chars().any(|letter| !letter.is_whitespace() && !hides(letter))
     }
 }
 
@@ -175,6 +184,39 @@ pub struct ApprovalEnded {
 }
 
 codes! {
+    /// Which votes count only with a reason.
+    ReasonFor {
+        /// None.
+        Never = "never",
+        /// A no.
+        OnDeny = "on_deny",
+        /// Each.
+        Always = "always",
+    }
+}
+
+impl ReasonFor {
+    /// Whether a yes, or a no, needs a reason.
+    #[must_use]
+    pub fn is_for(self, approve: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::OnDeny => !approve,
+            Self::Always => true,
+        }
+    }
+
+    /// What is said of it behind who must agree.
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Never => "",
+            Self::OnDeny => "; a no needs a reason",
+            Self::Always => "; each vote needs a reason",
+        }
+    }
+}
+
+codes! {
     /// How an approval ended.
     ApprovalOutcome {
         /// Enough people agreed: the plan may be carried out once, soon.
@@ -226,6 +268,8 @@ codes! {
         Unknown = "unknown",
         /// The vote came by a signed link, and none is taken here: the playbook wants none, or too many wrong ones were tried.
         NoLinks = "no_links",
+        /// The playbook wants a reason with it, and none was given.
+        NoReason = "no_reason",
         /// No vote: somebody tried a link or a code that fits nobody.
         WrongLink = "wrong_link",
         /// No vote: an earlier yes of this person counts no more, because the settings let them decide no longer.
@@ -247,6 +291,7 @@ impl VoteAnswer {
             | Self::AlreadyDecided
             | Self::Unknown
             | Self::NoLinks
+            | Self::NoReason
             | Self::WrongLink
             | Self::Lapsed => false,
         }
@@ -277,6 +322,7 @@ mod tests {
             evidence: None,
             dry_run: false,
             no_links: false,
+            reason: ReasonFor::Never,
             look: None,
         }
     }

@@ -7,6 +7,7 @@ use super::problem::Note;
 use super::raw::{self, Field, Fields};
 use super::resolve::{one_of, positive, template};
 use super::steps::{Sees, recipients};
+use crate::model::approval::ReasonFor;
 use crate::model::duration::format_duration;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub(super) fn approval(
     }
     let prevent_self_approval = fields.boolean("prevent_self_approval", true, findings);
     let links = fields.boolean("links", true, findings);
+    let reasons: Vec<_> = ReasonFor::ALL.iter().map(|reason| (reason.as_str(), *reason)).collect();
+    let reason = fields.get("reason").map_or(Some(ReasonFor::Never), |field| one_of(field, &reasons, findings));
     let message = fields.get("message").map(|field| template(field, (ids, sees), findings));
     let ask = if fields.get("ask").is_some() { recipients(&fields, "ask", reading)? } else { Vec::new() };
     Some(ApprovalSpec {
@@ -60,6 +63,7 @@ pub(super) fn approval(
         approve_on_timeout: approve_on_timeout?,
         prevent_self_approval,
         links,
+        reason: reason?,
         ask,
         message: message.map_or(Some(None), |message| message.map(Some))?,
     })

@@ -6,6 +6,7 @@ use super::condition::Condition;
 use super::template::Template;
 use super::url::UrlTemplate;
 use crate::model::action::Action;
+use crate::model::approval::ReasonFor;
 use crate::model::label::Labels;
 use crate::model::limit::Limits;
 use crate::model::matcher::Matcher;
@@ -424,6 +425,8 @@ pub struct ApprovalSpec {
     pub prevent_self_approval: bool,
     /// Whether votes by signed links count.
     pub links: bool,
+    /// Which votes count only with a reason.
+    pub reason: ReasonFor,
     /// The notifiers that carry the question.
     pub ask: Vec<String>,
     /// The question; `None` for the default.

@@ -294,6 +294,7 @@ fn approval(spec: &ApprovalSpec) -> Yaml {
         ("on_timeout", Yaml::plain(if spec.approve_on_timeout { "approve" } else { "deny" })),
         ("prevent_self_approval", Yaml::plain(spec.prevent_self_approval)),
         ("links", Yaml::plain(spec.links)),
+        ("reason", Yaml::plain(spec.reason)),
     ];
     if !spec.ask.is_empty() {
         entries.push(("ask", Yaml::texts(spec.ask.iter().map(String::as_str))));

@@ -254,6 +254,7 @@ pub(crate) static APPROVAL: Shape = Shape {
         key("on_timeout", Word(&["deny", "approve"]), "What counts when nobody decided in time.").default("deny"),
         key("prevent_self_approval", Bool, "Whether who caused the run may not agree to it.").default("true"),
         key("links", Bool, "Whether a vote by a signed link counts: it proves no more than a mailbox.").default("true"),
+        key("reason", Word(&["never", "on_deny", "always"]), "Which votes count only with a reason.").default("never"),
         key("ask", List(&Text), "The notifiers that carry the question."),
         key("message", Template, "The question."),
     ],

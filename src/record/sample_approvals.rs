@@ -1,7 +1,9 @@
 //! Facts about approvals of every kind, for the tests of this crate.
 
 use super::sample::{INCIDENT, look, target};
-use crate::model::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, VoteAnswer, VoteCast};
+use crate::model::approval::{
+    ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, ReasonFor, VoteAnswer, VoteCast,
+};
 use crate::model::container::TargetReport;
 use crate::model::fact::{Branch, Fact, StepRef};
 use crate::model::id::ActId;
@@ -31,6 +33,7 @@ fn asked(text: &str, whole: bool) -> ApprovalRequested {
         attempt: if whole { AttemptNumber { number: 1, count: 2 } } else { AttemptNumber::ONLY },
         dry_run: whole,
         no_links: whole,
+        reason: if whole { ReasonFor::OnDeny } else { ReasonFor::Never },
         evidence: whole.then(|| {
             json!({
                 "container": {"id": "0b".repeat(32), "name": "web-1", "state": {"status": "exited", "exit_code": 1}},

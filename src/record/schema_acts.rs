@@ -3,7 +3,7 @@
 use super::schema::{Member, act, count, flag, incident, list, named, object, pattern, plan, text, words};
 use super::schema_services as services;
 use crate::model::action::Reconciled;
-use crate::model::approval::VoteAnswer;
+use crate::model::approval::{ReasonFor, VoteAnswer};
 use crate::model::step::StepMark;
 use crate::model::testimony::Says;
 use serde_json::{Value, json};
@@ -190,6 +190,7 @@ pub(super) fn of_approvals() -> Vec<(&'static str, Vec<Member>)> {
                 ("approve_on_timeout?", flag()),
                 ("prevent_self_approval", flag()),
                 ("no_links?", flag()),
+                ("reason?", words(ReasonFor::ALL.iter().map(|reason| reason.as_str()))),
                 ("cause?", named("text")),
                 ("step?", named("step")),
                 ("attempt?", count()),

@@ -193,6 +193,7 @@ pub fn vote(VoteCast { ballot, answer }: &VoteCast) -> String {
         VoteAnswer::TooLate => "; does not count: the time was over",
         VoteAnswer::AlreadyDecided => "; does not count: it was decided",
         VoteAnswer::Unknown => "; does not count: there was nothing to decide",
+        VoteAnswer::NoReason => "; does not count: no reason was given, and the playbook wants one",
         VoteAnswer::NoLinks => "; does not count: no link is taken for it",
         VoteAnswer::WrongLink => return "somebody tried a link or a code that fits nobody".to_owned(),
         VoteAnswer::Lapsed => return format!("{}'s yes counts no more: may no longer decide about it", ballot.person),

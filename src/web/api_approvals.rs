@@ -70,6 +70,9 @@ pub struct OpenApproval {
     /// The playbook's cooldown, if it is not over: until then nothing begins, whoever agrees.
     #[serde(default)]
     pub cooldown: Option<CooldownLeft>,
+    /// Which votes count only with a comment: `never`, `on_deny` or `always`.
+    #[serde(default)]
+    pub reason: String,
     /// Where the daemon's page tells what is known of the incident, evidence included.
     #[serde(default)]
     pub url: String,
@@ -159,6 +162,7 @@ impl OpenApproval {
             seconds_left: left.as_secs(),
             approve_on_timeout: asked.approve_on_timeout,
             dry_run: asked.dry_run,
+            reason: asked.reason.as_str().to_owned(),
             url: format!("{base}incidents/{incident}"),
             incident,
             alertname: alertname.clone(),
@@ -230,6 +234,7 @@ impl VoteAnswered {
             | VoteAnswer::AlreadyDecided
             | VoteAnswer::Unknown
             | VoteAnswer::NoLinks
+            | VoteAnswer::NoReason
             | VoteAnswer::WrongLink
             | VoteAnswer::Lapsed => format!("counted: {yes} of {required} agreed"),
         };

@@ -36,6 +36,9 @@ pub(super) async fn one(State(site): State<Arc<Site>>, Path(id): Path<String>) -
 
 pub(super) const NO_SUCH: &str = "no approval of this name is open: it was decided before, its time is over, or its alert has ended; its incident says which";
 
+/// What a vote without a reason is told where one is needed.
+pub(super) const NO_REASON: &str = "it does not count without a reason: the playbook wants one. Say why in the comment, on the page or \
+    with `--comment`";
 /// Why no link is taken.
 pub(super) const NO_LINKS: &str = "no link is taken for this approval: its playbook wants another way, or too many wrong \
                                    ones were tried; decide on the page, in Slack or with `sickbay approve`";
@@ -122,6 +125,7 @@ pub(super) async fn refusal_in_full(site: &Site, voted: &Voted, id: &str) -> Opt
         | VoteAnswer::SelfApproval
         | VoteAnswer::WrongPlan
         | VoteAnswer::NoLinks
+        | VoteAnswer::NoReason
         | VoteAnswer::WrongLink => None,
     };
     Some((status, end.unwrap_or(words)))
@@ -144,6 +148,7 @@ pub(super) fn refusal(voted: &Voted) -> Option<(StatusCode, String)> {
             "this is not the plan that people are asked about; look at it again, it may have changed".to_owned(),
         ),
         VoteAnswer::NoLinks => (StatusCode::FORBIDDEN, NO_LINKS.to_owned()),
+        VoteAnswer::NoReason => (StatusCode::BAD_REQUEST, NO_REASON.to_owned()),
         VoteAnswer::WrongLink => (StatusCode::FORBIDDEN, WRONG_LINK.to_owned()),
         VoteAnswer::TooLate => (StatusCode::GONE, "the time to decide is over".to_owned()),
         VoteAnswer::AlreadyDecided => (StatusCode::CONFLICT, format!("it had been decided before{ended}")),

@@ -112,6 +112,7 @@ fn every_answer_has_a_status_and_words_of_its_own() {
             VoteAnswer::NotEligible | VoteAnswer::SelfApproval | VoteAnswer::NoLinks | VoteAnswer::WrongLink => {
                 Some(StatusCode::FORBIDDEN)
             }
+            VoteAnswer::NoReason => Some(StatusCode::BAD_REQUEST),
             VoteAnswer::WrongPlan | VoteAnswer::AlreadyDecided => Some(StatusCode::CONFLICT),
             VoteAnswer::TooLate => Some(StatusCode::GONE),
             VoteAnswer::Unknown | VoteAnswer::Lapsed => Some(StatusCode::NOT_FOUND),

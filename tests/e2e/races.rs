@@ -128,7 +128,7 @@ fn race((sickbay, docker): (&Sickbay, &FakeDocker), one: Act<'_>, other: Act<'_>
 /// How late both are in a round: neither, or one of them by up to ten milliseconds. So each is first in some rounds.
 fn lateness(number: usize) -> [Duration; 2] {
     let late = Duration::from_millis(u64::try_from(number % 11).unwrap());
-    if number / 11 % 2 == 0 { [Duration::ZERO, late] } else { [late, Duration::ZERO] }
+    if (number / 11).is_multiple_of(2) { [Duration::ZERO, late] } else { [late, Duration::ZERO] }
 }
 
 /// Waits until all incidents are closed.

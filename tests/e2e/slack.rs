@@ -17,13 +17,14 @@ const SECRET: &str = "c4nary-of-the-signing-secret-0123456789";
 const WEBHOOK: &str = "/services/T0US/c4nary-of-the-webhook";
 const RESPONSE: &str = "/actions/T0US/c4nary-of-the-response";
 
-/// Two of `sre` must agree, and are asked in Slack.
-fn asking() -> String {
-    DOWN.replace("    steps:", "    approval: {required: 2, from: [sre], timeout: 10m, ask: [team]}\n    steps:")
+/// A daemon that asks two of `sre` in Slack, and the message that it posted.
+fn asked(docker: &FakeDocker, slack: &Slack) -> (Sickbay, Value) {
+    asked_with((docker, slack), "required: 2")
 }
 
-/// A daemon that asks, and the message that it posted.
-fn asked(docker: &FakeDocker, slack: &Slack) -> (Sickbay, Value) {
+/// The same, with these keys of the approval.
+fn asked_with((docker, slack): (&FakeDocker, &Slack), keys: &str) -> (Sickbay, Value) {
+    let approval = format!("    approval: {{{keys}, from: [sre], timeout: 10m, ask: [team]}}\n    steps:");
     let people = "
 people:
   - {name: ada, groups: [sre], token_file: ada.token, slack_user: U0ADA}
@@ -38,7 +39,8 @@ notifiers:
   - {{name: team, slack: {{url_file: webhook}}}}
 "
     );
-    let mut sickbay = Sickbay::new(&asking(), &format!("{}{people}{own}", settings(docker)));
+    let mut sickbay =
+        Sickbay::new(&DOWN.replace("    steps:", &approval), &format!("{}{people}{own}", settings(docker)));
     let home = sickbay.storage().parent().unwrap().to_owned();
     fs::write(home.join("signing"), format!("{SECRET}\n")).unwrap();
     fs::write(home.join("webhook"), format!("http://127.0.0.1:{port}{WEBHOOK}\n")).unwrap();
@@ -220,6 +222,41 @@ async fn clicks_that_are_not_slacks_or_not_of_people_who_may_do_not_count() {
     assert!(post(&sickbay, &body, (at, &signed)).status == 200);
     assert_eq!(docker.count("POST", "/restart"), 0);
     nothing_leaked(&sickbay);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_must_say_why_is_told_so_on_each_channel_and_counts_once_they_do() {
+    let (docker, slack) = (engine(), Slack::start());
+    let (sickbay, message) = asked_with((&docker, &slack), "reason: on_deny");
+    let told = message.to_string();
+    assert!(told.contains("one of sre; a no needs a reason"), "{told}");
+    let ((id, plan), url) = (about(&message), format!("http://127.0.0.1:{}", sickbay.port));
+    let said = click(&sickbay, &payload(&slack, &message, ("U0BOB", 1)));
+    assert!(said.contains("does not count without a reason"), "{said}");
+
+    let command = |args: &[&str]| {
+        let said = sickbay.run(&[args, &["--url", &url, "--token-file", "ada.token"]].concat());
+        let text = [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (said.status.success(), text)
+    };
+    let (_, pending) = command(&["pending"]);
+    assert!(pending.contains(&format!("sickbay deny {id} --plan {plan} --comment WHY")), "{pending}");
+    for args in [&["deny", &id] as &[&str], &["deny", &id, "--comment", " "]] {
+        let (counted, text) = command(args);
+        assert!(!counted && text.contains("Say why in the comment"), "{text}");
+    }
+    let headers = [("Content-Type", "application/json"), ("Authorization", "Bearer t0ken-of-ada-long-enough")];
+    let body = json!({"vote": "deny", "plan": plan}).to_string();
+    let answer = request(sickbay.port, &format!("POST /api/v1/approvals/{id}"), &headers, &body).unwrap();
+    assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("no_reason")), "{answer:?}");
+
+    let (counted, text) = command(&["deny", &id, "--comment", "the backup still runs"]);
+    assert!(counted, "{text}");
+    assert_eq!(sickbay.verdict_of(1), "denied", "{}", sickbay.story());
+    let votes = sickbay.records_of("approval.vote");
+    let results: Vec<&Value> = votes.iter().map(|vote| &vote["result"]).collect();
+    assert_eq!(results, ["no_reason", "no_reason", "no_reason", "no_reason", "denied"]);
+    assert_eq!(docker.count("POST", "/restart"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

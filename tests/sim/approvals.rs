@@ -41,6 +41,7 @@ fn spec(rng: &mut Rng) -> ApprovalSpec {
         timeout: if one_in(rng, 4) { secs(rng.u64(20..90)) } else { secs(rng.u64(90..1200)) },
         approve_on_timeout: one_in(rng, 4),
         links: true,
+        reason: sickbay::model::approval::ReasonFor::Never,
         prevent_self_approval: true,
         ask: if rng.bool() { vec!["chat".to_owned(), "log".to_owned()] } else { Vec::new() },
         message: None,

@@ -214,7 +214,8 @@ impl Incident {
             | VoteAnswer::TooLate
             | VoteAnswer::AlreadyDecided
             | VoteAnswer::Unknown
-            | VoteAnswer::NoLinks => approval.vain = approval.vain.saturating_add(1),
+            | VoteAnswer::NoLinks
+            | VoteAnswer::NoReason => approval.vain = approval.vain.saturating_add(1),
         }
     }
 

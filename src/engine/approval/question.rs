@@ -197,6 +197,7 @@ fn request(
         attempt,
         dry_run,
         no_links: !spec.links,
+        reason: spec.reason,
         evidence,
         look: None,
     }))

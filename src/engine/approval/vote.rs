@@ -44,6 +44,7 @@ pub(in crate::engine) fn vote(draft: &mut Draft<'_>, ballot: Ballot) {
         | VoteAnswer::AlreadyDecided
         | VoteAnswer::Unknown
         | VoteAnswer::NoLinks
+        | VoteAnswer::NoReason
         | VoteAnswer::WrongLink
         | VoteAnswer::Lapsed => approval.outcome(),
     };
@@ -55,6 +56,7 @@ pub(in crate::engine) fn vote(draft: &mut Draft<'_>, ballot: Ballot) {
         // Once they are closed, who goes on guessing is only answered.
         VoteAnswer::NoLinks if ballot.person.is_empty() => false,
         VoteAnswer::NoLinks
+        | VoteAnswer::NoReason
         | VoteAnswer::NotEligible
         | VoteAnswer::SelfApproval
         | VoteAnswer::WrongPlan
@@ -140,6 +142,9 @@ fn answer(approval: &Approval, ballot: &Ballot, (policy, now): (&Policy, &Moment
     }
     if !asked.is_about(&ballot.plan) {
         return VoteAnswer::WrongPlan;
+    }
+    if !asked.is_reasoned(ballot.approve, &ballot.comment) {
+        return VoteAnswer::NoReason;
     }
     if !ballot.approve {
         return VoteAnswer::Denied;

@@ -5,7 +5,7 @@ use super::stage::Stage;
 use super::world::*;
 use crate::engine::event::Event;
 use crate::engine::receipt::{Reply, Voted};
-use crate::model::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, VoteAnswer};
+use crate::model::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, ReasonFor, VoteAnswer};
 use crate::model::fact::{Fact, Record, StepResult};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::pause::Pause;
@@ -24,6 +24,7 @@ pub(super) fn spec(required: u32) -> ApprovalSpec {
         approve_on_timeout: false,
         prevent_self_approval: true,
         links: true,
+        reason: ReasonFor::Never,
         ask: vec![],
         message: None,
     }
@@ -220,6 +221,36 @@ fn votes_that_do_not_count_are_refused_with_the_reason_and_recorded() {
     // The digits that people are shown are enough.
     let plan = fine.plan.chars().take(12).collect::<String>();
     assert_eq!(stage.cast(Ballot { plan, ..fine }).answer, VoteAnswer::Approved);
+}
+
+#[test]
+fn where_a_reason_is_wanted_no_vote_counts_without_one() {
+    let say = |stage: &Stage, approve: bool, comment: &str| Ballot {
+        comment: comment.into(),
+        ..ballot(stage, "alice", approve)
+    };
+    // Blanks and letters that nobody sees are no reason.
+    let nothing = ["", "  \t", "\u{200b}\u{2060} \u{ad}"];
+    for (reason, yes, no) in [
+        (ReasonFor::Never, VoteAnswer::Approved, VoteAnswer::Denied),
+        (ReasonFor::OnDeny, VoteAnswer::Approved, VoteAnswer::NoReason),
+        (ReasonFor::Always, VoteAnswer::NoReason, VoteAnswer::NoReason),
+    ] {
+        for (approve, want) in [(true, yes), (false, no)] {
+            for comment in nothing {
+                let mut stage = asked(Playbook { approval: Some(ApprovalSpec { reason, ..spec(1) }), ..gated(1) });
+                let vote = say(&stage, approve, comment);
+                assert_eq!(stage.cast(vote).answer, want, "{reason} {approve} {comment:?}");
+                if want == VoteAnswer::NoReason {
+                    let vote = say(&stage, approve, "the disk is full");
+                    let counts = if approve { VoteAnswer::Approved } else { VoteAnswer::Denied };
+                    assert_eq!(stage.cast(vote).answer, counts, "said again, with a reason");
+                }
+                stage.rest();
+                assert_eq!(stage.actions.len(), usize::from(approve), "{reason} {approve} {comment:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -315,6 +315,7 @@ pub(in crate::engine) fn denied_incident() -> crate::engine::incident::Incident 
         approve_on_timeout: false,
         prevent_self_approval: true,
         links: true,
+        reason: crate::model::approval::ReasonFor::Never,
         ask: vec![],
         message: None,
     });

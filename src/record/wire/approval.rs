@@ -4,7 +4,9 @@ use super::Problem;
 use super::look::LookLine;
 use super::parts::{Plan, Str, TargetLine, Word, is_false, millis_up};
 use super::step::PlaceLine;
-use crate::model::approval::{ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, VoteAnswer, VoteCast};
+use crate::model::approval::{
+    ApprovalEnded, ApprovalOutcome, ApprovalRequested, Ballot, ReasonFor, VoteAnswer, VoteCast,
+};
 use crate::model::id::{ActId, IncidentId};
 use crate::model::incident::AttemptNumber;
 use crate::record::text::{Cap, Text, cut_evidence};
@@ -47,6 +49,8 @@ pub(super) struct RequestedLine<'a> {
     dry_run: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     no_links: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Word<ReasonFor>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<Cow<'a, Value>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +79,7 @@ impl<'a> RequestedLine<'a> {
             attempts: several.map(|attempt| attempt.count),
             dry_run: asked.dry_run,
             no_links: asked.no_links,
+            reason: (asked.reason != ReasonFor::Never).then_some(Word(asked.reason)),
             evidence: asked.evidence.as_ref().map(|evidence| cut_evidence(evidence, cap)),
             look: asked.look.as_deref().and_then(|look| LookLine::new(look, cap)),
         }
@@ -105,6 +110,7 @@ impl TryFrom<RequestedLine<'_>> for ApprovalRequested {
             },
             dry_run: line.dry_run,
             no_links: line.no_links,
+            reason: line.reason.map_or(ReasonFor::Never, |reason| reason.0),
             evidence: line.evidence.map(Cow::into_owned),
             look: line.look.map(LookLine::into_look).transpose()?,
         })

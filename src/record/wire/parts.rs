@@ -2,7 +2,7 @@
 
 use super::Problem;
 use crate::model::action::{Reconciled, TargetIdent, TargetVitals, Vitals};
-use crate::model::approval::VoteAnswer;
+use crate::model::approval::{ReasonFor, VoteAnswer};
 use crate::model::fact::Branch;
 use crate::model::host::HostName;
 use crate::model::id::{ActId, IncidentId};
@@ -66,6 +66,7 @@ wordable! {
     FirstSight: "a first sight", FirstSight::parse;
     Reconciled: "a finding", Reconciled::parse;
     VoteAnswer: "what became of a vote", VoteAnswer::parse;
+    ReasonFor: "which votes need a reason", ReasonFor::parse;
     Says: "a witness's word", Says::parse;
     PauseScope: "the scope of a pause", |word: &str| word.parse().ok();
     HostName: "the name of a Docker host", HostName::parse;

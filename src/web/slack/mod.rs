@@ -220,6 +220,7 @@ fn counted(voted: &Voted, (person, click): (&Person, &Click)) -> Told {
         | VoteAnswer::SelfApproval
         | VoteAnswer::WrongPlan
         | VoteAnswer::NoLinks
+        | VoteAnswer::NoReason
         | VoteAnswer::WrongLink => None,
     };
     let to_all = to_all.map(|(line, buttons)| replaced(&line, click.blocks(), buttons));
