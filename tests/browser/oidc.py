@@ -71,7 +71,8 @@ class Person:
 
     def close(self):
         # What the provider's pages say is theirs, and so is the answer with 401 or 403 that was wanted.
-        said = [text for text in self.said if "Failed to load resource" not in text and "localhost" not in text]
+        theirs = ["Failed to load resource", "localhost", "Autofocus processing"]
+        said = [text for text in self.said if not any(words in text for words in theirs)]
         assert said == [], f"the console is not clean: {said}"
         self.context.close()
 

@@ -317,7 +317,7 @@ def silence_is_a_no(browser, image):
 def too_late(person, container):
     """Agrees to what the page still shows, and is told that it is over."""
     person.question(container).get_by_role("button", name="Approve").click()
-    person.page.get_by_text("its time is over, or its alert has ended").wait_for()
+    person.page.get_by_text("is not open any more").wait_for()
     # A page that answers with a status of its own is told in the console too; by the browser, that is.
     assert all("404 (Not Found)" in said for said in person.said), person.said
     person.said.clear()
