@@ -36,9 +36,17 @@ async fn pages_are_served_under_a_strict_policy_and_what_comes_from_outside_stay
     let site = peopled_site(None);
     let (cookie, _) = logged_in(&site, "name=bob&password=bob-has-a-long-token").await;
     let cookie = ("cookie", &*cookie);
-    for path in
-        ["/", "/pending", "/playbooks", "/status", "/login", "/assets/style.css", "/assets/live.js", "/assets/times.js"]
-    {
+    for path in [
+        "/",
+        "/pending",
+        "/playbooks",
+        "/status",
+        "/login",
+        "/assets/style.css",
+        "/assets/live.js",
+        "/assets/times.js",
+        "/assets/course.js",
+    ] {
         let response = send(&site, &format!("GET {path}"), &[cookie], "").await;
         assert_eq!(response.status(), 200, "{path}");
         let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();

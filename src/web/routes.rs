@@ -145,6 +145,7 @@ fn open_to_all() -> Router<Arc<Site>> {
         .route("/assets/style.css", get(page::style))
         .route("/assets/live.js", get(page::script))
         .route("/assets/times.js", get(page::times))
+        .route("/assets/course.js", get(page::course))
         .route("/assets/link.js", get(page::link_script))
 }
 

@@ -240,8 +240,20 @@ def the_second_of_two_people_has_it_done_once_and_watches(browser, image):
     bob.question(container).get_by_label("Comment").fill("me too")
     time.sleep(2.5)
     assert bob.question(container).get_by_label("Comment").input_value() == "me too"
+    ada.page.goto(f"{URL}/incidents/{incident}")
+    ada.page.get_by_text("Still open.").wait_for()
+    assert "bob said yes" not in ada.page.inner_text("ol.course")
+    ada.page.locator("ol.course summary").first.click()
     bob.question(container).get_by_role("button", name="Approve").click()
     bob.page.get_by_text("approved: it is carried out now").wait_for()
+    # Her page of the incident goes on by itself, to its end, and leaves open what she has opened.
+    ada.page.locator("ol.course", has_text="bob said yes by web").wait_for(timeout=5000)
+    ada.page.get_by_text("Ended as recovered").first.wait_for(timeout=60000)
+    assert ada.page.locator("ol.course details").first.evaluate("(details) => details.open")
+    no_barriers(ada.page, "an incident that went on by itself")
+    followed = ada.page.locator("ol.course > li > h3").all_inner_texts()
+    ada.page.reload()
+    assert ada.page.locator("ol.course > li > h3").all_inner_texts() == followed
     until("it runs again", lambda: is_running(container))
     bob.page.get_by_text("Nobody is asked anything.").wait_for(timeout=60000)
     bob.page.goto(URL + "/playbooks")

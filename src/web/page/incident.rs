@@ -103,7 +103,7 @@ mod tests {
     async fn an_incident_is_shown_moment_by_moment_with_what_each_gate_said_and_saw() {
         let html = shown(&log_of(sample_story("fine")).0).await;
         for want in [
-            "<h1>Incident i2: InstanceDown on ",
+            "Incident i2: InstanceDown on ",
             "Ended as <strong>recovered</strong>",
             "<ol class=\"course\">",
             "<time datetime=\"2026-",

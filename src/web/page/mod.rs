@@ -21,4 +21,4 @@ pub(super) use link::{LinkQuestion, link, link_part, link_script};
 pub(super) use log::incidents;
 pub(super) use oidc::{begin_login, finish_login};
 pub(super) use playbooks::playbooks;
-pub(super) use render::{script, style, times};
+pub(super) use render::{course, script, style, times};

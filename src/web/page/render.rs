@@ -139,6 +139,11 @@ pub(in crate::web) async fn script(asks: HeaderMap) -> Response {
     file(&asks, "text/javascript; charset=utf-8", include_str!("live.js"))
 }
 
+/// The script for open incidents.
+pub(in crate::web) async fn course(asks: HeaderMap) -> Response {
+    file(&asks, "text/javascript; charset=utf-8", include_str!("course.js"))
+}
+
 /// The script for times, of all pages and of links.
 pub(in crate::web) async fn times(asks: HeaderMap) -> Response {
     file(&asks, "text/javascript; charset=utf-8", include_str!("times.js"))
