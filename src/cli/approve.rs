@@ -4,7 +4,7 @@ use super::ask::{Question, REFUSED, ask, understood};
 use super::check::Output;
 use super::reach::{Reach, Way};
 use super::{complain, print_json};
-use crate::model::approval::{PLAN_DIGITS, who};
+use crate::model::approval::{PLAN_DIGITS, ReasonFor, who};
 use crate::model::duration::format_duration;
 use crate::model::id::ActId;
 use crate::story::printable;
@@ -179,7 +179,9 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
     let left = format_duration(Duration::from_secs(approval.seconds_left));
     let waits = if approval.approved { "not begun yet".to_owned() } else { format!("another {left}") };
     line(format!("{id}  {playbook}{on}{dry_run}, because of {}", approval.alertname))?;
-    line(format!("  asks    {}; {agreed}; {waits}", who(*required, from)))?;
+    // A daemon of another version may know other rules.
+    let reason = ReasonFor::parse(&approval.reason).unwrap_or(ReasonFor::Never);
+    line(format!("  asks    {}{}; {agreed}; {waits}", who(*required, from), reason.in_words()))?;
     line(format!("  plan    {}  {}", digits(&approval.plan), approval.what))?;
     for call in &approval.calls {
         line(format!("  sends   {call}"))?;
@@ -205,14 +207,12 @@ fn print(approval: &OpenApproval, out: &mut dyn Write) -> io::Result<()> {
         if approval.deciders.is_empty() { "nobody".to_owned() } else { approval.deciders.join(", ") }
     ))?;
     line(format!("  more    {}", approval.url))?;
-    let (for_yes, for_no) = match &*approval.reason {
-        "always" => (" --comment WHY", " --comment WHY"),
-        "on_deny" => ("", " --comment WHY"),
-        // Of a daemon that knows no such rule, too.
-        _ => ("", ""),
-    };
     let plan = digits(&approval.plan);
-    line(format!("  say     sickbay approve {id} --plan {plan}{for_yes}  or  sickbay deny {id} --plan {plan}{for_no}"))
+    let said = |verb: &str, approve: bool| {
+        let why = if reason.is_for(approve) { " --comment WHY" } else { "" };
+        format!("sickbay {verb} {id} --plan {plan}{why}")
+    };
+    line(format!("  say     {}  or  {}", said("approve", true), said("deny", false)))
 }
 
 /// What was found to be the matter with the target, line by line.

@@ -191,6 +191,9 @@ fn request(question: Question<'_>) -> Result<Request<Full<Bytes>>, String> {
         .map_err(|_header| "the proof of who asks holds what no HTTP header can carry".to_owned())
 }
 
+/// What the header is called here.
+const TOKEN_HERE: &str = ". Here, `--token-file FILE` sends the token in FILE; one that was sent is nobody's";
+
 /// The answer as what it should be; otherwise what to exit with, after the problem was told.
 pub(super) fn understood<T: DeserializeOwned>(url: &str, answer: Result<(StatusCode, Bytes), String>) -> Result<T, u8> {
     let (code, body) = answer.map_err(|problem| {
@@ -201,7 +204,8 @@ pub(super) fn understood<T: DeserializeOwned>(url: &str, answer: Result<(StatusC
         Ok(answer) if code == StatusCode::OK => Ok(answer),
         Ok(_) | Err(_) => match serde_json::from_slice::<ApiError>(&body) {
             Ok(said) => {
-                complain(&format!("{url} answered {code}: {}", said.error));
+                let here = if code == StatusCode::UNAUTHORIZED { TOKEN_HERE } else { "" };
+                complain(&format!("{url} answered {code}: {}{here}", said.error));
                 Err(REFUSED)
             }
             Err(_) => {

@@ -206,8 +206,9 @@ impl ReasonFor {
         }
     }
 
-    /// What is said of it behind who must agree.
-    fn in_words(self) -> &'static str {
+    /// What is said of it behind who must agree; empty if none does.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
         match self {
             Self::Never => "",
             Self::OnDeny => "; a no needs a reason",

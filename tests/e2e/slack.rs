@@ -240,7 +240,11 @@ async fn whoever_must_say_why_is_told_so_on_each_channel_and_counts_once_they_do
         (said.status.success(), text)
     };
     let (_, pending) = command(&["pending"]);
-    assert!(pending.contains(&format!("sickbay deny {id} --plan {plan} --comment WHY")), "{pending}");
+    let shown: String = plan.chars().take(12).collect();
+    for want in ["one of sre; a no needs a reason", &format!("sickbay deny {id} --plan {shown} --comment WHY")] {
+        assert!(pending.contains(want), "{want}: {pending}");
+    }
+    assert!(pending.contains(&format!("sickbay approve {id} --plan {shown}  or")), "{pending}");
     for args in [&["deny", &id] as &[&str], &["deny", &id, "--comment", " "]] {
         let (counted, text) = command(args);
         assert!(!counted && text.contains("Say why in the comment"), "{text}");
